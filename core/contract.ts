@@ -1,0 +1,141 @@
+/**
+ * A contract is plain data: the only description of an operation. The server's route and checks, the OpenAPI document,
+ * the SDK's types and the CLI's calls all come from it.
+ */
+import { createRoute, z } from "@hono/zod-openapi";
+import { PROBLEMS, type ProblemCode } from "#core/problem.ts";
+
+/** What a token may be allowed to do: `<area>:<read|write>`. */
+export const SCOPES = [
+  "teams:read",
+  "teams:write",
+  "tokens:read",
+  "tokens:write",
+  "projects:read",
+  "projects:write",
+  "deployments:read",
+  "deployments:write",
+  "env:read",
+  "env:write",
+  "blobs:write",
+  "logs:read",
+  "audit:read",
+] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export const ProblemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string(),
+    code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]),
+    fix: z.string().optional(),
+    requestId: z.string().optional(),
+  })
+  .loose()
+  .openapi("Problem");
+
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+interface OperationSpec {
+  method: Method;
+  /** `/api/projects/{project}`: names in braces are parameters of the path. */
+  path: `/api/${string}`;
+  /** One line for the reference page; imperative. */
+  summary: string;
+  /** The reference page's group. */
+  tag: string;
+  description?: string;
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: z.ZodType;
+  /** A body of bytes rather than JSON. */
+  bytes?: true;
+  /** The answer's schema; `null` for an empty 204; a media type for a stream. */
+  output: z.ZodType | null | { stream: readonly string[] };
+  status?: 200 | 201 | 202 | 204;
+  /** `null`: no token is needed. */
+  scope: Scope | null;
+  /** The entry that a successful call writes, once. Required of every method but GET. */
+  audit?: string;
+  problems?: readonly ProblemCode[];
+}
+
+export type Operation<S extends OperationSpec = OperationSpec> = S;
+
+/** Always possible on an operation that needs a token. */
+const COMMON: readonly ProblemCode[] = ["unauthenticated", "forbidden", "rate_limited", "internal"];
+
+/** Keeps the literal types, so that the SDK can be derived from the table. */
+export function op<const S extends OperationSpec>(
+  spec: S & (S["method"] extends "GET" ? unknown : { audit: string }),
+): S {
+  return spec;
+}
+
+export type Contract = Record<string, OperationSpec>;
+
+/** The route of `@hono/zod-openapi` that the server mounts and the document is made from. */
+export function routeOf(operationId: string, spec: OperationSpec) {
+  const codes = new Set<ProblemCode>([
+    ...(spec.scope === null ? ["internal" as const] : COMMON),
+    ...(spec.params || spec.query || spec.body ? ["invalid_input" as const] : []),
+    ...(spec.problems ?? []),
+  ]);
+  const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code][0]);
+  const problems = Object.fromEntries(
+    [...byStatus].map(([status, of]) => [
+      status,
+      { description: of.join(", "), content: { "application/problem+json": { schema: ProblemSchema } } },
+    ]),
+  );
+  const body = spec.bytes
+    ? { content: { "application/octet-stream": { schema: z.string().openapi({ format: "binary" }) } } }
+    : spec.body
+      ? { required: true, content: { "application/json": { schema: spec.body } } }
+      : undefined;
+  return createRoute({
+    operationId,
+    method: spec.method.toLowerCase() as Lowercase<Method>,
+    path: spec.path,
+    summary: spec.summary,
+    tags: [spec.tag],
+    ...(spec.description === undefined ? {} : { description: spec.description }),
+    ...(spec.scope === null ? { security: [] } : { security: [{ bearer: [] }] }),
+    request: {
+      ...(spec.params ? { params: spec.params } : {}),
+      ...(spec.query ? { query: spec.query } : {}),
+      ...(body ? { body } : {}),
+    },
+    responses: { [spec.status ?? 200]: success(spec.output), ...problems },
+    "x-cloudify-scope": spec.scope,
+    "x-cloudify-audit": spec.audit ?? null,
+  });
+}
+
+function success(output: OperationSpec["output"]) {
+  if (output === null) return { description: "Done." };
+  if ("stream" in output) {
+    return {
+      description: "A stream.",
+      content: Object.fromEntries(output.stream.map((type) => [type, { schema: z.string() }])),
+    };
+  }
+  return { description: "Done.", content: { "application/json": { schema: output } } };
+}
+
+/** Every list answers this shape; `next` is given back as `cursor`. */
+export const page = <T extends z.ZodType>(item: T) =>
+  z.object({
+    data: z.array(item),
+    next: z.string().nullable().openapi({ description: "Give it back as `cursor`; `null` at the end." }),
+  });
+
+export const PageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  cursor: z.string().max(200).optional(),
+});
+
+/** Unix milliseconds. */
+export const MillisSchema = z.number().int().openapi({ description: "Unix time in milliseconds" });

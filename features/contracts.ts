@@ -1,0 +1,13 @@
+/** Every operation of the API, by feature: what the server mounts, the document lists and the SDK is typed by. */
+import type { Contract } from "#core/contract.ts";
+import { accounts } from "#features/accounts/contract.ts";
+import { audit } from "#features/audit/contract.ts";
+import { blobs } from "#features/blobs/contract.ts";
+import { deployments } from "#features/deployments/contract.ts";
+import { envVars } from "#features/env-vars/contract.ts";
+import { projects } from "#features/projects/contract.ts";
+
+export const contracts = { accounts, projects, deployments, blobs, envVars, audit } satisfies Record<
+  string,
+  Contract
+>;

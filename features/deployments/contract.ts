@@ -1,0 +1,229 @@
+/** Deployments: immutable build outputs, and the moves that decide which of them a host serves. */
+import { z } from "@hono/zod-openapi";
+import { type Contract, MillisSchema, op, PageQuery, page } from "#core/contract.ts";
+import { Sha256Schema } from "#features/blobs/contract.ts";
+import { TargetSchema } from "#features/env-vars/contract.ts";
+
+export const MAX_FILES = 25_000;
+export const MAX_FILE_BYTES = 512 * 1024 * 1024;
+export const MAX_DEPLOYMENT_BYTES = 5 * 1024 * 1024 * 1024;
+
+/** One file of a Build Output API v3 tree: `config.json`, `static/…`, `functions/…`. */
+export const ManifestFile = z.object({
+  path: z.string().min(1).max(1_024),
+  sha256: Sha256Schema,
+  size: z.number().int().min(0).max(MAX_FILE_BYTES),
+});
+
+export const Git = z.object({
+  branch: z.string().min(1).max(250).optional(),
+  commit: z.string().max(64).optional(),
+  message: z.string().max(10_000).optional(),
+  author: z.string().max(250).optional(),
+  dirty: z.boolean().optional(),
+});
+
+export const Failure = z.object({ code: z.string(), detail: z.string(), fix: z.string() }).openapi("Failure");
+
+export const StatusSchema = z.enum([
+  "queued",
+  "building",
+  "compiling",
+  "releasing",
+  "ready",
+  "error",
+  "canceled",
+]);
+
+export const Deployment = z
+  .object({
+    id: z.string(),
+    projectId: z.string(),
+    project: z.string(),
+    teamId: z.string(),
+    state: StatusSchema,
+    error: Failure.nullable(),
+    target: z.string(),
+    url: z.string().openapi({ description: "The immutable address" }),
+    aliases: z
+      .array(z.string())
+      .openapi({ description: "Addresses of the pointers it takes; production first" }),
+    liveOn: z.array(z.string()).openapi({ description: "Targets whose pointer names it" }),
+    git: Git.nullable(),
+    fileCount: z.number().int(),
+    bytes: z.number().int(),
+    redeployOf: z.string().nullable(),
+    createdBy: z.string(),
+    createdAt: MillisSchema,
+    readyAt: MillisSchema.nullable(),
+  })
+  .openapi("Deployment");
+
+export const PointerAnswer = z
+  .object({
+    projectId: z.string(),
+    target: z.string(),
+    epoch: z.number().int(),
+    held: z.boolean(),
+    live: z.string().nullable(),
+    url: z.string(),
+  })
+  .openapi("Pointer");
+
+/** A row of a deployment's log: a change of state, or a line. `seq` orders all streams. */
+export const LogRow = z
+  .object({
+    seq: z.number().int(),
+    at: MillisSchema,
+    stream: z.string().openapi({ description: "`state`, `system`, `build`; later `function` streams" }),
+    level: z.enum(["info", "warn", "error"]),
+    text: z.string(),
+    gap: z.number().int().optional().openapi({ description: "How many lines were dropped here by a cap" }),
+  })
+  .openapi("LogRow");
+
+const params = z.object({ deployment: z.string().openapi({ description: "Id, or one of its hostnames" }) });
+const ofProject = z.object({ project: z.string().openapi({ description: "Id or name" }) });
+const ifEpoch = z
+  .number()
+  .int()
+  .optional()
+  .openapi({ description: "Refuse if the pointer is of another epoch" });
+
+export const deployments = {
+  create: op({
+    method: "POST",
+    path: "/api/projects/{project}/deployments",
+    tag: "Deployments",
+    summary: "Deploy a Build Output v3 tree",
+    description:
+      "Files are named by digest. `missing_blobs` answers with `missing`, the digests to upload before trying again.",
+    params: ofProject,
+    body: z.object({
+      target: TargetSchema.default("preview"),
+      git: Git.optional(),
+      files: z.array(ManifestFile).min(1).max(MAX_FILES),
+      buildLog: Sha256Schema.optional().openapi({
+        description: "An uploaded NDJSON of `{ at, stream, text }`, kept as the deployment's build log",
+      }),
+    }),
+    output: Deployment,
+    status: 201,
+    scope: "deployments:write",
+    audit: "deployment.create",
+    problems: [
+      "not_found",
+      "missing_blobs",
+      "too_many_files",
+      "too_large",
+      "invalid_manifest",
+      "size_mismatch",
+    ],
+  }),
+  list: op({
+    method: "GET",
+    path: "/api/projects/{project}/deployments",
+    tag: "Deployments",
+    summary: "List deployments, newest first",
+    params: ofProject,
+    query: PageQuery.extend({
+      target: TargetSchema.optional(),
+      state: StatusSchema.optional(),
+      branch: z.string().optional(),
+    }),
+    output: page(Deployment),
+    scope: "deployments:read",
+    problems: ["not_found"],
+  }),
+  get: op({
+    method: "GET",
+    path: "/api/deployments/{deployment}",
+    tag: "Deployments",
+    summary: "Show a deployment",
+    params,
+    output: Deployment,
+    scope: "deployments:read",
+    problems: ["not_found"],
+  }),
+  cancel: op({
+    method: "POST",
+    path: "/api/deployments/{deployment}/cancel",
+    tag: "Deployments",
+    summary: "Cancel a deployment that has not finished",
+    params,
+    output: Deployment,
+    scope: "deployments:write",
+    audit: "deployment.cancel",
+    problems: ["not_found", "illegal_transition"],
+  }),
+  promote: op({
+    method: "POST",
+    path: "/api/deployments/{deployment}/promote",
+    tag: "Deployments",
+    summary: "Make a ready deployment what production serves",
+    params,
+    body: z.object({ ifEpoch }).optional(),
+    output: PointerAnswer,
+    scope: "deployments:write",
+    audit: "deployment.promote",
+    problems: ["not_found", "illegal_transition", "conflict", "unavailable"],
+  }),
+  rollback: op({
+    method: "POST",
+    path: "/api/projects/{project}/rollback",
+    tag: "Deployments",
+    summary: "Go back to an earlier production deployment",
+    description: "It sticks: later deployments do not take production until a promote.",
+    params: ofProject,
+    body: z.object({ deploymentId: z.string().optional(), ifEpoch }).optional(),
+    output: PointerAnswer,
+    scope: "deployments:write",
+    audit: "deployment.rollback",
+    problems: ["not_found", "illegal_transition", "conflict", "unavailable"],
+  }),
+  redeploy: op({
+    method: "POST",
+    path: "/api/deployments/{deployment}/redeploy",
+    tag: "Deployments",
+    summary: "Deploy the same output again, with today's variables",
+    params,
+    body: z.object({ target: TargetSchema.optional() }).optional(),
+    output: Deployment,
+    status: 201,
+    scope: "deployments:write",
+    audit: "deployment.create",
+    problems: ["not_found", "illegal_transition"],
+  }),
+  remove: op({
+    method: "DELETE",
+    path: "/api/deployments/{deployment}",
+    tag: "Deployments",
+    summary: "Remove a deployment",
+    description:
+      "One that a pointer names is refused, unless `replacement` names the ready deployment to serve instead.",
+    params,
+    query: z.object({ replacement: z.string().optional() }),
+    output: null,
+    status: 204,
+    scope: "deployments:write",
+    audit: "deployment.remove",
+    problems: ["not_found", "in_use", "illegal_transition"],
+  }),
+  events: op({
+    method: "GET",
+    path: "/api/deployments/{deployment}/events",
+    tag: "Deployments",
+    summary: "Read or follow a deployment's log",
+    description:
+      "NDJSON of `LogRow`, or server-sent events with `accept: text/event-stream`. `after` resumes behind a `seq`; " +
+      "`follow=1` stays until the deployment has finished.",
+    params,
+    query: z.object({
+      after: z.coerce.number().int().min(0).default(0),
+      follow: z.enum(["0", "1"]).default("0"),
+    }),
+    output: { stream: ["application/x-ndjson", "text/event-stream"] },
+    scope: "logs:read",
+    problems: ["not_found"],
+  }),
+} satisfies Contract;

@@ -1,0 +1,63 @@
+import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+
+export type DeploymentStatus =
+  | "queued"
+  | "building"
+  | "compiling"
+  | "releasing"
+  | "ready"
+  | "error"
+  | "canceled";
+
+export interface GitData {
+  branch?: string | undefined;
+  commit?: string | undefined;
+  message?: string | undefined;
+  author?: string | undefined;
+  dirty?: boolean | undefined;
+}
+
+/**
+ * Lists and look-ups. `DeploymentObject` owns the state; the columns from `status` down are its projection, written by
+ * its outbox and guarded by `stateSeq`.
+ */
+export const deployments = sqliteTable(
+  "deployments",
+  {
+    id: text("id").primaryKey(),
+    teamId: text("team_id").notNull(),
+    projectId: text("project_id").notNull(),
+    target: text("target").notNull(),
+    /** Branch that gets an alias; `null` without git data. */
+    branch: text("branch"),
+    git: text("git", { mode: "json" }).$type<GitData>(),
+    /** The immutable hostname. */
+    hostname: text("hostname").notNull(),
+    /** SHA-256 of the manifest, itself a blob of the team. */
+    manifest: text("manifest").notNull(),
+    fileCount: integer("file_count").notNull(),
+    bytes: integer("bytes").notNull(),
+    /** SHA-256 of the frozen environment's plain text form; names the sealed object in R2. */
+    envDigest: text("env_digest").notNull(),
+    /** Pointer targets that this deployment takes when ready. */
+    pointerTargets: text("pointer_targets", { mode: "json" }).$type<string[]>().notNull(),
+    buildLog: text("build_log"),
+    redeployOf: text("redeploy_of"),
+    createdBy: text("created_by").notNull(),
+    createdAt: integer("created_at").notNull(),
+
+    status: text("status").$type<DeploymentStatus>().notNull(),
+    stateSeq: integer("state_seq").notNull(),
+    site: text("site"),
+    errorCode: text("error_code"),
+    errorDetail: text("error_detail"),
+    errorFix: text("error_fix"),
+    readyAt: integer("ready_at"),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (t) => [
+    index("deployments_project").on(t.projectId, t.id),
+    index("deployments_team").on(t.teamId, t.id),
+    index("deployments_open").on(t.status, t.updatedAt),
+  ],
+);

@@ -1,0 +1,110 @@
+/** Projects and their settings. A setting that nothing uses yet is refused with `not_yet`, never ignored. */
+import { z } from "@hono/zod-openapi";
+import { type Contract, MillisSchema, op, PageQuery, page } from "#core/contract.ts";
+import { SlugSchema } from "#features/accounts/contract.ts";
+
+const relativePath = z
+  .string()
+  .max(256)
+  .refine((path) => !path.startsWith("/") && !path.split("/").includes(".."), "a path inside the project");
+const command = z.string().min(1).max(1_024);
+
+/** `null` in a setting: what the framework's detection says. */
+export const Settings = z
+  .object({
+    rootDirectory: relativePath.nullable(),
+    framework: z.string().max(64).nullable(),
+    buildCommand: command.nullable(),
+    outputDirectory: relativePath.nullable(),
+    installCommand: command.nullable(),
+    nodeVersion: z.string().nullable(),
+    regions: z.array(z.string()).nullable(),
+    failover: z.array(z.string()).nullable(),
+    productionBranch: z.string().nullable(),
+    protection: z.enum(["public", "password", "sso"]),
+  })
+  .openapi("ProjectSettings");
+
+export const Project = z
+  .object({
+    id: z.string(),
+    name: SlugSchema,
+    teamId: z.string(),
+    settings: Settings,
+    settingsVersion: z.number().int(),
+    url: z.string().openapi({ description: "The production address" }),
+    live: z
+      .object({ deploymentId: z.string(), epoch: z.number().int(), held: z.boolean() })
+      .nullable()
+      .openapi({ description: "What production serves; `held` after a rollback, until a promote" }),
+    createdAt: MillisSchema,
+    updatedAt: MillisSchema,
+  })
+  .openapi("Project");
+
+const params = z.object({ project: z.string().openapi({ description: "Id or name" }) });
+
+export const projects = {
+  list: op({
+    method: "GET",
+    path: "/api/projects",
+    tag: "Projects",
+    summary: "List projects",
+    query: PageQuery.extend({ search: z.string().max(48).optional() }),
+    output: page(Project),
+    scope: "projects:read",
+  }),
+  create: op({
+    method: "POST",
+    path: "/api/projects",
+    tag: "Projects",
+    summary: "Create a project",
+    body: z.object({ name: SlugSchema, settings: Settings.partial().optional() }),
+    output: Project,
+    status: 201,
+    scope: "projects:write",
+    audit: "project.create",
+    problems: ["name_taken", "not_yet"],
+  }),
+  get: op({
+    method: "GET",
+    path: "/api/projects/{project}",
+    tag: "Projects",
+    summary: "Show a project",
+    params,
+    output: Project,
+    scope: "projects:read",
+    problems: ["not_found"],
+  }),
+  update: op({
+    method: "PATCH",
+    path: "/api/projects/{project}",
+    tag: "Projects",
+    summary: "Change a project's settings",
+    params,
+    body: z.object({
+      settings: Settings.partial(),
+      ifVersion: z
+        .number()
+        .int()
+        .optional()
+        .openapi({ description: "Refuse if the settings are of another version" }),
+    }),
+    output: Project,
+    scope: "projects:write",
+    audit: "project.update",
+    problems: ["not_found", "conflict", "not_yet"],
+  }),
+  remove: op({
+    method: "DELETE",
+    path: "/api/projects/{project}",
+    tag: "Projects",
+    summary: "Remove a project with all its deployments, hosts and variables",
+    params,
+    output: null,
+    status: 204,
+    scope: "projects:write",
+    audit: "project.remove",
+    problems: ["not_found"],
+  }),
+} satisfies Contract;
