@@ -11,6 +11,7 @@ export default defineConfig({
             "features/**/*.test.ts",
             "packages/**/*.test.ts",
             "scripts/**/*.test.ts",
+            "workers/**/*.test.ts",
           ],
         },
       },

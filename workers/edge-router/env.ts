@@ -1,0 +1,20 @@
+/** What the router is bound to. All of it is read, but for the Cache API, the traffic events, and compressed forms. */
+import type { PointerRpc } from "#features/pointers/rpc.ts";
+import type { TrafficRpc } from "#features/traffic/rpc.ts";
+
+export interface Env {
+  /** Asked only for what KV does not hold yet: a host or deployment made a moment ago. */
+  DB: D1Database;
+  /** Sites and blobs. */
+  BLOBS: R2Bucket;
+  /** The static-stability copies: hosts, deployments, pointers, policies. */
+  SNAPSHOTS: KVNamespace;
+  POINTERS: DurableObjectNamespace<PointerRpc>;
+  TRAFFIC: DurableObjectNamespace<TrafficRpc>;
+  /** Outgoing fetches for customers; only public addresses. Absent in production, where the network does the same. */
+  EGRESS?: Fetcher;
+  /** Milliseconds added to the clock; tests only. */
+  CLOCK_OFFSET_MS?: string;
+  /** How long a location shares one read of a pointer through its Cache API; 0 on one machine. */
+  POINTER_CACHE_SECONDS?: string;
+}
