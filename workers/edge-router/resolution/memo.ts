@@ -4,6 +4,7 @@
  * key, however many requests ask. It knows neither what it keeps nor where that comes from.
  */
 import type { Clock, Millis } from "#core/time.ts";
+import { Flights } from "../storage/flights.ts";
 
 export interface Ages {
   /** Up to this age a value is used without a question. */
@@ -25,7 +26,7 @@ export type KeepAlive = (work: Promise<unknown>) => void;
 
 export class Memo<T> {
   readonly #entries = new Map<string, Entry<T>>();
-  readonly #flights = new Map<string, Promise<T>>();
+  readonly #flights = new Flights<T>();
   readonly #agesOf: (value: T) => Ages;
   readonly #patience: Millis;
   readonly #capacity: number;
@@ -81,24 +82,19 @@ export class Memo<T> {
   }
 
   #fly(key: string, clock: Clock, keepAlive: KeepAlive, load: () => Promise<T>): Promise<T> {
-    const under = this.#flights.get(key);
-    if (under) return under;
-    const flight = load()
-      .then((found) => {
+    return this.#flights.join(key, keepAlive, async () => {
+      try {
+        const found = await load();
         const held = this.#entries.get(key);
         const value = held ? this.#newer(held.value, found) : found;
         this.#touch(key, { value, at: clock.now(), quietUntil: 0 });
         return value;
-      })
-      .catch((error: unknown) => {
+      } catch (error) {
         const held = this.#entries.get(key);
         if (held) held.quietUntil = clock.now() + this.#agesOf(held.value).backOff;
         throw error;
-      })
-      .finally(() => this.#flights.delete(key));
-    this.#flights.set(key, flight);
-    keepAlive(flight.catch(() => undefined));
-    return flight;
+      }
+    });
   }
 
   /** A flight belongs to the request that began it, and may end with it: nobody else waits without a limit. */

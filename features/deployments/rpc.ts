@@ -1,0 +1,28 @@
+/** What the objects of this feature answer. Results are unions: an error would lose its fields when it crosses RPC. */
+import type { By } from "#features/pointers/rpc.ts";
+import type { Deployment, Event, Input, Spec } from "./machine.ts";
+import type { Request } from "./slots.ts";
+
+export type Sent = { ok: true; state: Deployment } | { ok: false; reason: "illegal" | "not-holder" | "nothing" | "unknown" };
+
+export interface DeploymentRpc extends Rpc.DurableObjectBranded {
+  /** Begins its life; harmless when it has begun. */
+  start(spec: Spec): Promise<Deployment>;
+  /** @param by Given for what a user asks for; becomes the audit entry, stored with the change. */
+  send(input: Input, by: By | null): Promise<Sent>;
+  read(): Promise<{ state: Deployment; events: Event[] } | null>;
+  /** Forgets everything; the caller has made sure that nothing names it. */
+  remove(): Promise<void>;
+}
+
+export interface SlotsRpc extends Rpc.DurableObjectBranded {
+  request(request: Request): Promise<void>;
+  release(deployment: string): Promise<void>;
+}
+
+/** Where an attempt's task is poked; the object's own state is the truth, so a lost or doubled poke is harmless. */
+export interface CompileTask {
+  type: "compile";
+  deployment: string;
+  attempt: number;
+}

@@ -1,0 +1,115 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { emptyPointer, known, type Pointer, type PointerEvent, PREVIOUS_LIMIT, step } from "./machine.ts";
+
+const release = fc.integer({ min: 0, max: 40 }).map((n) => ({
+  deployment: `dpl_${n}`,
+  site: `site_${n}`,
+  createdAt: Math.floor(n / 2),
+}));
+const ifEpoch = fc.option(fc.nat(30), { nil: undefined });
+const event: fc.Arbitrary<PointerEvent> = fc.oneof(
+  { weight: 4, arbitrary: release.map((one) => ({ type: "assign" as const, release: one })) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant("promote" as const), release, ifEpoch }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ type: fc.constant("rollback" as const), release: fc.option(release), ifEpoch }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant("forget" as const),
+      deployment: release.map((one) => one.deployment),
+      replacement: fc.option(release),
+    }),
+  },
+);
+
+function check(before: Pointer, event: PointerEvent, after: Pointer): void {
+  const moved = before.live?.deployment !== after.live?.deployment;
+  expect(after.epoch).toBe(before.epoch + (moved ? 1 : 0));
+  expect(after.previous.length).toBeLessThanOrEqual(PREVIOUS_LIMIT);
+  expect(after.waiting.length).toBeLessThanOrEqual(PREVIOUS_LIMIT);
+  const names = [...after.previous, ...after.waiting].map((one) => one.deployment);
+  expect(new Set(names).size).toBe(names.length);
+  if (after.live) expect(names).not.toContain(after.live.deployment);
+  if (before.live) expect(after.live).not.toBeNull();
+  if (before.held && event.type === "assign") expect(moved).toBe(false);
+  if (after.held && !before.held) expect(event.type).toBe("rollback");
+  if (before.held && !after.held) expect(event.type).toBe("promote");
+  if (moved && event.type === "assign" && before.live && after.live) {
+    expect(after.live.createdAt).toBeGreaterThanOrEqual(before.live.createdAt);
+  }
+  if (moved && before.live && event.type !== "forget") {
+    expect(known(after, before.live.deployment)).toEqual(before.live);
+  }
+}
+
+test("no history breaks the pointer's promises", () => {
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 40 }), (history) => {
+      let state = emptyPointer("team_1", 0);
+      let now = 0;
+      for (const one of history) {
+        const next = step(state, one, ++now);
+        if (!next.ok) continue;
+        if (!next.changed) expect(next.state).toEqual(state);
+        check(state, one, next.state);
+        state = next.state;
+      }
+    }),
+    { numRuns: 10_000 },
+  );
+});
+
+const at = (n: number) => ({ deployment: `dpl_${n}`, site: `s${n}`, createdAt: n });
+const run = (...events: PointerEvent[]) =>
+  events.reduce(
+    (state, one) => {
+      const next = step(state, one, 1);
+      return next.ok ? next.state : state;
+    },
+    emptyPointer("team_1", 0),
+  );
+
+test("a rollback sticks until a promote", () => {
+  const assign = (n: number): PointerEvent => ({ type: "assign", release: at(n) });
+  const held = run(assign(1), assign(2), { type: "rollback", release: null }, assign(3));
+  expect(held.live).toEqual(at(1));
+  expect(held.held).toBe(true);
+  const freed = step(held, { type: "promote", release: at(3) }, 2);
+  expect(freed).toMatchObject({ ok: true, state: { live: at(3), held: false } });
+});
+
+test("of two promotes that saw the same epoch, one wins", () => {
+  const start = run({ type: "assign", release: at(1) });
+  const first = step(start, { type: "promote", release: at(2), ifEpoch: 1 }, 2);
+  expect(first.ok).toBe(true);
+  if (first.ok) {
+    expect(step(first.state, { type: "promote", release: at(3), ifEpoch: 1 }, 2)).toEqual({
+      ok: false,
+      reason: "stale-epoch",
+    });
+  }
+});
+
+test("an older deployment that finishes later does not take over", () => {
+  expect(run({ type: "assign", release: at(2) }, { type: "assign", release: at(1) }).live).toEqual(at(2));
+});
+
+test("a live deployment is forgotten only for a replacement", () => {
+  const start = run({ type: "assign", release: at(1) });
+  expect(step(start, { type: "forget", deployment: "dpl_1", replacement: null }, 2)).toEqual({
+    ok: false,
+    reason: "live",
+  });
+  const moved = step(start, { type: "forget", deployment: "dpl_1", replacement: at(2) }, 2);
+  expect(moved).toMatchObject({ ok: true, state: { live: at(2), previous: [] } });
+});
+
+test("a second rollback goes further back, and never to what did not go live", () => {
+  const assign = (n: number): PointerEvent => ({ type: "assign", release: at(n) });
+  const back: PointerEvent = { type: "rollback", release: null };
+  expect(run(assign(1), assign(2), assign(3), back).live).toEqual(at(2));
+  expect(run(assign(1), assign(2), assign(3), back, assign(4), back).live).toEqual(at(1));
+});

@@ -1,0 +1,26 @@
+/** What a PointerObject answers. Results are unions: an error would lose its fields when it crosses RPC. */
+import type { Audit } from "#core/commit.ts";
+import type { Actor } from "#core/ctx.ts";
+import type { Pointer, PointerEvent, PointerStep } from "./machine.ts";
+
+/** Who wrote, for the audit entry that is stored with the change. `null`: the platform itself, which is not audited. */
+export interface By {
+  actor: Pick<Actor, "type" | "id">;
+  requestId: string;
+  audit: Audit;
+}
+
+export interface PointerRpc extends Rpc.DurableObjectBranded {
+  read(): Promise<Pointer | null>;
+  /** @param of Which pointer this is; an object does not know its own name. */
+  send(
+    of: { team: string; project: string; target: string },
+    event: PointerEvent,
+    by: By | null,
+  ): Promise<PointerStep>;
+}
+
+export const pointerName = (project: string, target: string): string => `${project}/${target}`;
+
+/** KV key of the copy that the edge falls back on. */
+export const pointerKey = (project: string, target: string): string => `pointer:${project}:${target}`;
