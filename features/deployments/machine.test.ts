@@ -40,7 +40,12 @@ const input: fc.Arbitrary<Input> = fc.oneof(
   { weight: 2, arbitrary: attempt.map((n): Input => ({ type: "claim", attempt: n })) },
   attempt.map((n): Input => ({ type: "heartbeat", attempt: n })),
   attempt.map((n): Input => ({ type: "compiled", attempt: n, site: "s" })),
-  fc.record({ type: fc.constant("failed" as const), attempt, failure: fc.constant(failure), retryable: fc.boolean() }),
+  fc.record({
+    type: fc.constant("failed" as const),
+    attempt,
+    failure: fc.constant(failure),
+    retryable: fc.boolean(),
+  }),
   fc.constant<Input>({ type: "cancel" }),
 );
 /** What happens, and how long after the last thing. */

@@ -146,9 +146,13 @@ export function step(state: Deployment, input: Input, now: Millis): Step {
       const { spec, seq } = state;
       const { site } = input;
       const deadline = now + RELEASE_MS;
-      return move(state, { spec, seq, status: "releasing", deadline, site, assigning: false }, "compiled", now, [
-        { kind: "publish" },
-      ]);
+      return move(
+        state,
+        { spec, seq, status: "releasing", deadline, site, assigning: false },
+        "compiled",
+        now,
+        [{ kind: "publish" }],
+      );
     }
     case "failed": {
       if (state.status !== "compiling") return illegal;
@@ -203,12 +207,22 @@ const ENDING: Effect[] = [{ kind: "release-slot" }, { kind: "finish-log" }];
 function attempt(from: Deployment, number: number, deadline: Millis, cause: string, now: Millis): Step {
   const { spec, seq } = from;
   const until = now + CLAIM_MS;
-  return move(from, { spec, seq, status: "compiling", deadline, attempt: number, claimed: false, until }, cause, now, [
-    { kind: "dispatch", attempt: number },
-  ]);
+  return move(
+    from,
+    { spec, seq, status: "compiling", deadline, attempt: number, claimed: false, until },
+    cause,
+    now,
+    [{ kind: "dispatch", attempt: number }],
+  );
 }
 
-function end(from: Deployment, status: "error" | "canceled", failure: Failure, cause: string, now: Millis): Step {
+function end(
+  from: Deployment,
+  status: "error" | "canceled",
+  failure: Failure,
+  cause: string,
+  now: Millis,
+): Step {
   const { spec, seq } = from;
   return move(from, { spec, seq, status, failure, endedAt: now }, cause, now, ENDING);
 }

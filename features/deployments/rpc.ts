@@ -3,7 +3,9 @@ import type { By } from "#features/pointers/rpc.ts";
 import type { Deployment, Event, Input, Spec } from "./machine.ts";
 import type { Request } from "./slots.ts";
 
-export type Sent = { ok: true; state: Deployment } | { ok: false; reason: "illegal" | "not-holder" | "nothing" | "unknown" };
+export type Sent =
+  | { ok: true; state: Deployment }
+  | { ok: false; reason: "illegal" | "not-holder" | "nothing" | "unknown" };
 
 export interface DeploymentRpc extends Rpc.DurableObjectBranded {
   /** Begins its life; harmless when it has begun. */

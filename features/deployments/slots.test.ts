@@ -11,7 +11,10 @@ const request: fc.Arbitrary<Request> = fc.record({
 });
 const event: fc.Arbitrary<SlotEvent> = fc.oneof(
   { weight: 4, arbitrary: request.map((one): SlotEvent => ({ type: "request", request: one })) },
-  { weight: 2, arbitrary: request.map((one): SlotEvent => ({ type: "release", deployment: one.deployment })) },
+  {
+    weight: 2,
+    arbitrary: request.map((one): SlotEvent => ({ type: "release", deployment: one.deployment })),
+  },
   fc.constant<SlotEvent>({ type: "tick" }),
 );
 

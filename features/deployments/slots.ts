@@ -25,14 +25,19 @@ export interface Slots {
 
 export const noSlots: Slots = { held: {}, waiting: [] };
 
-export type SlotEffect = { kind: "grant"; deployment: string } | { kind: "supersede"; deployment: string; by: string };
+export type SlotEffect =
+  | { kind: "grant"; deployment: string }
+  | { kind: "supersede"; deployment: string; by: string };
 
 export interface SlotStep {
   state: Slots;
   effects: SlotEffect[];
 }
 
-export type SlotEvent = { type: "request"; request: Request } | { type: "release"; deployment: string } | { type: "tick" };
+export type SlotEvent =
+  | { type: "request"; request: Request }
+  | { type: "release"; deployment: string }
+  | { type: "tick" };
 
 export const dueAt = (state: Slots): Millis | null => {
   const until = Object.values(state.held);
@@ -43,7 +48,8 @@ export function step(state: Slots, event: SlotEvent, now: Millis): SlotStep {
   switch (event.type) {
     case "request": {
       const { request } = event;
-      if (request.deployment in state.held) return { state, effects: [{ kind: "grant", deployment: request.deployment }] };
+      if (request.deployment in state.held)
+        return { state, effects: [{ kind: "grant", deployment: request.deployment }] };
       const others = state.waiting.filter((one) => one.deployment !== request.deployment);
       const { waiting, superseded } = supersede([...others, request]);
       return grant({ ...state, waiting }, superseded, now);
@@ -88,7 +94,8 @@ function supersede(requests: Request[]): { waiting: Request[]; superseded: SlotE
   return { waiting: waiting.sort(order), superseded };
 }
 
-const siblings = (one: Request): string | null => one.branch && `${one.project} ${one.production} ${one.branch}`;
+const siblings = (one: Request): string | null =>
+  one.branch && `${one.project} ${one.production} ${one.branch}`;
 
 const isAfter = (a: Request, b: Request): boolean =>
   a.createdAt !== b.createdAt ? a.createdAt > b.createdAt : a.deployment > b.deployment;

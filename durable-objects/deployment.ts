@@ -1,0 +1,164 @@
+/** Custody of one deployment. The rules are in features/deployments/machine.ts. */
+import type { Millis } from "#core/time.ts";
+import {
+  create,
+  type Deployment,
+  dueAt,
+  type Event,
+  type Input,
+  isFinished,
+  type Effect as MachineEffect,
+  type Spec,
+  type Step,
+  step,
+} from "#features/deployments/machine.ts";
+import type { DeploymentRpc, Sent } from "#features/deployments/rpc.ts";
+import { deploymentKey, type ServedDeployment } from "#features/deployments/served.ts";
+import { type By, pointerName } from "#features/pointers/rpc.ts";
+import { Custody } from "./custody.ts";
+
+/** `project`: tell D1 and the log of a change of state. */
+type Effect = MachineEffect | { kind: "project"; event: Event };
+
+export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
+  async start(spec: Spec): Promise<Deployment> {
+    const held = this.#read();
+    if (held) return held;
+    const first = create(spec, this.clock.now());
+    if (!first.ok) throw new Error("a deployment can always begin");
+    this.#save(first, [], null);
+    return first.state;
+  }
+
+  async send(input: Input, by: By | null): Promise<Sent> {
+    const state = this.#read();
+    if (!state) return { ok: false, reason: "unknown" };
+    const next = step(state, input, this.clock.now());
+    if (!next.ok) return next;
+    this.#save(next, this.#events(), by);
+    return { ok: true, state: next.state };
+  }
+
+  async read(): Promise<{ state: Deployment; events: Event[] } | null> {
+    const state = this.#read();
+    return state && { state, events: this.#events() };
+  }
+
+  async remove(): Promise<void> {
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+    this.createTables();
+  }
+
+  protected dueAt(): Millis | null {
+    const state = this.#read();
+    return state && dueAt(state);
+  }
+
+  protected tick(): void {
+    const state = this.#read();
+    const next = state && step(state, { type: "tick" }, this.clock.now());
+    if (next?.ok) this.#save(next, this.#events(), null);
+  }
+
+  protected async perform(effect: Effect): Promise<void> {
+    const state = this.#read();
+    if (!state) return;
+    const { spec } = state;
+    switch (effect.kind) {
+      case "request-slot": {
+        const { id, project, target, branch, createdAt } = spec;
+        const production = target === "production";
+        return this.#slots(spec).request({ deployment: id, project, production, branch, createdAt });
+      }
+      case "release-slot":
+        return this.#slots(spec).release(spec.id);
+      case "dispatch":
+        await this.env.TASKS.send({ type: "compile", deployment: spec.id, attempt: effect.attempt });
+        return;
+      case "publish":
+        return this.#publish(spec);
+      case "finish-log":
+        return this.#log(spec).finish(spec.id);
+      case "project":
+        return this.#project(spec, effect.event);
+    }
+  }
+
+  /** The edge's copy first, then the pointers: a host never points at what can't be served. */
+  async #publish(spec: Spec): Promise<void> {
+    const state = this.#read();
+    if (state?.status !== "releasing") return;
+    const { id, team, project, createdAt } = spec;
+    const served: ServedDeployment = { v: 1, id, site: state.site, team, project, createdAt };
+    await this.env.SNAPSHOTS.put(deploymentKey(id), JSON.stringify(served));
+    const going = await this.send({ type: "assigning" }, null);
+    if (!going.ok && going.reason !== "nothing")
+      return void (await this.env.SNAPSHOTS.delete(deploymentKey(id)));
+    const release = { deployment: id, site: state.site, createdAt };
+    for (const target of spec.pointerTargets) {
+      const pointer = this.env.POINTERS.get(this.env.POINTERS.idFromName(pointerName(project, target)));
+      await pointer.send({ team, project, target }, { type: "assign", release }, null);
+    }
+    await this.send({ type: "released" }, null);
+  }
+
+  /** Guarded by `seq`, so that a late projection can't overwrite a newer one. */
+  async #project(spec: Spec, event: Event): Promise<void> {
+    const state = this.#read();
+    if (!state) return;
+    const failure = state.status === "error" || state.status === "canceled" ? state.failure : null;
+    const site = state.status === "ready" || state.status === "releasing" ? state.site : null;
+    await this.env.DB.prepare(
+      `update deployments set status = ?2, state_seq = ?3, site = ?4, error_code = ?5, error_detail = ?6, error_fix = ?7,
+         ready_at = ?8, updated_at = ?9 where id = ?1 and state_seq < ?3`,
+    )
+      .bind(
+        spec.id,
+        state.status,
+        state.seq,
+        site,
+        failure?.code ?? null,
+        failure?.detail ?? null,
+        failure?.fix ?? null,
+        state.status === "ready" ? state.readyAt : null,
+        event.at,
+      )
+      .run();
+    const why = event.to === "error" || event.to === "canceled" ? failure : null;
+    const text = why ? `${event.to}: ${why.detail} ${why.fix}` : `${event.to} (${event.cause})`;
+    const level = event.to === "error" ? "error" : "info";
+    await this.#log(spec).append([{ stream: "state", n: event.seq, at: event.at, level, text }]);
+  }
+
+  #read(): Deployment | null {
+    return this.readFact<Deployment>("deployment");
+  }
+
+  #events(): Event[] {
+    return this.readFact<Event[]>("events") ?? [];
+  }
+
+  /** What readers see is written before the slot and the log are let go. */
+  #save(next: Extract<Step, { ok: true }>, events: Event[], by: By | null): void {
+    const { state, event, effects } = next;
+    const projection: Effect[] = event ? [{ kind: "project", event }] : [];
+    const owed: Effect[] = isFinished(state.status)
+      ? [...projection, ...effects]
+      : [...effects, ...projection];
+    this.commit(
+      { deployment: state, events: event ? [...events, event] : events },
+      owed,
+      state.spec.team,
+      by,
+    );
+  }
+
+  #slots(spec: Spec) {
+    return this.env.SLOTS.get(this.env.SLOTS.idFromName(spec.team));
+  }
+
+  #log(spec: Spec) {
+    return this.env.LOGS.get(this.env.LOGS.idFromName(spec.id));
+  }
+}

@@ -1,0 +1,213 @@
+/** Custody of one deployment's log. What is taken in is decided in features/logs/policy.ts. */
+import { DurableObject } from "cloudflare:workers";
+import {
+  admit,
+  type Budget,
+  FOLD_AFTER_MS,
+  HEARTBEAT_MS,
+  type Line,
+  type LogRow,
+} from "#features/logs/policy.ts";
+import { type LogRpc, logKey } from "#features/logs/rpc.ts";
+import type { Env } from "./env.ts";
+
+const PAGE = 500;
+
+interface Stored extends Record<string, SqlStorageValue> {
+  seq: number;
+  at: number;
+  stream: string;
+  level: string;
+  text: string;
+  gap: number | null;
+}
+
+export class LogObject extends DurableObject<Env> implements LogRpc {
+  /** Woken by each append; followers wait on it. */
+  #wake: () => void = () => undefined;
+  #news = this.#nextNews();
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#createTables();
+  }
+
+  async append(lines: Line[]): Promise<void> {
+    const { sql } = this.ctx.storage;
+    this.ctx.storage.transactionSync(() => {
+      let budget = this.#fact<Budget>("budget") ?? { bytes: 0, dropped: 0 };
+      for (const line of lines) {
+        const [known] = sql.exec("select 1 from seen where stream = ? and n = ?", line.stream, line.n);
+        if (known) continue;
+        sql.exec("insert into seen values (?, ?)", line.stream, line.n);
+        const before = budget.dropped;
+        const verdict = admit(budget, line);
+        budget = verdict.budget;
+        if (!verdict.keep) continue;
+        if (before > 0)
+          this.#insert(
+            { ...line, level: "warn", text: `${before} lines were dropped: the log is full` },
+            before,
+          );
+        this.#insert({ ...line, text: verdict.text }, null);
+      }
+      this.#setFact("budget", budget);
+    });
+    this.#notify();
+  }
+
+  async finish(deployment: string): Promise<void> {
+    const budget = this.#fact<Budget>("budget");
+    this.ctx.storage.transactionSync(() => {
+      if (budget && budget.dropped > 0) {
+        const line = {
+          stream: "system",
+          n: 0,
+          at: 0,
+          level: "warn" as const,
+          text: `${budget.dropped} lines were dropped: the log is full`,
+        };
+        this.#insert(line, budget.dropped);
+        this.#setFact("budget", { ...budget, dropped: 0 });
+      }
+      this.#setFact("finished", deployment);
+    });
+    await this.ctx.storage.setAlarm(Date.now() + FOLD_AFTER_MS);
+    this.#notify();
+  }
+
+  async read(
+    deployment: string,
+    after: number,
+    limit: number,
+  ): Promise<{ rows: LogRow[]; finished: boolean }> {
+    const finished = this.#fact<string>("finished") !== null;
+    const rows = this.#rows(after, limit);
+    if (finished || rows.length > 0 || !this.#isEmpty())
+      return { rows, finished: finished && rows.length < limit };
+    return this.#folded(deployment, after, limit);
+  }
+
+  async follow(deployment: string, after: number): Promise<ReadableStream<Uint8Array>> {
+    const { readable, writable } = new IdentityTransformStream();
+    this.ctx.waitUntil(this.#feed(deployment, after, writable.getWriter()).catch(() => undefined));
+    return readable;
+  }
+
+  async remove(deployment: string): Promise<void> {
+    await this.env.BLOBS.delete(logKey(deployment));
+    await this.#clear();
+  }
+
+  /** The log moves to R2 before it is cleared here; done twice, it writes the same object again. */
+  override async alarm(): Promise<void> {
+    const deployment = this.#fact<string>("finished");
+    if (deployment === null) return;
+    const rows = this.#rows(0, Number.MAX_SAFE_INTEGER);
+    await this.env.BLOBS.put(logKey(deployment), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    await this.#clear();
+  }
+
+  async #feed(
+    deployment: string,
+    after: number,
+    writer: WritableStreamDefaultWriter<Uint8Array>,
+  ): Promise<void> {
+    const encoder = new TextEncoder();
+    for (let cursor = after; ; ) {
+      const news = this.#news;
+      const { rows, finished } = await this.read(deployment, cursor, PAGE);
+      if (rows.length > 0) {
+        await writer.write(encoder.encode(rows.map((row) => `${JSON.stringify(row)}\n`).join("")));
+        cursor = rows.at(-1)?.seq ?? cursor;
+      }
+      if (finished) return writer.close();
+      if (rows.length === PAGE) continue;
+      const isNews = await Promise.race([
+        news.then(() => true),
+        scheduler.wait(HEARTBEAT_MS).then(() => false),
+      ]);
+      if (!isNews) await writer.write(encoder.encode("\n"));
+    }
+  }
+
+  async #folded(
+    deployment: string,
+    after: number,
+    limit: number,
+  ): Promise<{ rows: LogRow[]; finished: boolean }> {
+    const object = await this.env.BLOBS.get(logKey(deployment));
+    if (!object) return { rows: [], finished: false };
+    const lines = (await object.text()).split("\n").filter((line) => line !== "");
+    const rows = lines.map((line) => JSON.parse(line) as LogRow).filter((row) => row.seq > after);
+    return { rows: rows.slice(0, limit), finished: rows.length <= limit };
+  }
+
+  #rows(after: number, limit: number): LogRow[] {
+    const rows = this.ctx.storage.sql.exec<Stored>(
+      "select * from rows where seq > ? order by seq limit ?",
+      after,
+      limit,
+    );
+    return [...rows].map(({ gap, level, ...row }) => ({
+      ...row,
+      level: level as LogRow["level"],
+      ...(gap === null ? {} : { gap }),
+    }));
+  }
+
+  #insert(line: Line, gap: number | null): void {
+    this.ctx.storage.sql.exec(
+      "insert into rows (at, stream, level, text, gap) values (?, ?, ?, ?, ?)",
+      line.at,
+      line.stream,
+      line.level,
+      line.text,
+      gap,
+    );
+  }
+
+  #isEmpty(): boolean {
+    const [row] = this.ctx.storage.sql.exec("select 1 from rows limit 1");
+    return row === undefined;
+  }
+
+  #fact<T>(name: string): T | null {
+    const [row] = this.ctx.storage.sql.exec<{ value: string }>(
+      "select value from facts where name = ?",
+      name,
+    );
+    return row ? (JSON.parse(row.value) as T) : null;
+  }
+
+  #setFact(name: string, value: unknown): void {
+    this.ctx.storage.sql.exec("insert or replace into facts values (?, ?)", name, JSON.stringify(value));
+  }
+
+  #nextNews(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#news = this.#nextNews();
+    wake();
+  }
+
+  async #clear(): Promise<void> {
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+    this.#createTables();
+  }
+
+  #createTables(): void {
+    this.ctx.storage.sql.exec(
+      `create table if not exists facts (name text primary key, value text not null);
+       create table if not exists seen (stream text not null, n integer not null, primary key (stream, n));
+       create table if not exists rows (seq integer primary key autoincrement, at integer not null, stream text not null,
+         level text not null, text text not null, gap integer)`,
+    );
+  }
+}

@@ -1,0 +1,65 @@
+/** Custody of a project's traffic rollups. The rules are in features/traffic/machine.ts. */
+import { DurableObject } from "cloudflare:workers";
+import { type Millis, systemClock } from "#core/time.ts";
+import {
+  add,
+  emptyMinute,
+  KEEP_MS,
+  type Minute,
+  minuteOf,
+  type TrafficEvent,
+} from "#features/traffic/machine.ts";
+import type { TrafficRpc } from "#features/traffic/rpc.ts";
+import type { Env } from "./env.ts";
+
+export class TrafficObject extends DurableObject<Env> implements TrafficRpc {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#createTables();
+  }
+
+  async add(batch: string, events: TrafficEvent[]): Promise<void> {
+    const { sql } = this.ctx.storage;
+    const oldest = systemClock(Number(this.env.CLOCK_OFFSET_MS ?? 0)).now() - KEEP_MS;
+    this.ctx.storage.transactionSync(() => {
+      const [known] = sql.exec("select 1 from batches where id = ?", batch);
+      if (known) return;
+      sql.exec("insert into batches values (?, ?)", batch, minuteOf(events[0]?.at ?? 0));
+      for (const [minute, of] of Map.groupBy(events, (event) => minuteOf(event.at))) {
+        const rollup = of.reduce(add, this.#minute(minute));
+        sql.exec("insert or replace into minutes values (?, ?)", minute, JSON.stringify(rollup));
+      }
+      sql.exec("delete from batches where at < ?", oldest);
+      sql.exec("delete from minutes where minute < ?", oldest);
+    });
+  }
+
+  async read(from: Millis, limit: number): Promise<Minute[]> {
+    const rows = this.ctx.storage.sql.exec<{ value: string }>(
+      "select value from minutes where minute >= ? order by minute limit ?",
+      from,
+      limit,
+    );
+    return [...rows].map((row) => JSON.parse(row.value) as Minute);
+  }
+
+  async remove(): Promise<void> {
+    await this.ctx.storage.deleteAll();
+    this.#createTables();
+  }
+
+  #minute(minute: Millis): Minute {
+    const [row] = this.ctx.storage.sql.exec<{ value: string }>(
+      "select value from minutes where minute = ?",
+      minute,
+    );
+    return row ? (JSON.parse(row.value) as Minute) : emptyMinute(minute);
+  }
+
+  #createTables(): void {
+    this.ctx.storage.sql.exec(
+      `create table if not exists batches (id text primary key, at integer not null);
+       create table if not exists minutes (minute integer primary key, value text not null)`,
+    );
+  }
+}
