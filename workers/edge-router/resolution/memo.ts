@@ -99,7 +99,7 @@ export class Memo<T> {
 
   /** A flight belongs to the request that began it, and may end with it: nobody else waits without a limit. */
   async #within(flight: Promise<T>, patience: Millis, otherwise: () => Promise<T>): Promise<T> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let timer: ReturnType<typeof setTimeout> | null = null;
     const late = new Promise<"late">((resolve) => {
       timer = setTimeout(resolve, patience, "late");
     });
@@ -109,7 +109,7 @@ export class Memo<T> {
     } catch {
       return await otherwise();
     } finally {
-      clearTimeout(timer);
+      if (timer !== null) clearTimeout(timer);
     }
   }
 

@@ -1,0 +1,228 @@
+/**
+ * `config.json`'s routes → the route table. Everything is checked here, so that the edge has nothing to refuse: shapes,
+ * header names, statuses, patterns. What is not known is refused, never ignored. Control plane only.
+ */
+import { z } from "zod";
+import { type Budget, classify } from "./classify.ts";
+import {
+  type CompiledRoute,
+  type Condition,
+  type Pattern,
+  PHASES,
+  type Phase,
+  type RouteTable,
+  type ValueTest,
+} from "./table.ts";
+
+export const MAX_ROUTES = 10_000;
+
+export interface RouteIssue {
+  code: "invalid_output" | "not_yet";
+  /** Where in `config.json`: `routes[3].src`. */
+  path: string;
+  message: string;
+  fix: string;
+}
+
+export type Compiled = { ok: true; table: RouteTable } | { ok: false; issues: RouteIssue[] };
+
+const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "is not a header name (RFC 9110, 5.1)");
+const headerValue = z.string().regex(/^[^\u0000-\u0008\u000a-\u001f\u007f]*$/, "holds a control character");
+
+const valueMatcher = z.strictObject({
+  eq: z.union([z.string(), z.number()]).optional(),
+  neq: z.union([z.string(), z.number()]).optional(),
+  inc: z.array(z.string()).optional(),
+  ninc: z.array(z.string()).optional(),
+  pre: z.string().optional(),
+  suf: z.string().optional(),
+  re: z.string().optional(),
+  gt: z.number().optional(),
+  gte: z.number().optional(),
+  lt: z.number().optional(),
+  lte: z.number().optional(),
+});
+const value = z.union([z.string(), valueMatcher]);
+const condition = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("host"), value }),
+  z.strictObject({
+    type: z.enum(["header", "cookie", "query"]),
+    key: z.string().min(1),
+    value: value.optional(),
+  }),
+]);
+const sourceRoute = z.strictObject({
+  src: z.string(),
+  dest: z.string().max(8_192).optional(),
+  status: z.number().int().min(100).max(599).optional(),
+  headers: z.record(headerName, headerValue).optional(),
+  methods: z.array(z.string()).optional(),
+  has: z.array(condition).max(64).optional(),
+  missing: z.array(condition).max(64).optional(),
+  continue: z.boolean().optional(),
+  override: z.boolean().optional(),
+  check: z.boolean().optional(),
+  important: z.boolean().optional(),
+  caseSensitive: z.boolean().optional(),
+  middlewarePath: z.string().optional(),
+  middlewareRawSrc: z.array(z.string()).optional(),
+  middleware: z.number().optional(),
+  isInternal: z.boolean().optional(),
+  locale: z
+    .strictObject({ redirect: z.record(z.string(), z.string()).optional(), cookie: z.string().optional() })
+    .optional(),
+});
+const handle = z.strictObject({
+  handle: z.enum(["filesystem", "resource", "miss", "rewrite", "hit", "error"]),
+  src: z.string().optional(),
+  dest: z.string().optional(),
+  status: z.number().optional(),
+});
+const wildcards = z.array(z.strictObject({ domain: z.string(), value: z.string() })).max(1_000);
+
+type SourceRoute = z.infer<typeof sourceRoute>;
+
+export function compileRoutes(input: { routes?: unknown; wildcard?: unknown }): Compiled {
+  const issues: RouteIssue[] = [];
+  const phases = Object.fromEntries(PHASES.map((phase) => [phase, []])) as unknown as Record<
+    Phase,
+    CompiledRoute[]
+  >;
+  const wildcard = parse(wildcards, input.wildcard ?? [], "wildcard", issues) ?? [];
+  const routes = Array.isArray(input.routes ?? []) ? ((input.routes ?? []) as unknown[]) : null;
+  if (!routes) issues.push(issue("routes", "is not a list", "Give `routes` as a list."));
+  if (routes && routes.length > MAX_ROUTES) {
+    const fix = "Join routes with patterns, or do it in a function.";
+    issues.push(issue("routes", `has ${routes.length} routes; ${MAX_ROUTES} are allowed`, fix));
+  }
+  if (!routes || issues.length > 0) return { ok: false, issues };
+
+  const budget: Budget = { analyses: 0 };
+  let phase: Phase = "main";
+  for (const [i, route] of routes.entries()) {
+    const path = `routes[${i}]`;
+    if (typeof route === "object" && route !== null && "handle" in route) {
+      phase = parse(handle, route, path, issues)?.handle ?? phase;
+      continue;
+    }
+    const known = parse(sourceRoute, route, path, issues);
+    const compiled = known && compileRoute(known, path, budget, issues);
+    if (compiled) phases[phase].push(compiled);
+  }
+  if (issues.length > 0) return { ok: false, issues };
+  const hosts = Object.fromEntries(wildcard.map((one) => [one.domain.toLowerCase(), one.value]));
+  return { ok: true, table: { phases, wildcard: hosts } };
+}
+
+function compileRoute(
+  route: SourceRoute,
+  path: string,
+  budget: Budget,
+  issues: RouteIssue[],
+): CompiledRoute | undefined {
+  const pattern = compilePattern(route.src, route.caseSensitive === true, `${path}.src`, budget, issues);
+  const has = compileConditions(route.has, `${path}.has`, budget, issues);
+  const missing = compileConditions(route.missing, `${path}.missing`, budget, issues);
+  if (!pattern) return undefined;
+  return {
+    pattern,
+    ...(route.dest === undefined ? {} : { dest: route.dest }),
+    ...(route.status === undefined ? {} : { status: route.status }),
+    ...(route.headers ? { headers: lowerCased(route.headers) } : {}),
+    ...(route.methods ? { methods: route.methods.map((method) => method.toUpperCase()) } : {}),
+    ...(has ? { has } : {}),
+    ...(missing ? { missing } : {}),
+    ...(route.continue ? { continue: true as const } : {}),
+    ...(route.override ? { override: true as const } : {}),
+    ...(route.check ? { check: true as const } : {}),
+    ...(route.important ? { important: true as const } : {}),
+    ...(route.middlewarePath === undefined ? {} : { middlewarePath: route.middlewarePath }),
+    ...(route.locale?.redirect
+      ? { locale: { redirect: route.locale.redirect, cookie: route.locale.cookie ?? null } }
+      : {}),
+  };
+}
+
+const lowerCased = (headers: Record<string, string>): [string, string][] =>
+  Object.entries(headers).map(([name, text]) => [name.toLowerCase(), text]);
+
+function compilePattern(
+  source: string,
+  caseSensitive: boolean,
+  path: string,
+  budget: Budget,
+  issues: RouteIssue[],
+): Pattern | undefined {
+  const verdict = classify(source, caseSensitive, budget);
+  if (verdict.ok) return verdict.pattern;
+  const fix =
+    verdict.code === "invalid"
+      ? "Write it as a regular expression that JavaScript knows."
+      : "Write it without nested or neighbouring repetitions such as (a+)+ or .*.*, or without look-around.";
+  issues.push(issue(path, verdict.detail, fix));
+  return undefined;
+}
+
+function compileConditions(
+  conditions: SourceRoute["has"],
+  path: string,
+  budget: Budget,
+  issues: RouteIssue[],
+): Condition[] | undefined {
+  return conditions?.map((one, i) => {
+    const tests = compileTests(one.value, `${path}[${i}].value`, budget, issues);
+    return one.type === "host" ? { type: "host", tests } : { type: one.type, key: one.key, tests };
+  });
+}
+
+function compileTests(
+  given: z.infer<typeof value> | undefined,
+  path: string,
+  budget: Budget,
+  issues: RouteIssue[],
+): ValueTest[] {
+  if (given === undefined) return [];
+  const regex = (source: string, at: string): ValueTest[] => {
+    const pattern = compilePattern(source, true, at, budget, issues);
+    return pattern ? [{ op: "matches", pattern }] : [];
+  };
+  if (typeof given === "string") return regex(`^(?:${given})$`, path);
+  const tests: ValueTest[] = [];
+  for (const op of ["eq", "neq", "pre", "suf"] as const) {
+    const text = given[op];
+    if (text !== undefined) tests.push({ op, value: String(text) });
+  }
+  for (const op of ["inc", "ninc"] as const) {
+    const values = given[op];
+    if (values) tests.push({ op, values });
+  }
+  for (const op of ["gt", "gte", "lt", "lte"] as const) {
+    const number = given[op];
+    if (number !== undefined) tests.push({ op, value: number });
+  }
+  return given.re === undefined ? tests : [...tests, ...regex(given.re, `${path}.re`)];
+}
+
+function parse<T>(schema: z.ZodType<T>, input: unknown, path: string, issues: RouteIssue[]): T | undefined {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  for (const found of result.error.issues) {
+    const at = found.path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
+    const isUnknown = found.code === "unrecognized_keys";
+    const fix = isUnknown
+      ? "Take it out: this platform does not know it, and does not ignore what it does not know."
+      : "See the Build Output API's configuration of routes.";
+    issues.push({
+      ...issue(`${path}${at}`, found.message, fix),
+      code: isUnknown ? "not_yet" : "invalid_output",
+    });
+  }
+  return undefined;
+}
+
+const issue = (path: string, message: string, fix: string): RouteIssue => ({
+  code: "invalid_output",
+  path,
+  message,
+  fix,
+});

@@ -1,0 +1,46 @@
+/** Runs a compiled pattern with the engine it was given. The control plane chose the engine; nothing is decided here. */
+import { RE2JS } from "re2js";
+import type { Pattern } from "./table.ts";
+
+export interface Match {
+  /** Numbered groups; 0 is the whole. An unmatched one is empty. */
+  groups: string[];
+  named: Record<string, string>;
+}
+
+type Matcher = (input: string) => Match | null;
+
+/** Keyed by the pattern object, which lives as long as its table. */
+const matchers = new WeakMap<Pattern, Matcher>();
+
+/** @throws SyntaxError when the pattern was not compiled by the control plane and the engine can't run it. */
+export function match(pattern: Pattern, input: string): Match | null {
+  let matcher = matchers.get(pattern);
+  if (!matcher) {
+    matcher = pattern.engine === "native" ? native(pattern) : linear(pattern);
+    matchers.set(pattern, matcher);
+  }
+  return matcher(input);
+}
+
+function native({ source, caseSensitive }: Pattern): Matcher {
+  const regex = new RegExp(source, caseSensitive ? "" : "i");
+  return (input) => {
+    const found = regex.exec(input);
+    if (!found) return null;
+    const named = Object.entries(found.groups ?? {}).map(([name, value]) => [name, value ?? ""]);
+    return { groups: found.map((group) => group ?? ""), named: Object.fromEntries(named) };
+  };
+}
+
+function linear({ source, caseSensitive }: Pattern): Matcher {
+  const regex = RE2JS.compile(source, caseSensitive ? 0 : RE2JS.CASE_INSENSITIVE);
+  const names = Object.entries(regex.namedGroups());
+  return (input) => {
+    const found = regex.matcher(input);
+    if (!found.find()) return null;
+    const groups = Array.from({ length: found.groupCount() + 1 }, (_, i) => found.group(i) ?? "");
+    const named = names.map(([name, index]) => [name, groups[Number(index)] ?? ""]);
+    return { groups, named: Object.fromEntries(named) };
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * The compiled form of a Build Output v3 route table: what the control plane validated and the edge trusts. Plain JSON.
+ *
+ * Source: Vercel's Build Output API v3, "Configuration" (routes, wildcard).
+ */
+
+export const PHASES = ["main", "filesystem", "resource", "miss", "rewrite", "hit", "error"] as const;
+/** `main` holds the routes before the first `handle`. */
+export type Phase = (typeof PHASES)[number];
+
+export interface Pattern {
+  source: string;
+  /** `native` runs as a RegExp; `linear` in a linear-time engine, since it could run for ever natively. */
+  engine: "native" | "linear";
+  caseSensitive: boolean;
+  /** What every match begins with; lower case unless case-sensitive. Lets most routes be passed over quickly. */
+  prefix: string;
+}
+
+/** All that are given must hold. */
+export type ValueTest =
+  | { op: "matches"; pattern: Pattern }
+  | { op: "eq" | "neq" | "pre" | "suf"; value: string }
+  | { op: "inc" | "ninc"; values: string[] }
+  | { op: "gt" | "gte" | "lt" | "lte"; value: number };
+
+/** No tests: presence is enough. A `host` needs at least one. */
+export type Condition =
+  | { type: "host"; tests: ValueTest[] }
+  | { type: "header" | "cookie" | "query"; key: string; tests: ValueTest[] };
+
+export interface Locale {
+  /** Locale → path or URL to send visitors of that language to. */
+  redirect: Record<string, string>;
+  cookie: string | null;
+}
+
+export interface CompiledRoute {
+  pattern: Pattern;
+  dest?: string;
+  status?: number;
+  /** In order; names are lower case. */
+  headers?: [name: string, value: string][];
+  methods?: string[];
+  has?: Condition[];
+  missing?: Condition[];
+  /** Go on with the next route after this one has matched. */
+  continue?: true;
+  /** Forget status and headers that earlier routes set. */
+  override?: true;
+  /** Look at the file system again with the new path. */
+  check?: true;
+  /** Its headers can't be set again by later routes. */
+  important?: true;
+  middlewarePath?: string;
+  locale?: Locale;
+}
+
+export interface RouteTable {
+  phases: Record<Phase, CompiledRoute[]>;
+  /** Host → what `$wildcard` stands for. */
+  wildcard: Record<string, string>;
+}
