@@ -9,6 +9,7 @@
  */
 import { type Asked, fulfil, parseCookies } from "./conditions.ts";
 import { localeTarget } from "./locale.ts";
+import { MAX_PATH } from "./path.ts";
 import { match } from "./pattern.ts";
 import { type Captures, headerSafe, isAbsolute, localTarget, mergeQuery, substitute } from "./substitute.ts";
 import type { CompiledRoute, Phase, RouteTable } from "./table.ts";
@@ -160,7 +161,10 @@ class Resolver<Output> {
     if (this.#location !== null) return done;
     if (isRedirect && route.dest !== undefined) return this.#leave(route.dest, route.status ?? 307, captures);
     const before = this.#pathname;
-    if (route.dest !== undefined) this.#rewrite(route.dest, captures);
+    if (route.dest !== undefined && !this.#rewrite(route.dest, captures)) {
+      this.#status = 508;
+      return { to: "refuse" };
+    }
     if (this.#external !== null) return done;
     if (route.check) return this.#check(phase, before);
     if (route.continue) return next;
@@ -199,11 +203,13 @@ class Resolver<Output> {
     return done;
   }
 
-  #rewrite(template: string, captures: Captures): void {
+  /** @returns Whether it could: a table that doubles the path each time round is stopped here. */
+  #rewrite(template: string, captures: Captures): boolean {
     const dest = substitute(template, captures);
+    if (dest.length > MAX_PATH) return false;
     if (isAbsolute(template) || isAbsolute(dest)) {
       this.#external = mergeQuery(dest, this.#query);
-      return;
+      return true;
     }
     const url = new URL(`/${dest.replace(/^\/+/, "")}`, "http://rewrite.internal");
     this.#pathname = url.pathname;
@@ -211,6 +217,7 @@ class Resolver<Output> {
       this.#query.delete(key);
       for (const one of url.searchParams.getAll(key)) this.#query.append(key, one);
     }
+    return true;
   }
 
   #redirect(location: string): Resolution<Output> {
@@ -249,7 +256,7 @@ class Resolver<Output> {
       if (!captures) continue;
       this.#setHeaders(route, captures);
       if (route.dest === undefined) continue;
-      this.#rewrite(route.dest, captures);
+      if (!this.#rewrite(route.dest, captures)) continue;
       const output = await this.#find(this.#pathname);
       if (output === undefined) continue;
       const headers = this.#list();

@@ -21,16 +21,16 @@ function page(problem: Problem, requestId: string): string {
   const { title } = problem.toDocument();
   return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${problem.status}: ${escape(title)}</title>
+<title>${problem.status}: ${escapeHtml(title)}</title>
 <style>
 :root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
 body{display:grid;place-content:center;min-height:100vh;margin:0;padding:2rem;box-sizing:border-box}
 main{max-width:34rem}h1{font-size:1.5rem;margin:0 0 .5rem}p{margin:.25rem 0}code{opacity:.65;font-size:.85rem}
 </style>
-<main><h1>${problem.status} · ${escape(title)}</h1><p>${escape(problem.message)}</p>
-${problem.fix === undefined ? "" : `<p>${escape(problem.fix)}</p>`}<p><code>${problem.code} · ${escape(requestId)}</code></p></main></html>
+<main><h1>${problem.status} · ${escapeHtml(title)}</h1><p>${escapeHtml(problem.message)}</p>
+${problem.fix === undefined ? "" : `<p>${escapeHtml(problem.fix)}</p>`}<p><code>${problem.code} · ${escapeHtml(requestId)}</code></p></main></html>
 `;
 }
 
-const escape = (text: string): string =>
+const escapeHtml = (text: string): string =>
   text.replace(/[&<>"']/g, (character) => `&#${character.codePointAt(0)};`);
