@@ -6,6 +6,7 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { Commit } from "#core/commit.ts";
 import type { Scope } from "#core/contract.ts";
 import type { Id } from "#core/ids.ts";
+import type { KeyRing } from "#core/seal.ts";
 import type { Clock, Random } from "#core/time.ts";
 
 export type Role = "owner" | "admin" | "developer" | "viewer";
@@ -15,20 +16,27 @@ export type Actor =
   | { type: "token"; id: Id<"token">; role: Role; scopes: readonly Scope[] | null }
   | { type: "system"; id: string };
 
-export interface Stores {
-  /** R2: blobs, encoded forms, sites, folded logs. */
-  blobs: R2Bucket;
-  /** KV: the static-stability copies that the edge falls back on. */
-  snapshots: KVNamespace;
-}
-
+/** What outlives requests, made from the bindings. `Objects` is said by the features that call objects. */
 export interface Base {
   db: DrizzleD1Database;
   /** Raw D1, for `json_each` statements that the query builder has no word for. */
   d1: D1Database;
-  stores: Stores;
+  /** R2: blobs, encoded forms, sites, environments, folded logs. */
+  blobs: R2Bucket;
+  /** KV: the static-stability copies that the edge falls back on. */
+  snapshots: KVNamespace;
+  /** Opens and seals the teams' data keys. */
+  keyEncryptionKeys: KeyRing;
+  /** Opens and seals frozen environments, and nothing else. */
+  edgeKeys: KeyRing;
+  /** Where deployments are served: `localhost`, or a domain of their own. */
+  deployDomain: string;
+  /** The API's own address; its scheme and port are those of the deployments too. */
+  publicOrigin: string;
   clock: Clock;
   random: Random;
+  /** Lets work outlive the answer. */
+  keepAlive(work: Promise<unknown>): void;
 }
 
 export interface Ctx extends Base {
@@ -36,4 +44,10 @@ export interface Ctx extends Base {
   actor: Actor;
   requestId: string;
   commit: Commit;
+}
+
+/** The address of a hostname of this platform. */
+export function addressOf(base: Pick<Base, "publicOrigin">, hostname: string): string {
+  const { protocol, port } = new URL(base.publicOrigin);
+  return `${protocol}//${hostname}${port === "" ? "" : `:${port}`}`;
 }

@@ -1,0 +1,28 @@
+/** The edge router: every request to a deployed host. */
+import { newId } from "#core/ids.ts";
+import { Problem } from "#core/problem.ts";
+import { systemClock, systemRandom } from "#core/time.ts";
+import type { Env } from "./env.ts";
+import { refuse } from "./pages.ts";
+import { pipeline } from "./pipeline.ts";
+import type { Scope } from "./scope.ts";
+
+export default {
+  async fetch(request, env, ctx): Promise<Response> {
+    const clock = systemClock(Number(env.CLOCK_OFFSET_MS ?? 0));
+    const requestId = newId("request", clock.now(), systemRandom);
+    const scope: Scope = { env, clock, requestId, keepAlive: (work) => ctx.waitUntil(work) };
+    try {
+      return await pipeline(scope, request);
+    } catch (error) {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      console.error(
+        JSON.stringify({ level: "error", at: "edge-router", requestId, url: request.url, error: text }),
+      );
+      const problem = new Problem("unavailable", "This site can't be served at the moment.", {
+        fix: "Try again in a moment.",
+      });
+      return refuse(request, problem, requestId);
+    }
+  },
+} satisfies ExportedHandler<Env>;

@@ -1,0 +1,38 @@
+/** A site's outputs, as routing looks for them: a path, then the index of a directory. */
+import { decodePath } from "#features/routing/path.ts";
+import type { SiteHead, StaticFile } from "#features/sites/site.ts";
+import type { Scope } from "../scope.ts";
+import { findFile } from "./sites.ts";
+
+export interface Output {
+  file: StaticFile;
+  /** Set when the path names a directory without its slash, and the site wants it. */
+  redirectTo: string | null;
+}
+
+export async function findOutput(
+  scope: Scope,
+  digest: string,
+  head: SiteHead,
+  pathname: string,
+): Promise<Output | undefined> {
+  const decoded = decodePath(pathname);
+  if (decoded === null) return undefined;
+  const isDirectory = decoded.endsWith("/");
+  const base = decoded.replace(/^\/+|\/+$/g, "");
+  for (const path of base === "" ? ["index.html", "index"] : candidates(base, isDirectory)) {
+    const file = await findFile(scope, digest, head, path);
+    if (!file) continue;
+    const isIndexOf = path !== base && base !== "" && !isDirectory;
+    const redirectTo = isIndexOf && head.directoryRedirect ? `/${pathname.replace(/^\/+/, "")}/` : null;
+    return { file, redirectTo };
+  }
+  return undefined;
+}
+
+/** A slash behind a file's name makes it another name, unless it is a page without an extension. */
+function candidates(base: string, isDirectory: boolean): string[] {
+  const index = [`${base}/index.html`, `${base}/index`];
+  const isPage = !base.slice(base.lastIndexOf("/") + 1).includes(".");
+  return isDirectory ? [...index, ...(isPage ? [base] : [])] : [base, ...index];
+}

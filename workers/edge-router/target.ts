@@ -1,0 +1,78 @@
+/** Host → what is served there now: which release of which project, and under which policy. */
+import { Problem } from "#core/problem.ts";
+import { known } from "#features/pointers/machine.ts";
+import type { Policy } from "#features/projects/policy.ts";
+import { findDeployment } from "./resolution/deployments.ts";
+import { findHost } from "./resolution/hosts.ts";
+import { findPointer } from "./resolution/pointers.ts";
+import { findPolicy } from "./resolution/policies.ts";
+import type { Scope } from "./scope.ts";
+
+export interface Target {
+  team: string;
+  project: string;
+  deployment: string;
+  /** Digest of the site. */
+  site: string;
+  /** Unix milliseconds. */
+  createdAt: number;
+  isProduction: boolean;
+  policy: Policy;
+}
+
+/** @returns What to serve, or the problem to answer with. */
+export async function findTarget(scope: Scope, request: Request, url: URL): Promise<Target | Problem> {
+  const host = await findHost(scope, url.hostname);
+  if (!host) {
+    return new Problem("not_found", `Nothing is deployed at ${url.hostname}.`, {
+      fix: "Check the address, or deploy something to it with `cloudify deploy`.",
+    });
+  }
+  const { team, project } = host;
+  const policy = await findPolicy(scope, project);
+  if (host.kind === "deployment") {
+    const found = await findDeployment(scope, host.ref);
+    if (!("served" in found)) return notServed(found.state);
+    const { id, site, createdAt } = found.served;
+    return { team, project, deployment: id, site, createdAt, isProduction: false, policy };
+  }
+  const pointer = await findPointer(scope, project, host.ref);
+  const pinned = pointer && pin(request, url, (id) => known(pointer, id));
+  const release = pinned ?? pointer?.live;
+  if (!release) return notServed(null);
+  const isProduction = host.ref === "production";
+  return {
+    team,
+    project,
+    deployment: release.deployment,
+    site: release.site,
+    createdAt: release.createdAt,
+    isProduction,
+    policy,
+  };
+}
+
+/** Skew protection: a client that carries the id of a deployment stays with it, if the pointer knows it. */
+function pin<T>(request: Request, url: URL, find: (id: string) => T | undefined): T | undefined {
+  const cookie = /(?:^|;\s*)__vdpl=([^;]+)/.exec(request.headers.get("cookie") ?? "")?.[1];
+  const id = request.headers.get("x-deployment-id") ?? url.searchParams.get("dpl") ?? cookie;
+  return id === undefined || id === null ? undefined : find(id);
+}
+
+function notServed(state: string | null): Problem {
+  switch (state) {
+    case "error":
+    case "canceled":
+      return new Problem("not_found", `This deployment ended as ${state} and serves nothing.`, {
+        fix: "Look at its log with `cloudify logs`, then deploy again.",
+      });
+    case null:
+      return new Problem("not_found", "There is no deployment to serve here.", {
+        fix: "Deploy to this address, or promote a deployment to it.",
+      });
+    default:
+      return new Problem("unavailable", `This deployment is not ready yet: it is ${state}.`, {
+        fix: "Try again in a moment; `cloudify inspect` tells how far it is.",
+      });
+  }
+}
