@@ -16,7 +16,11 @@ export type Actor =
   | { type: "token"; id: Id<"token">; role: Role; scopes: readonly Scope[] | null }
   | { type: "system"; id: string };
 
-/** What outlives requests, made from the bindings. `Objects` is said by the features that call objects. */
+/** The objects' namespaces; each feature that has one adds it here, so that the core knows none. */
+// biome-ignore lint/suspicious/noEmptyInterface: it is filled by declaration merging in the features' rpc.ts
+export interface Objects {}
+
+/** What outlives requests, made from the bindings. */
 export interface Base {
   db: DrizzleD1Database;
   /** Raw D1, for `json_each` statements that the query builder has no word for. */
@@ -25,6 +29,7 @@ export interface Base {
   blobs: R2Bucket;
   /** KV: the static-stability copies that the edge falls back on. */
   snapshots: KVNamespace;
+  objects: Objects;
   /** Opens and seals the teams' data keys. */
   keyEncryptionKeys: KeyRing;
   /** Opens and seals frozen environments, and nothing else. */

@@ -76,6 +76,13 @@ export abstract class Custody<Effect> extends DurableObject<Env> {
     this.ctx.waitUntil(this.arm().then(() => this.drive()));
   }
 
+  /** Forgets everything; the object is as new. */
+  protected async clear(): Promise<void> {
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+    this.createTables();
+  }
+
   /** Sets the alarm to what is due first. */
   protected async arm(): Promise<void> {
     const [row] = this.ctx.storage.sql.exec<{ due: number | null }>("select min(due) as due from outbox");

@@ -44,10 +44,12 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     return state && { state, events: this.#events() };
   }
 
+  async wake(): Promise<void> {
+    await this.alarm();
+  }
+
   async remove(): Promise<void> {
-    await this.ctx.storage.deleteAlarm();
-    await this.ctx.storage.deleteAll();
-    this.createTables();
+    await this.clear();
   }
 
   protected dueAt(): Millis | null {

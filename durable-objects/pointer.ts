@@ -33,6 +33,10 @@ export class PointerObject extends Custody<Effect> implements PointerRpc {
     return next;
   }
 
+  async remove(): Promise<void> {
+    await this.clear();
+  }
+
   protected dueAt(): null {
     return null;
   }

@@ -6,8 +6,9 @@ import { blobs } from "#features/blobs/contract.ts";
 import { deployments } from "#features/deployments/contract.ts";
 import { envVars } from "#features/env-vars/contract.ts";
 import { projects } from "#features/projects/contract.ts";
+import { traffic } from "#features/traffic/contract.ts";
 
-export const contracts = { accounts, projects, deployments, blobs, envVars, audit } satisfies Record<
+export const contracts = { accounts, projects, deployments, blobs, envVars, audit, traffic } satisfies Record<
   string,
   Contract
 >;

@@ -1,6 +1,5 @@
 /** Teams and tokens: who may act, and for whom. */
 import { and, asc, eq, gt, isNull, ne, or } from "drizzle-orm";
-import type { z } from "zod";
 import { isUniqueFailure, makeCommit, mustChange } from "#core/commit.ts";
 import type { Scope } from "#core/contract.ts";
 import type { Base, Ctx, Role } from "#core/ctx.ts";

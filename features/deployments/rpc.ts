@@ -13,6 +13,8 @@ export interface DeploymentRpc extends Rpc.DurableObjectBranded {
   /** @param by Given for what a user asks for; becomes the audit entry, stored with the change. */
   send(input: Input, by: By | null): Promise<Sent>;
   read(): Promise<{ state: Deployment; events: Event[] } | null>;
+  /** Does what is due, as its alarm would. */
+  wake(): Promise<void>;
   /** Forgets everything; the caller has made sure that nothing names it. */
   remove(): Promise<void>;
 }
@@ -27,4 +29,10 @@ export interface CompileTask {
   type: "compile";
   deployment: string;
   attempt: number;
+}
+
+declare module "#core/ctx.ts" {
+  interface Objects {
+    deployments: DurableObjectNamespace<DeploymentRpc>;
+  }
 }

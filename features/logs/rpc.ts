@@ -14,3 +14,9 @@ export interface LogRpc extends Rpc.DurableObjectBranded {
 
 /** R2 key of a folded log: NDJSON of rows. */
 export const logKey = (deployment: string): string => `logs/${deployment}.ndjson`;
+
+declare module "#core/ctx.ts" {
+  interface Objects {
+    logs: DurableObjectNamespace<LogRpc>;
+  }
+}

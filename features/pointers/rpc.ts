@@ -18,9 +18,17 @@ export interface PointerRpc extends Rpc.DurableObjectBranded {
     event: PointerEvent,
     by: By | null,
   ): Promise<PointerStep>;
+  /** The project is gone. */
+  remove(): Promise<void>;
 }
 
 export const pointerName = (project: string, target: string): string => `${project}/${target}`;
 
 /** KV key of the copy that the edge falls back on. */
 export const pointerKey = (project: string, target: string): string => `pointer:${project}:${target}`;
+
+declare module "#core/ctx.ts" {
+  interface Objects {
+    pointers: DurableObjectNamespace<PointerRpc>;
+  }
+}

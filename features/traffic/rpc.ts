@@ -9,3 +9,9 @@ export interface TrafficRpc extends Rpc.DurableObjectBranded {
   read(from: Millis, limit: number): Promise<Minute[]>;
   remove(): Promise<void>;
 }
+
+declare module "#core/ctx.ts" {
+  interface Objects {
+    traffic: DurableObjectNamespace<TrafficRpc>;
+  }
+}

@@ -1,0 +1,38 @@
+/** Makes a `Base` from the bindings of a control-plane Worker; the API and the cron Worker have the same. */
+import { drizzle } from "drizzle-orm/d1";
+import type { Base, Objects } from "#core/ctx.ts";
+import { parseKeyRing } from "#core/seal.ts";
+import { systemClock, systemRandom } from "#core/time.ts";
+
+export interface ControlEnv {
+  DB: D1Database;
+  BLOBS: R2Bucket;
+  SNAPSHOTS: KVNamespace;
+  DEPLOYMENTS: Objects["deployments"];
+  POINTERS: Objects["pointers"];
+  LOGS: Objects["logs"];
+  TRAFFIC: Objects["traffic"];
+  /** See core/seal.ts; a secret. */
+  KEY_ENCRYPTION_KEYS: string;
+  /** See core/seal.ts; a secret. */
+  EDGE_KEYS: string;
+  DEPLOY_DOMAIN: string;
+  PUBLIC_ORIGIN: string;
+  /** Milliseconds added to the clock; tests only. */
+  CLOCK_OFFSET_MS?: string;
+}
+
+export const makeBase = (env: ControlEnv, keepAlive: Base["keepAlive"]): Base => ({
+  db: drizzle(env.DB),
+  d1: env.DB,
+  blobs: env.BLOBS,
+  snapshots: env.SNAPSHOTS,
+  objects: { deployments: env.DEPLOYMENTS, pointers: env.POINTERS, logs: env.LOGS, traffic: env.TRAFFIC },
+  keyEncryptionKeys: parseKeyRing(env.KEY_ENCRYPTION_KEYS),
+  edgeKeys: parseKeyRing(env.EDGE_KEYS),
+  deployDomain: env.DEPLOY_DOMAIN,
+  publicOrigin: env.PUBLIC_ORIGIN,
+  clock: systemClock(Number(env.CLOCK_OFFSET_MS ?? 0)),
+  random: systemRandom,
+  keepAlive,
+});

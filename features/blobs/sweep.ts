@@ -1,0 +1,48 @@
+/**
+ * Finds objects in R2 that no row knows: what a crash between two writes left behind. A page of each kind at a time,
+ * going on where the last run stopped.
+ */
+import type { Base } from "#core/ctx.ts";
+import { DAY } from "#core/time.ts";
+
+/** Prefix → which of the keys in `?1`, a JSON list, are known. */
+const KINDS: Record<string, string> = {
+  "blobs/": `select k.value as key from json_each(?1) k join blobs b on k.value = 'blobs/' || b.team_id || '/' || b.sha256
+    where b.sha256 = substr(k.value, -64) and b.team_id = substr(k.value, 7, length(k.value) - 71)`,
+  "encoded/": `select k.value as key from json_each(?1) k join blobs b
+    on b.team_id = substr(k.value, 9, instr(substr(k.value, 9), '/') - 1)
+    and b.sha256 = substr(k.value, 9 + instr(substr(k.value, 9), '/'), 64)`,
+  "uploads/": `select k.value as key from json_each(?1) k join uploads u
+    on u.sha256 = substr(k.value, -64) and u.team_id = substr(k.value, 9, length(k.value) - 73)`,
+  "env/": `select k.value as key from json_each(?1) k
+    where exists (select 1 from deployments d where k.value = 'env/' || d.team_id || '/' || d.env_digest)`,
+  "sites/": `select k.value as key from json_each(?1) k
+    where exists (select 1 from deployments d where d.site = substr(k.value, 7, 64))`,
+  "logs/": `select k.value as key from json_each(?1) k join deployments d on k.value = 'logs/' || d.id || '.ndjson'`,
+};
+
+const PAGE = 500;
+/** Younger ones may be on their way to a row. */
+const KEEP_MS = DAY;
+
+export async function sweepStore(base: Base): Promise<{ deleted: number }> {
+  let deleted = 0;
+  for (const [prefix, query] of Object.entries(KINDS)) deleted += await sweep(base, prefix, query);
+  return { deleted };
+}
+
+async function sweep(base: Base, prefix: string, query: string): Promise<number> {
+  const name = `sweep:${prefix}`;
+  const cursor = await base.snapshots.get(name);
+  const page = await base.blobs.list({ prefix, limit: PAGE, ...(cursor === null ? {} : { cursor }) });
+  if (page.truncated) await base.snapshots.put(name, page.cursor);
+  else if (cursor !== null) await base.snapshots.delete(name);
+  const before = base.clock.now() - KEEP_MS;
+  const old = page.objects.filter((object) => object.uploaded.getTime() < before).map((object) => object.key);
+  if (old.length === 0) return 0;
+  const { results } = await base.d1.prepare(query).bind(JSON.stringify(old)).all<{ key: string }>();
+  const known = new Set(results.map((row) => row.key));
+  const lost = old.filter((key) => !known.has(key));
+  if (lost.length > 0) await base.blobs.delete(lost);
+  return lost.length;
+}

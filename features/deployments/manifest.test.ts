@@ -1,0 +1,49 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { checkManifest, faultOf } from "./manifest.ts";
+
+const file = (path: string, size = 1) => ({ path, sha256: "a".repeat(64), size });
+const check = (...paths: string[]) =>
+  checkManifest([file("config.json"), ...paths.map((path) => file(path))], 1_000);
+
+test.each([
+  ["/etc/passwd", "absolute"],
+  ["static/../../x", "leads out"],
+  ["static/./x", "leads out"],
+  ["static//x", "empty"],
+  ["static/", "empty"],
+  ["static\\x", "backslash"],
+  ["static/a\u0000b", "control"],
+  ["static/a\nb", "control"],
+  ["static/\ud800", "Unicode"],
+  [`static/${"a".repeat(256)}`, "longer"],
+  [`${"a/".repeat(520)}b`, "longer"],
+  ["static/_cloudify/image", "kept"],
+  ["static/.well-known/cloudify/x", "kept"],
+])("%j is refused", (path, why) => expect(faultOf(path)).toContain(why));
+
+test.each([
+  [["static/a", "static/a"], "twice"],
+  [["static/README", "static/readme"], "case"],
+  [["static/caf\u00e9", "static/cafe\u0301"], "Unicode"],
+  [["static/a", "static/a/b"], "directory"],
+  [["static/A/b", "static/a"], "directory"],
+])("%j can't stand together", (paths, why) => expect(() => check(...paths)).toThrow(why));
+
+test("without config.json, or with too much, it is refused", () => {
+  expect(() => checkManifest([file("index.html")], 10)).toThrow("config.json");
+  expect(() => checkManifest([file("config.json", 11)], 10)).toThrow("11 bytes");
+});
+
+test("an accepted path stays in its folder", () => {
+  const segment = fc.oneof(fc.string({ maxLength: 6 }), fc.constantFrom("..", ".", "", "a", "b"));
+  fc.assert(
+    fc.property(fc.array(segment, { minLength: 1, maxLength: 5 }), (segments) => {
+      const path = segments.join("/");
+      if (faultOf(path) !== null) return;
+      const url = new URL(path.split("/").map(encodeURIComponent).join("/"), "http://x.test/root/");
+      expect(decodeURIComponent(url.pathname)).toBe(`/root/${path}`);
+    }),
+    { numRuns: 10_000 },
+  );
+});

@@ -1,0 +1,81 @@
+/** Which manifests there may be. Pure: paths, sizes and names only. */
+import { Problem } from "#core/problem.ts";
+
+export interface ManifestFile {
+  path: string;
+  sha256: string;
+  size: number;
+}
+
+const MAX_SEGMENT_BYTES = 255;
+const MAX_PATH_BYTES = 1_024;
+/** The platform answers these itself. */
+const RESERVED = /^static\/(?:_cloudify|\.well-known\/cloudify)(?:\/|$)/;
+
+/**
+ * @param maxBytes Of all files together.
+ * @throws Problem `invalid_manifest` or `too_large`, naming the first file that is wrong.
+ */
+export function checkManifest(files: readonly ManifestFile[], maxBytes: number): void {
+  const seen = new Map<string, string>();
+  const directories = new Map<string, string>();
+  let bytes = 0;
+  for (const file of files) {
+    const fault = faultOf(file.path);
+    if (fault !== null) throw wrong(file.path, fault);
+    const folded = fold(file.path);
+    const twin = seen.get(folded);
+    if (twin !== undefined) {
+      throw wrong(
+        file.path,
+        twin === file.path ? "stands twice" : `differs from ${twin} only in case or in Unicode form`,
+      );
+    }
+    seen.set(folded, file.path);
+    for (let slash = folded.indexOf("/"); slash > 0; slash = folded.indexOf("/", slash + 1)) {
+      directories.set(folded.slice(0, slash), file.path);
+    }
+    bytes += file.size;
+  }
+  for (const [directory, below] of directories) {
+    const file = seen.get(directory);
+    if (file !== undefined) throw wrong(file, `is a file, and ${below} needs it to be a directory`);
+  }
+  if (bytes > maxBytes) {
+    throw new Problem("too_large", `The deployment has ${bytes} bytes; ${maxBytes} are allowed.`, {
+      fix: "Deploy fewer or smaller files; keep large media in a store of their own.",
+    });
+  }
+  if (!seen.has("config.json")) {
+    throw new Problem("invalid_manifest", "The manifest has no config.json.", {
+      fix: "Send a Build Output API v3 tree (config.json, static/…); `cloudify build` makes one from any folder.",
+    });
+  }
+}
+
+/** What is wrong with a path, or `null`. */
+export function faultOf(path: string): string | null {
+  if (path.startsWith("/")) return "is absolute";
+  if (path.includes("\\")) return "holds a backslash";
+  if (/[\u0000-\u001f\u007f]/.test(path)) return "holds a control character";
+  if (!path.isWellFormed()) return "is not valid Unicode";
+  const encoder = new TextEncoder();
+  if (encoder.encode(path).length > MAX_PATH_BYTES) return `is longer than ${MAX_PATH_BYTES} bytes`;
+  for (const segment of path.split("/")) {
+    if (segment === "") return "has an empty part";
+    if (segment === "." || segment === "..") return "leads out of its folder";
+    if (encoder.encode(segment).length > MAX_SEGMENT_BYTES)
+      return `has a part longer than ${MAX_SEGMENT_BYTES} bytes`;
+  }
+  if (RESERVED.test(path)) return "is kept for the platform";
+  return null;
+}
+
+/** Names that some file systems, or people, can't tell apart. */
+const fold = (path: string): string => path.normalize("NFC").toLowerCase();
+
+const wrong = (path: string, fault: string): Problem =>
+  new Problem("invalid_manifest", `${JSON.stringify(path)} ${fault}.`, {
+    fix: "Rename the file, or leave it out.",
+    extensions: { path },
+  });

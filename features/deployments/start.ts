@@ -1,0 +1,25 @@
+/** Begins a deployment's life in its object, from the row that the create wrote. */
+import { eq } from "drizzle-orm";
+import type { Base } from "#core/ctx.ts";
+import { deployments } from "./tables.ts";
+
+export async function startDeployment(
+  base: Base,
+  { deployment = "" }: Record<string, string>,
+): Promise<void> {
+  const [row] = await base.db.select().from(deployments).where(eq(deployments.id, deployment));
+  if (!row) return;
+  const {
+    id,
+    teamId: team,
+    projectId: project,
+    target,
+    branch,
+    pointerTargets,
+    manifest,
+    buildLog,
+    createdAt,
+  } = row;
+  const stub = base.objects.deployments.get(base.objects.deployments.idFromName(id));
+  await stub.start({ id, team, project, target, branch, pointerTargets, manifest, buildLog, createdAt });
+}

@@ -1,0 +1,74 @@
+/** Hostnames of projects and deployments: pure, within DNS's limits, and never telling one team of another's. */
+import { base32 } from "#core/ids.ts";
+
+/** RFC 1035, 2.3.4. */
+export const LABEL_LIMIT = 63;
+
+/** Names that would be mistaken for the platform's own. */
+const RESERVED = new Set([
+  "admin",
+  "api",
+  "app",
+  "assets",
+  "auth",
+  "blog",
+  "cdn",
+  "cloudify",
+  "console",
+  "dashboard",
+  "docs",
+  "edge",
+  "ftp",
+  "help",
+  "internal",
+  "localhost",
+  "login",
+  "mail",
+  "ns",
+  "ns1",
+  "ns2",
+  "root",
+  "smtp",
+  "static",
+  "status",
+  "support",
+  "system",
+  "vercel",
+  "www",
+]);
+
+export const isReserved = (name: string): boolean => RESERVED.has(name);
+
+/** Letters, digits and single hyphens; empty when nothing of it is left. */
+export function slugOf(text: string, limit: number): string {
+  const slug = text
+    .normalize("NFKD")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+/, "")
+    .slice(0, limit);
+  return slug.replace(/-+$/, "");
+}
+
+const cut = (slug: string, limit: number): string => slug.slice(0, limit).replace(/-+$/, "");
+
+/** In order of preference; the first that is free is taken. */
+export const productionLabels = (project: string, team: string, id: string): string[] => [
+  project,
+  cut(`${project}-${team}`, LABEL_LIMIT),
+  `${cut(project, 40)}-${id.slice(-10)}`,
+];
+
+/** @param digest Hex digits of a digest of project id and branch, so that branches that look alike differ. */
+export function branchLabel(project: string, branch: string, digest: string): string {
+  const name = slugOf(branch, 20);
+  return `${cut(project, 24)}-git-${name === "" ? "" : `${name}-`}${digest.slice(0, 4)}`;
+}
+
+/** @param digest Hex digits of a digest of project id and environment. */
+export const environmentLabel = (project: string, environment: string, digest: string): string =>
+  `${cut(project, 36)}-env-${cut(environment, 16)}-${digest.slice(0, 4)}`;
+
+/** @param bytes Seven random bytes: ten characters of five bits. */
+export const immutableLabel = (project: string, bytes: Uint8Array): string =>
+  `${cut(project, 40)}-${base32(bytes).slice(0, 10)}`;

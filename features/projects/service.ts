@@ -1,0 +1,191 @@
+/** Projects and their settings. */
+import { and, asc, eq, gt, inArray, like, or } from "drizzle-orm";
+import { isUniqueFailure, mustChange } from "#core/commit.ts";
+import { addressOf, type Base, type Ctx } from "#core/ctx.ts";
+import { newId } from "#core/ids.ts";
+import { type Owed, owe, settle } from "#core/outbox.ts";
+import { fromCursor, type Page, toPage } from "#core/page.ts";
+import { notFound, Problem } from "#core/problem.ts";
+import { teams } from "#features/accounts/tables.ts";
+import { effects } from "#features/effects.ts";
+import { envVars, envVarTargets } from "#features/env-vars/tables.ts";
+import { isReserved, productionLabels } from "#features/hosts/names.ts";
+import { firstFree, insertHost, oweHostCopy } from "#features/hosts/service.ts";
+import { hosts } from "#features/hosts/tables.ts";
+import { pointers } from "#features/pointers/tables.ts";
+import { DEFAULTS, type SettingsChange, withChange } from "./settings.ts";
+import { projectSettings, projects } from "./tables.ts";
+
+export type ProjectRow = typeof projects.$inferSelect;
+
+/** @throws Problem `not_found`, also when it is another team's. */
+export async function getProject(ctx: Ctx, idOrName: string): Promise<ProjectRow> {
+  const named = or(eq(projects.id, idOrName), eq(projects.name, idOrName));
+  const [row] = await ctx.db
+    .select()
+    .from(projects)
+    .where(and(eq(projects.teamId, ctx.team), named));
+  if (!row) throw notFound("project");
+  return row;
+}
+
+export async function get(ctx: Ctx, idOrName: string) {
+  const [shown] = await show(ctx, [await getProject(ctx, idOrName)]);
+  if (!shown) throw notFound("project");
+  return shown;
+}
+
+interface ListInput {
+  limit: number;
+  cursor?: string | undefined;
+  search?: string | undefined;
+}
+
+export async function list(ctx: Ctx, { limit, cursor, search }: ListInput) {
+  const after = fromCursor(cursor);
+  const rows = await ctx.db
+    .select()
+    .from(projects)
+    .where(
+      and(
+        eq(projects.teamId, ctx.team),
+        after === null ? undefined : gt(projects.id, after),
+        search === undefined ? undefined : like(projects.name, `%${search.replace(/[%_]/g, "")}%`),
+      ),
+    )
+    .orderBy(asc(projects.id))
+    .limit(limit + 1);
+  const page: Page<ProjectRow> = toPage(
+    rows,
+    limit,
+    (row) => row.id,
+    (row) => row,
+  );
+  return { data: await show(ctx, page.data), next: page.next };
+}
+
+export async function create(ctx: Ctx, input: { name: string; settings?: SettingsChange | undefined }) {
+  if (isReserved(input.name)) {
+    throw new Problem("invalid_input", `The name ${input.name} is kept for the platform.`, {
+      fix: "Choose another name.",
+    });
+  }
+  const settings = withChange(DEFAULTS, input.settings ?? {});
+  const now = ctx.clock.now();
+  const id = newId("project", now, ctx.random);
+  const row = {
+    id,
+    teamId: ctx.team,
+    name: input.name,
+    settings,
+    settingsVersion: 1,
+    createdAt: now,
+    updatedAt: now,
+  };
+  const [team] = await ctx.db.select({ slug: teams.slug }).from(teams).where(eq(teams.id, ctx.team));
+  const hostname = await firstFree(ctx, productionLabels(input.name, team?.slug ?? "", id));
+  const host = {
+    hostname,
+    kind: "pointer" as const,
+    ref: "production",
+    projectId: id,
+    teamId: ctx.team,
+    createdAt: now,
+  };
+  const owed = [oweHostCopy(ctx, hostname), owePolicy(ctx, id)];
+  try {
+    await ctx.commit(
+      { action: "project.create", target: id, detail: { name: input.name } },
+      ctx.db.insert(projects).values(row),
+      ctx.db
+        .insert(projectSettings)
+        .values({ projectId: id, version: 1, settings, at: now, actorId: ctx.actor.id }),
+      insertHost(ctx, host),
+      ...owed.map((one) => one.write),
+    );
+  } catch (cause) {
+    if (!isUniqueFailure(cause)) throw cause;
+    throw new Problem("name_taken", `There is a project called ${input.name} already.`, {
+      fix: "Choose another name, or deploy to the one that is there.",
+      cause,
+    });
+  }
+  await settle(ctx, effects, owed);
+  return get(ctx, id);
+}
+
+export async function update(
+  ctx: Ctx,
+  idOrName: string,
+  input: { settings: SettingsChange; ifVersion?: number | undefined },
+) {
+  const row = await getProject(ctx, idOrName);
+  if (input.ifVersion !== undefined && input.ifVersion !== row.settingsVersion) {
+    throw new Problem(
+      "conflict",
+      `The settings are of version ${row.settingsVersion}, not ${input.ifVersion}.`,
+      {
+        fix: "Read the project again, and repeat the change if it still makes sense.",
+      },
+    );
+  }
+  const settings = withChange(row.settings, input.settings);
+  const version = row.settingsVersion + 1;
+  const now = ctx.clock.now();
+  const owed = [owePolicy(ctx, row.id)];
+  await ctx.commit(
+    { action: "project.update", target: row.id, detail: { version, changed: Object.keys(input.settings) } },
+    ctx.db
+      .update(projects)
+      .set({ settings, settingsVersion: version, updatedAt: now })
+      .where(and(eq(projects.id, row.id), eq(projects.settingsVersion, row.settingsVersion))),
+    mustChange(ctx.db),
+    ctx.db
+      .insert(projectSettings)
+      .values({ projectId: row.id, version, settings, at: now, actorId: ctx.actor.id }),
+    ...owed.map((one) => one.write),
+  );
+  await settle(ctx, effects, owed);
+  return get(ctx, row.id);
+}
+
+/** Gone at once for callers; what it leaves behind is cleared by the effect, which can be resumed. */
+export async function remove(ctx: Ctx, idOrName: string): Promise<void> {
+  const row = await getProject(ctx, idOrName);
+  const owed = owe(ctx, "project.purge", { project: row.id });
+  await ctx.commit(
+    { action: "project.remove", target: row.id, detail: { name: row.name } },
+    ctx.db.delete(projects).where(eq(projects.id, row.id)),
+    mustChange(ctx.db),
+    ctx.db.delete(projectSettings).where(eq(projectSettings.projectId, row.id)),
+    ctx.db.delete(envVars).where(eq(envVars.projectId, row.id)),
+    ctx.db.delete(envVarTargets).where(eq(envVarTargets.projectId, row.id)),
+    owed.write,
+  );
+  await settle(ctx, effects, [owed]);
+}
+
+const owePolicy = (base: Base, project: string): Owed => owe(base, "policy.copy", { project });
+
+async function show(ctx: Ctx, rows: ProjectRow[]) {
+  const ids = rows.map((row) => row.id);
+  const ofProduction = and(inArray(hosts.projectId, ids), eq(hosts.ref, "production"));
+  const [named, live] = await Promise.all([
+    ctx.db.select().from(hosts).where(ofProduction),
+    ctx.db
+      .select()
+      .from(pointers)
+      .where(and(inArray(pointers.projectId, ids), eq(pointers.target, "production"))),
+  ]);
+  return rows.map((row) => {
+    const host = named.find((one) => one.projectId === row.id);
+    const pointer = live.find((one) => one.projectId === row.id);
+    return {
+      ...row,
+      url: host ? addressOf(ctx, host.hostname) : "",
+      live: pointer?.liveDeployment
+        ? { deploymentId: pointer.liveDeployment, epoch: pointer.epoch, held: pointer.held }
+        : null,
+    };
+  });
+}

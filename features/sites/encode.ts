@@ -1,0 +1,75 @@
+/** Stored compressed forms of a team's blobs: made once, when a deployment first names them. */
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import type { Base } from "#core/ctx.ts";
+import type { KnownBlob } from "#features/blobs/service.ts";
+import type { Forms } from "./index-files.ts";
+import { blobKey, encodedKey } from "./site.ts";
+
+/** Smaller ones gain nothing on the wire; larger ones cost more CPU than a compile should take. */
+const MIN_BYTES = 1_024;
+const MAX_BYTES = 10 * 1024 * 1024;
+/** A form that saves less than this is not kept. */
+const MIN_GAIN = 0.05;
+const BROTLI_QUALITY = 5;
+const AT_ONCE = 4;
+
+export const formsOf = ({ brBytes, gzipBytes }: KnownBlob): Forms => ({
+  ...(brBytes ? { br: brBytes } : {}),
+  ...(gzipBytes ? { gzip: gzipBytes } : {}),
+});
+
+/** @param alive Called between files; a compile that lasts must say that it lives. */
+export async function encodeBlobs(
+  base: Base,
+  team: string,
+  candidates: readonly KnownBlob[],
+  alive: () => Promise<void>,
+): Promise<Map<string, Forms>> {
+  const forms = new Map<string, Forms>();
+  const waiting = candidates.filter((blob) => {
+    if (blob.brBytes !== null) forms.set(blob.sha256, formsOf(blob));
+    return blob.brBytes === null && blob.size >= MIN_BYTES && blob.size <= MAX_BYTES;
+  });
+  for (let at = 0; at < waiting.length; at += AT_ONCE) {
+    const done = await Promise.all(waiting.slice(at, at + AT_ONCE).map((blob) => encode(base, team, blob)));
+    await record(base, team, done);
+    for (const blob of done) forms.set(blob.sha256, formsOf(blob));
+    await alive();
+  }
+  return forms;
+}
+
+async function encode(base: Base, team: string, blob: KnownBlob): Promise<KnownBlob> {
+  const object = await base.blobs.get(blobKey(team, blob.sha256));
+  if (!object) throw new Error(`there is no blob ${blob.sha256}`);
+  const bytes = new Uint8Array(await object.arrayBuffer());
+  const params = {
+    [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
+    [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+  };
+  const brBytes = await keep(
+    base,
+    encodedKey(team, blob.sha256, "br"),
+    bytes,
+    brotliCompressSync(bytes, { params }),
+  );
+  const gzipBytes = await keep(base, encodedKey(team, blob.sha256, "gzip"), bytes, gzipSync(bytes));
+  return { ...blob, brBytes, gzipBytes };
+}
+
+/** @returns Bytes of the form, or 0 when it does not pay. */
+async function keep(base: Base, key: string, plain: Uint8Array, form: Uint8Array): Promise<number> {
+  if (form.length > plain.length * (1 - MIN_GAIN)) return 0;
+  await base.blobs.put(key, form);
+  return form.length;
+}
+
+async function record(base: Base, team: string, blobs: readonly KnownBlob[]): Promise<void> {
+  await base.d1
+    .prepare(
+      `update blobs set br_bytes = f.value ->> 'brBytes', gzip_bytes = f.value ->> 'gzipBytes'
+       from json_each(?1) f where blobs.team_id = ?2 and blobs.sha256 = f.value ->> 'sha256'`,
+    )
+    .bind(JSON.stringify(blobs), team)
+    .run();
+}

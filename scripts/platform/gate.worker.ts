@@ -1,0 +1,55 @@
+/**
+ * The gate: the one door to a local platform. It stands in plain workerd before Miniflare, whose own entry obeys headers
+ * that any client can send. Knows no feature: it cleans the head, says where the request came from, and passes it on.
+ */
+import { inspect } from "./gate-rules.ts";
+
+interface Env {
+  API: Fetcher;
+  EDGE: Fetcher;
+  /** JSON list of hosts at which the API answers. */
+  HOSTS: string;
+  TEST_CF: string;
+}
+
+export default {
+  async fetch(request, env): Promise<Response> {
+    const url = new URL(request.url);
+    const clientIp = (request.cf?.clientIp as string | undefined)?.replace(/^::ffff:/, "") ?? null;
+    const hosts = new Set(JSON.parse(env.HOSTS) as string[]);
+    const verdict = inspect(url, request.headers, clientIp, hosts, env.TEST_CF === "1");
+    if (!verdict.ok) return problem(verdict.status, verdict.code, "The request's head is too large.");
+    const { headers, cf, to } = verdict;
+    const { method, body } = request;
+    const isUpgrade = headers.get("upgrade")?.toLowerCase() === "websocket";
+    try {
+      const init = {
+        method,
+        headers,
+        body,
+        redirect: "manual" as const,
+        cf,
+        encodeResponseBody: "manual" as const,
+      };
+      return await (to === "api" ? env.API : env.EDGE).fetch(
+        url.href,
+        isUpgrade ? { ...init, body: null } : init,
+      );
+    } catch {
+      return problem(503, "unavailable", "The platform behind this address does not answer at the moment.");
+    }
+  },
+} satisfies ExportedHandler<Env>;
+
+/** The gate is on its own: it can't borrow the platform's errors, but it says them alike. */
+function problem(status: number, code: string, detail: string): Response {
+  const body = JSON.stringify({
+    type: `https://cloudify.dev/problems/${code}`,
+    title: detail,
+    status,
+    detail,
+    code,
+  });
+  const headers = { "content-type": "application/problem+json", "cache-control": "no-store" };
+  return new Response(`${body}\n`, { status, headers });
+}

@@ -1,0 +1,61 @@
+/**
+ * The cron Worker: every minute each feature's reconcilers, and the queue of tasks. A reconciler takes no input, can be
+ * run at any time, and one that fails stops no other.
+ */
+
+import type { Base } from "#core/ctx.ts";
+import { drain } from "#core/outbox.ts";
+import { forgetKeys } from "#features/accounts/jobs.ts";
+import { sealAll } from "#features/audit/seal.ts";
+import { type ControlEnv, makeBase } from "#features/base.ts";
+import { collectBlobs } from "#features/blobs/jobs.ts";
+import { sweepStore } from "#features/blobs/sweep.ts";
+import { runCompile } from "#features/deployments/compile-task.ts";
+import { retire, wakeOrphans } from "#features/deployments/jobs.ts";
+import type { CompileTask } from "#features/deployments/rpc.ts";
+import { effects } from "#features/effects.ts";
+import { rotateDataKeys } from "#features/env-vars/keys.ts";
+
+type Report = Record<string, number>;
+
+const JOBS: Record<string, (base: Base) => Promise<Report>> = {
+  outbox: (base) => drain(base, effects),
+  orphans: wakeOrphans,
+  audit: sealAll,
+  retention: retire,
+  collector: collectBlobs,
+  sweep: sweepStore,
+  idempotency: forgetKeys,
+  keys: rotateDataKeys,
+};
+
+export default {
+  async scheduled(_, env, ctx): Promise<void> {
+    const base = makeBase(env, (work) => ctx.waitUntil(work));
+    for (const [job, run] of Object.entries(JOBS)) {
+      try {
+        const report = await run(base);
+        const isIdle = Object.values(report).every((count) => count === 0);
+        if (!isIdle) console.log(JSON.stringify({ level: "info", at: "cron", job, ...report }));
+      } catch (error) {
+        const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        console.error(JSON.stringify({ level: "error", at: "cron", job, error: text }));
+      }
+    }
+  },
+
+  /** A message is a poke: what there is to do stands in the objects, so each is acknowledged whatever comes of it. */
+  async queue(batch, env, ctx): Promise<void> {
+    const base = makeBase(env, (work) => ctx.waitUntil(work));
+    await Promise.all(
+      batch.messages.map(async (message) => {
+        await runCompile(base, message.body).catch((error: unknown) => {
+          console.error(
+            JSON.stringify({ level: "error", at: "queue", ...message.body, error: String(error) }),
+          );
+        });
+        message.ack();
+      }),
+    );
+  },
+} satisfies ExportedHandler<ControlEnv, CompileTask>;
