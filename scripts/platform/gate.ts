@@ -46,7 +46,7 @@ export async function startGate(
   writeFileSync(join(folder, "config.capnp"), configuration(config, sockets));
   // The shell holds workerd's life to ours: when this process dies, however it dies, `cat` ends, and so does workerd.
   const script = '"$0" "$@" </dev/null & pid=$!; echo $pid; cat >/dev/null; kill $pid; wait $pid';
-  const child = spawn("sh", ["-c", script, workerd, "serve", "config.capnp"], {
+  const child = spawn("sh", ["-c", script, workerd.default, "serve", "config.capnp"], {
     cwd: folder,
     stdio: ["pipe", "pipe", "inherit"],
     detached: true,

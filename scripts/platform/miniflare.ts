@@ -61,8 +61,8 @@ async function workerOptions(
     name: `cloudify-${worker}`,
     modules: [{ type: "ESModule", path: "index.mjs", contents: source }],
     modulesRoot: "/",
-    bindings: { ...options.bindings, ...bindings },
-    serviceBindings: { ...options.serviceBindings, ...own },
+    bindings: { ...(options.bindings as object), ...bindings },
+    serviceBindings: { ...(options.serviceBindings as object), ...own },
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
     // The consumer is the truth of the queue's settings; without it pokes would only pile up.
     ...(isAway ? { queueConsumers: {} } : {}),

@@ -1,0 +1,89 @@
+/**
+ * Turns a folder of files into a Build Output API v3 tree. Files keep their own address; a page is found without its
+ * `.html` too; `404.html` is the error page.
+ */
+import { cp, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { ProjectConfig } from "./config.ts";
+import { collectFiles, type FoundFile } from "./files.ts";
+import { BuildProblem } from "./problem.ts";
+
+export interface OutputConfig {
+  version: 3;
+  routes: unknown[];
+  overrides?: Record<string, { path: string }>;
+  framework?: { slug: string };
+  /** Our own addition: a directory's address gets its slash, so that relative links work. */
+  cloudify: { directoryRedirect: boolean };
+}
+
+export interface Assembled {
+  /** Where the tree lies. */
+  output: string;
+  files: number;
+}
+
+/**
+ * Writes beside and renames, so that a tree is there whole or not at all.
+ *
+ * @param folder What is served. @param output Where the tree goes; what is there is replaced.
+ */
+export async function assembleOutput(
+  folder: string,
+  output: string,
+  config: ProjectConfig,
+  framework: string | null,
+  isSource: boolean,
+): Promise<Assembled> {
+  const files = await collectFiles(folder, isSource);
+  if (files.length === 0) {
+    throw new BuildProblem(
+      "nothing_to_deploy",
+      `There are no files in ${folder}.`,
+      "Check the folder, or the output directory.",
+    );
+  }
+  const own = config.file !== null && isSource ? files.filter((file) => file.path !== config.file) : files;
+  const draft = `${output}.${process.pid}.tmp`;
+  await rm(draft, { recursive: true, force: true });
+  await mkdir(join(draft, "static"), { recursive: true });
+  const folders = new Set(own.map((file) => dirname(join(draft, "static", file.path))));
+  for (const one of folders) await mkdir(one, { recursive: true });
+  for (const file of own)
+    await cp(file.absolute, join(draft, "static", file.path), { preserveTimestamps: true });
+  await writeFile(
+    join(draft, "config.json"),
+    `${JSON.stringify(configOf(own, config, framework), null, 2)}\n`,
+  );
+  await rm(output, { recursive: true, force: true });
+  await mkdir(dirname(output), { recursive: true });
+  await rename(draft, output);
+  return { output, files: own.length };
+}
+
+export function configOf(
+  files: readonly FoundFile[],
+  config: ProjectConfig,
+  framework: string | null,
+): OutputConfig {
+  const paths = new Set(files.map((file) => file.path));
+  const pages = [...paths].filter((path) => path.endsWith(".html"));
+  const overrides = Object.fromEntries(pages.map((path) => [path, { path: path.slice(0, -".html".length) }]));
+  const isPlain = config.cleanUrls === null && config.trailingSlash === null;
+  return {
+    version: 3,
+    routes: [
+      ...config.routes,
+      ...(isPlain ? [{ handle: "miss" }, { src: "^/((?:.*/)?[^/.]+)$", dest: "/$1.html", check: true }] : []),
+      ...(paths.has("404.html") ? errorPage(config.cleanUrls === true) : []),
+    ],
+    ...(config.cleanUrls ? { overrides } : {}),
+    ...(framework === null ? {} : { framework: { slug: framework } }),
+    cloudify: { directoryRedirect: isPlain },
+  };
+}
+
+const errorPage = (isClean: boolean): unknown[] => [
+  { handle: "error" },
+  { src: "^/.*$", status: 404, dest: isClean ? "/404" : "/404.html" },
+];

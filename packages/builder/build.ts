@@ -1,0 +1,74 @@
+/** Carries out a plan: the output's folder is what comes back. */
+import { join } from "node:path";
+import { assembleOutput } from "./assemble.ts";
+import { type BuildPlan, isDirectory, isFile } from "./plan.ts";
+import { BuildProblem } from "./problem.ts";
+import { type LogLine, runCommand } from "./run.ts";
+
+export interface BuildOptions {
+  /** Of the project; the user's own environment is there too. */
+  env: Record<string, string>;
+  onLog(line: LogLine): void;
+  signal: AbortSignal;
+}
+
+const OUTPUT = ".cloudify/output";
+/** What tools without a setting usually make. */
+const USUAL = ["dist", "build", "out", "_site", "public"];
+
+/** @returns The folder of a Build Output v3 tree. @throws BuildProblem */
+export async function runBuild(plan: BuildPlan, options: BuildOptions): Promise<string> {
+  const say = (text: string) => options.onLog({ stream: "system", text });
+  switch (plan.kind) {
+    case "prebuilt":
+      say(`Using the output in ${plan.output}`);
+      return plan.output;
+    case "static": {
+      say(`Static files (${plan.why})`);
+      const output = join(plan.root, OUTPUT);
+      const { files } = await assembleOutput(plan.folder, output, plan.config, null, true);
+      say(`${files} files`);
+      return output;
+    }
+    case "build": {
+      const { root, framework, install, build, config } = plan;
+      say(`Framework: ${framework?.name ?? "none detected"}`);
+      const run = { cwd: root, ...options };
+      if (install !== null) await runCommand(install, "The install", run);
+      await runCommand(build, "The build", run);
+      const own = join(root, ".vercel/output");
+      if (await isFile(join(own, "config.json"))) {
+        say("The build made a Build Output tree itself");
+        return own;
+      }
+      const made = await findMade(plan);
+      const output = join(root, OUTPUT);
+      const { files } = await assembleOutput(made, output, config, framework?.slug ?? null, false);
+      say(`${files} files from ${made}`);
+      return output;
+    }
+  }
+}
+
+async function findMade({
+  root,
+  framework,
+  outputDirectory,
+}: BuildPlan & { kind: "build" }): Promise<string> {
+  if (framework?.slug === "nextjs") {
+    if (await isDirectory(join(root, "out"))) return join(root, "out");
+    throw new BuildProblem(
+      "functions_not_yet",
+      "This Next.js app needs functions.",
+      'Set `output: "export"` in its configuration; functions come with a later version.',
+    );
+  }
+  for (const name of outputDirectory === null ? USUAL : [outputDirectory]) {
+    if (await isDirectory(join(root, name))) return join(root, name);
+  }
+  throw new BuildProblem(
+    "no_output",
+    `The build made no ${outputDirectory ?? USUAL.join(", ")}.`,
+    "Set the project's outputDirectory to the folder that the build writes.",
+  );
+}

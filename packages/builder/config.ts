@@ -1,0 +1,120 @@
+/** `cloudify.json`, or `vercel.json` as it is: what a project says of its build and its routes. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { getTransformedRoutes, type Route } from "@vercel/routing-utils";
+import { BuildProblem } from "./problem.ts";
+
+export interface ProjectConfig {
+  /** The file it came from, or `null`. */
+  file: string | null;
+  buildCommand: string | null;
+  installCommand: string | null;
+  outputDirectory: string | null;
+  framework: string | null;
+  cleanUrls: boolean | null;
+  trailingSlash: boolean | null;
+  /** Build Output routes, made by Vercel's own converter. */
+  routes: Route[];
+}
+
+const NAMES = ["cloudify.json", "vercel.json"];
+/** Say nothing about what is served. */
+const HARMLESS = new Set([
+  "$schema",
+  "version",
+  "name",
+  "alias",
+  "scope",
+  "public",
+  "github",
+  "git",
+  "devCommand",
+  "ignoreCommand",
+  "regions",
+  "env",
+  "build",
+  "projectSettings",
+]);
+const ROUTING = ["redirects", "rewrites", "headers", "routes", "cleanUrls", "trailingSlash"];
+const SETTINGS = ["buildCommand", "installCommand", "outputDirectory", "framework"];
+
+export async function readConfig(root: string): Promise<ProjectConfig> {
+  const found: [string, string][] = [];
+  for (const name of NAMES) {
+    const text = await readFile(join(root, name), "utf8").catch(() => null);
+    if (text !== null) found.push([name, text]);
+  }
+  if (found.length > 1) {
+    const fix = "Keep one of them; cloudify.json takes the same keys.";
+    throw new BuildProblem("two_configs", "There is a cloudify.json and a vercel.json.", fix);
+  }
+  const [first] = found;
+  return first ? parseConfig(first[0], first[1]) : EMPTY;
+}
+
+const EMPTY: ProjectConfig = {
+  file: null,
+  buildCommand: null,
+  installCommand: null,
+  outputDirectory: null,
+  framework: null,
+  cleanUrls: null,
+  trailingSlash: null,
+  routes: [],
+};
+
+export function parseConfig(file: string, text: string): ProjectConfig {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new BuildProblem("invalid_config", `${file} is not JSON: ${String(error)}.`, "Correct it.");
+  }
+  if (json === null || typeof json !== "object" || Array.isArray(json)) {
+    throw new BuildProblem("invalid_config", `${file} does not hold an object.`, 'Begin it with "{".');
+  }
+  const config = json as Record<string, unknown>;
+  const unknown = Object.keys(config).filter(
+    (key) => ![...ROUTING, ...SETTINGS].includes(key) && !HARMLESS.has(key),
+  );
+  if (unknown.length > 0) {
+    const fix = "Take it out: nothing uses it yet, and it would not be right to ignore it.";
+    throw new BuildProblem("not_yet", `${file} sets ${unknown.join(", ")}.`, fix);
+  }
+  const setting = (key: string): string | null => {
+    const value = config[key] ?? null;
+    if (value === null || typeof value === "string") return value;
+    throw new BuildProblem(
+      "invalid_config",
+      `${file}: ${key} is not a text.`,
+      "Give it as a text, or leave it out.",
+    );
+  };
+  const flag = (key: string): boolean | null => {
+    const value = config[key] ?? null;
+    if (value === null || typeof value === "boolean") return value;
+    throw new BuildProblem("invalid_config", `${file}: ${key} is not true or false.`, "Give true or false.");
+  };
+  return {
+    file,
+    buildCommand: setting("buildCommand"),
+    installCommand: setting("installCommand"),
+    outputDirectory: setting("outputDirectory"),
+    framework: setting("framework"),
+    cleanUrls: flag("cleanUrls"),
+    trailingSlash: flag("trailingSlash"),
+    routes: transform(file, config),
+  };
+}
+
+function transform(file: string, config: Record<string, unknown>): Route[] {
+  const routing = Object.fromEntries(ROUTING.flatMap((key) => (key in config ? [[key, config[key]]] : [])));
+  const { routes, error } = getTransformedRoutes(routing as Parameters<typeof getTransformedRoutes>[0]);
+  if (error)
+    throw new BuildProblem(
+      "invalid_config",
+      `${file}: ${error.message}`,
+      error.link ?? "Correct the routes.",
+    );
+  return routes ?? [];
+}

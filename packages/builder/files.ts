@@ -1,0 +1,132 @@
+/** Which files of a folder are taken, and which can't be. Reads names and sizes; the digests come later. */
+import { lstat, readdir, readFile, realpath, stat } from "node:fs/promises";
+import { join, sep } from "node:path";
+import ignore, { type Ignore } from "ignore";
+import { BuildProblem } from "./problem.ts";
+
+export interface FoundFile {
+  /** Relative to the folder, with slashes. */
+  path: string;
+  absolute: string;
+  size: number;
+  /** When it last changed, in milliseconds; a change while it is read shows. */
+  changedAt: number;
+}
+
+export const MAX_FILES = 25_000;
+export const MAX_FILE_BYTES = 512 * 1024 * 1024;
+const MAX_BYTES = 5 * 1024 * 1024 * 1024;
+const MAX_SEGMENT_BYTES = 255;
+const MAX_PATH_BYTES = 1_000;
+
+/** Never part of a site. */
+const ALWAYS = [".git", ".hg", ".svn", ".vercel", ".cloudify", ".env", ".env.*", ".DS_Store", "Thumbs.db"];
+const IGNORE_FILES = [".cloudifyignore", ".vercelignore"];
+
+/** @param skipModules Leave `node_modules` out: right for a project's folder, wrong for what a build made. */
+export async function collectFiles(folder: string, skipModules: boolean): Promise<FoundFile[]> {
+  const root = await realpath(folder);
+  const rules = ignore().add([...ALWAYS, ...IGNORE_FILES, ...(skipModules ? ["node_modules"] : [])]);
+  for (const name of IGNORE_FILES) rules.add(await readFile(join(root, name), "utf8").catch(() => ""));
+  const files: FoundFile[] = [];
+  await walk(root, root, "", rules, files, new Set([root]));
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  if (bytes > MAX_BYTES) throw tooLarge(`The folder has ${bytes} bytes; ${MAX_BYTES} are allowed.`);
+  refuseTwins(files);
+  return files;
+}
+
+async function walk(
+  root: string,
+  folder: string,
+  prefix: string,
+  rules: Ignore,
+  files: FoundFile[],
+  above: ReadonlySet<string>,
+): Promise<void> {
+  const names = await readdir(folder, { encoding: "buffer" });
+  for (const raw of names) {
+    const name = nameOf(raw, prefix);
+    const path = prefix + name;
+    const absolute = join(folder, name);
+    const found = await lstat(absolute);
+    const real = found.isSymbolicLink() ? await follow(root, absolute, path) : absolute;
+    const what = found.isSymbolicLink() ? await stat(real) : found;
+    if (rules.ignores(what.isDirectory() ? `${path}/` : path)) continue;
+    if (what.isDirectory()) {
+      if (above.has(real)) {
+        throw new BuildProblem(
+          "link_circle",
+          `${path} is a link to a folder that holds it.`,
+          "Remove the link.",
+        );
+      }
+      await walk(root, real, `${path}/`, rules, files, new Set([...above, real]));
+    } else if (what.isFile()) {
+      if (what.size > MAX_FILE_BYTES)
+        throw tooLarge(`${path} has ${what.size} bytes; ${MAX_FILE_BYTES} are allowed.`);
+      if (files.length >= MAX_FILES) {
+        const fix = "Leave out what is not served, with a .cloudifyignore.";
+        throw new BuildProblem("too_many_files", `The folder has more than ${MAX_FILES} files.`, fix);
+      }
+      files.push({ path, absolute: real, size: what.size, changedAt: what.mtimeMs });
+    } else {
+      const fix = "Remove it, or name it in a .cloudifyignore.";
+      throw new BuildProblem("special_file", `${path} is neither a file nor a folder.`, fix);
+    }
+  }
+}
+
+/** A link may stand for a file of the folder, never for one outside. */
+async function follow(root: string, link: string, path: string): Promise<string> {
+  const real = await realpath(link).catch(() => null);
+  if (real === null)
+    throw new BuildProblem("broken_link", `${path} is a link to nothing.`, "Remove the link.");
+  if (real !== root && !real.startsWith(root + sep)) {
+    throw new BuildProblem(
+      "link_outside",
+      `${path} is a link that leaves the folder.`,
+      "Copy the file instead.",
+    );
+  }
+  return real;
+}
+
+function nameOf(raw: Buffer, prefix: string): string {
+  const name = raw.toString("utf8");
+  const fault = !Buffer.from(name, "utf8").equals(raw) ? "is not valid UTF-8" : faultOf(name, prefix);
+  if (fault === null) return name;
+  throw new BuildProblem("bad_name", `${JSON.stringify(prefix + name)} ${fault}.`, "Rename it.");
+}
+
+function faultOf(name: string, prefix: string): string | null {
+  if (/[\u0000-\u001f\u007f]/.test(name)) return "holds a control character";
+  if (name.includes("\\")) return "holds a backslash";
+  if (Buffer.byteLength(name) > MAX_SEGMENT_BYTES) return `is longer than ${MAX_SEGMENT_BYTES} bytes`;
+  return Buffer.byteLength(prefix + name) > MAX_PATH_BYTES ? `is longer than ${MAX_PATH_BYTES} bytes` : null;
+}
+
+/** Names that some file systems, or people, can't tell apart. */
+function refuseTwins(files: readonly FoundFile[]): void {
+  const seen = new Map<string, string>();
+  for (const { path } of files) {
+    const folded = path.normalize("NFC").toLowerCase();
+    const twin = seen.get(folded);
+    if (twin !== undefined) {
+      const fix = "Rename one of them.";
+      throw new BuildProblem(
+        "name_collision",
+        `${twin} and ${path} differ only in case or Unicode form.`,
+        fix,
+      );
+    }
+    seen.set(folded, path);
+  }
+}
+
+const tooLarge = (message: string): BuildProblem =>
+  new BuildProblem(
+    "too_large",
+    message,
+    "Keep large media in a store of their own, or ignore them in a .cloudifyignore.",
+  );

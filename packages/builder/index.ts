@@ -1,0 +1,7 @@
+/** Source in, Build Output API v3 out. Used by the CLI on the user's machine. */
+export { type BuildOptions, runBuild } from "./build.ts";
+export { collectFiles } from "./files.ts";
+export { type HashedFile, hashFiles } from "./hash.ts";
+export { type BuildPlan, type BuildSettings, type Mode, planBuild } from "./plan.ts";
+export { BuildProblem } from "./problem.ts";
+export type { LogLine } from "./run.ts";

@@ -1,0 +1,171 @@
+/** Decides what a folder needs to become an output: nothing, a copy, or a build. Reads; runs nothing. */
+import { readFile, stat } from "node:fs/promises";
+import { join, resolve, sep } from "node:path";
+import { type Framework, frameworkList } from "@vercel/frameworks";
+import { detectFramework } from "@vercel/fs-detectors/dist/detect-framework.js";
+import { LocalFileSystemDetector } from "@vercel/fs-detectors/dist/detectors/local-file-system-detector.js";
+import { type ProjectConfig, readConfig } from "./config.ts";
+import { BuildProblem } from "./problem.ts";
+
+export interface BuildSettings {
+  rootDirectory?: string | null;
+  framework?: string | null;
+  buildCommand?: string | null;
+  installCommand?: string | null;
+  outputDirectory?: string | null;
+}
+
+export type Mode = "auto" | "static" | "prebuilt";
+
+export type BuildPlan =
+  | { kind: "prebuilt"; root: string; output: string }
+  | { kind: "static"; root: string; folder: string; config: ProjectConfig; why: string }
+  | {
+      kind: "build";
+      root: string;
+      framework: Framework | null;
+      /** `null`: there is nothing to install. */
+      install: string | null;
+      build: string;
+      /** Relative to the root; `null`: whichever of the usual ones the build makes. */
+      outputDirectory: string | null;
+      config: ProjectConfig;
+    };
+
+const PREBUILT = [".vercel/output", ".cloudify/output"];
+const MANAGERS: [lockfile: string, manager: string, install: string][] = [
+  ["package-lock.json", "npm", "npm ci"],
+  ["npm-shrinkwrap.json", "npm", "npm ci"],
+  ["pnpm-lock.yaml", "pnpm", "pnpm install --frozen-lockfile"],
+  ["yarn.lock", "yarn", "yarn install --frozen-lockfile"],
+  ["bun.lockb", "bun", "bun install --frozen-lockfile"],
+  ["bun.lock", "bun", "bun install --frozen-lockfile"],
+];
+
+export async function planBuild(folder: string, settings: BuildSettings, mode: Mode): Promise<BuildPlan> {
+  const root = resolve(folder, settings.rootDirectory ?? "");
+  if (!(await isDirectory(root))) {
+    throw new BuildProblem(
+      "no_folder",
+      `There is no folder ${root}.`,
+      "Check the path and the project's rootDirectory.",
+    );
+  }
+  if (mode === "prebuilt") return prebuilt(root);
+  const config = await readConfig(root);
+  const given = settings.outputDirectory ?? config.outputDirectory;
+  if (mode === "static")
+    return { kind: "static", root, folder: join(root, given ?? ""), config, why: "as it is" };
+  const manifest = await readPackage(root);
+  const framework = await findFramework(root, settings.framework ?? config.framework);
+  const command = settings.buildCommand ?? config.buildCommand ?? buildCommandOf(manifest, framework);
+  const lockfile = await firstThere(
+    root,
+    MANAGERS.map(([name]) => name),
+  );
+  const reason =
+    command === null ? "no build script" : publishedWhy(root, lockfile, framework, settings, config);
+  if (command === null || reason !== null) {
+    const inside = given ?? ((await isDirectory(join(root, "public"))) && manifest === null ? "public" : "");
+    const hasIndex = await isFile(join(root, "index.html"));
+    const at = given === null && hasIndex ? "" : inside;
+    return { kind: "static", root, folder: join(root, at), config, why: reason ?? "no build script" };
+  }
+  const found = MANAGERS.find(([name]) => name === lockfile);
+  const declared = /^(npm|pnpm|yarn|bun)@/.exec(manifest?.packageManager ?? "")?.[1];
+  const manager = found?.[1] ?? declared ?? "npm";
+  const install =
+    settings.installCommand ??
+    config.installCommand ??
+    (manifest ? (found?.[2] ?? `${manager} install`) : null);
+  const outputDirectory = given ?? (await outputOf(root, framework));
+  return {
+    kind: "build",
+    root,
+    framework,
+    install,
+    build: withManager(command, manager),
+    outputDirectory,
+    config,
+  };
+}
+
+async function prebuilt(root: string): Promise<BuildPlan> {
+  const here = (await isFile(join(root, "config.json"))) && (await isDirectory(join(root, "static")));
+  const name = here ? "" : await firstThere(root, PREBUILT);
+  if (name === null) {
+    throw new BuildProblem(
+      "no_output",
+      `There is no ${PREBUILT.join(" and no ")} in ${root}.`,
+      "Run `cloudify build` or `vercel build` first, or leave --prebuilt out.",
+    );
+  }
+  return { kind: "prebuilt", root, output: join(root, name) };
+}
+
+/** A package as it was published holds what it is for; its build script needs tools that did not come with it. */
+function publishedWhy(
+  root: string,
+  lockfile: string | null,
+  framework: Framework | null,
+  settings: BuildSettings,
+  config: ProjectConfig,
+): string | null {
+  if (settings.buildCommand ?? config.buildCommand) return null;
+  if (root.split(sep).includes("node_modules")) return "an installed package";
+  return lockfile === null && framework === null ? "no lockfile and no known framework" : null;
+}
+
+interface PackageJson {
+  scripts?: Record<string, string>;
+  packageManager?: string;
+}
+
+async function readPackage(root: string): Promise<PackageJson | null> {
+  const text = await readFile(join(root, "package.json"), "utf8").catch(() => null);
+  if (text === null) return null;
+  try {
+    return JSON.parse(text) as PackageJson;
+  } catch (error) {
+    throw new BuildProblem("invalid_package", `package.json is not JSON: ${String(error)}.`, "Correct it.");
+  }
+}
+
+async function findFramework(root: string, slug: string | null): Promise<Framework | null> {
+  if (slug !== null) {
+    const named = frameworkList.find((one) => one.slug === slug);
+    if (named) return named;
+    throw new BuildProblem(
+      "unknown_framework",
+      `There is no framework ${slug}.`,
+      "Leave it out to have it detected.",
+    );
+  }
+  const found = await detectFramework({ fs: new LocalFileSystemDetector(root), frameworkList });
+  return frameworkList.find((one) => one.slug === found && found !== null) ?? null;
+}
+
+function buildCommandOf(manifest: PackageJson | null, framework: Framework | null): string | null {
+  for (const name of ["vercel-build", "build"]) if (manifest?.scripts?.[name]) return `run ${name}`;
+  return manifest && framework ? (framework.settings.buildCommand.value ?? null) : null;
+}
+
+const withManager = (command: string, manager: string): string =>
+  command.startsWith("run ") ? `${manager} ${command}` : command;
+
+async function outputOf(root: string, framework: Framework | null): Promise<string | null> {
+  if (!framework) return null;
+  const fixed = framework.settings.outputDirectory;
+  if ("value" in fixed && fixed.value) return fixed.value;
+  return (await framework.getOutputDirName?.(root).catch(() => null)) ?? null;
+}
+
+const kindOf = async (path: string) => stat(path).catch(() => null);
+export const isDirectory = async (path: string): Promise<boolean> =>
+  (await kindOf(path))?.isDirectory() ?? false;
+export const isFile = async (path: string): Promise<boolean> => (await kindOf(path))?.isFile() ?? false;
+
+async function firstThere(root: string, names: readonly string[]): Promise<string | null> {
+  for (const name of names) if (await kindOf(join(root, name))) return name;
+  return null;
+}

@@ -1,0 +1,210 @@
+/** `deploy`: plan, build, hash, upload what is missing, create, and wait until it serves. */
+import { basename, resolve } from "node:path";
+import {
+  type BuildPlan,
+  collectFiles,
+  hashFiles,
+  type LogLine,
+  type Mode,
+  planBuild,
+  runBuild,
+} from "@cloudify/builder";
+import { ApiError, type Client, type Deployment, type Project } from "@cloudify/sdk";
+import color from "picocolors";
+import { type Context, ensureProject, link, linkOf, slugOf } from "../context.ts";
+import { type GitData, gitDataOf } from "../git.ts";
+import { bytes } from "../output.ts";
+import { CliProblem } from "../problem.ts";
+import { fileSource, textSource, type UploadSource, uploadMissing } from "../uploads.ts";
+
+export interface DeployFlags {
+  prod?: boolean;
+  target?: string;
+  branch?: string;
+  prebuilt?: boolean;
+  static?: boolean;
+  wait: boolean;
+}
+
+export async function deploy(context: Context, folder = ".", flags: DeployFlags): Promise<void> {
+  const { out } = context;
+  const root = resolve(folder);
+  const project = await findProject(context, root);
+  const target = targetOf(flags);
+  const stop = new AbortController();
+  const client = await context.client();
+  let created: Deployment | null = null;
+  const onInterrupt = () => {
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort(new CliProblem("canceled", "Canceled.", "Deploy again when you are ready."));
+    out.note("Canceling; press Ctrl-C again to leave at once");
+  };
+  process.on("SIGINT", onInterrupt).on("SIGTERM", onInterrupt);
+  try {
+    const { output, log } = await build(context, client, project, root, target, flags, stop.signal);
+    const { manifest, sources } = await readOutput(context, output);
+    const git = await gitOf(root, flags);
+    const buildLog = log === "" ? undefined : textSource(log);
+    const upload = await uploadMissing(context, client, buildLog ? [...sources, buildLog] : sources, {
+      signal: stop.signal,
+      create: () => {
+        const body = {
+          target,
+          files: manifest,
+          ...(git ? { git } : {}),
+          ...(buildLog ? { buildLog: buildLog.sha256 } : {}),
+        };
+        return client.request(
+          "POST /api/projects/{project}/deployments",
+          { params: { project: project.id }, body },
+          { signal: stop.signal },
+        );
+      },
+    });
+    created = upload.created;
+    const done = flags.wait ? await waitFor(context, client, created, stop.signal) : created;
+    const { id, url, state, projectId, aliases } = done;
+    const { uploaded, reused } = upload;
+    const answer = { id, url, state, target: done.target, projectId, aliases, uploaded, reused };
+    for (const alias of aliases) out.note(`${color.dim("Alias")} ${alias}`);
+    out.result(answer, url);
+  } catch (error) {
+    if (stop.signal.aborted && created) await cancel(client, created.id);
+    throw stop.signal.aborted ? stop.signal.reason : error;
+  } finally {
+    process.off("SIGINT", onInterrupt).off("SIGTERM", onInterrupt);
+  }
+}
+
+async function findProject(context: Context, root: string): Promise<Project> {
+  const given = context.flags.project;
+  const held = given ? null : await linkOf(context, root);
+  if (held) {
+    const client = await context.client();
+    try {
+      return await client.request("GET /api/projects/{project}", { params: { project: held.projectId } });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.problem.code !== "not_found") throw error;
+      context.out.note(`The project ${held.name} that this folder was linked to is gone`);
+    }
+  }
+  const name = given ?? slugOf(basename(root));
+  if (name === "") {
+    throw new CliProblem(
+      "no_name",
+      "No project name can be made of the folder's.",
+      "Give --project NAME.",
+      2,
+    );
+  }
+  const project = await ensureProject(context, name);
+  if (!given) await link(context, root, project);
+  return project;
+}
+
+function targetOf({ prod, target, branch }: DeployFlags): string {
+  if ([prod, target, branch].filter((one) => one !== undefined).length > 1) {
+    throw new CliProblem(
+      "two_targets",
+      "--prod, --target and --branch can't stand together.",
+      "Give one of them.",
+      2,
+    );
+  }
+  return prod ? "production" : (target ?? "preview");
+}
+
+async function gitOf(root: string, { branch }: DeployFlags): Promise<GitData | null> {
+  const found = await gitDataOf(root);
+  return branch === undefined ? found : { ...found, branch };
+}
+
+/** @returns Where the output lies, and the build's log as NDJSON. */
+async function build(
+  context: Context,
+  client: Client,
+  project: Project,
+  root: string,
+  target: string,
+  flags: DeployFlags,
+  signal: AbortSignal,
+): Promise<{ output: string; log: string }> {
+  const mode: Mode = flags.prebuilt ? "prebuilt" : flags.static ? "static" : "auto";
+  const plan: BuildPlan = await planBuild(root, project.settings, mode);
+  const isBuild = plan.kind === "build";
+  const values = isBuild
+    ? await client.request(
+        "GET /api/projects/{project}/env/pull",
+        { params: { project: project.id }, query: { target } },
+        { signal },
+      )
+    : { env: {}, sensitive: [] };
+  if (values.sensitive.length > 0) {
+    context.out.note(
+      `Not known to a build on this machine, since they are sensitive: ${values.sensitive.join(", ")}`,
+    );
+  }
+  const rows: string[] = [];
+  const onLog = (line: LogLine) => {
+    const text = redact(line.text, Object.values(values.env));
+    rows.push(JSON.stringify({ at: Date.now(), stream: line.stream, text }));
+    context.out.note(line.stream === "system" ? color.dim(text) : text);
+  };
+  const output = await runBuild(plan, { env: values.env, onLog, signal });
+  return { output, log: isBuild ? `${rows.join("\n")}\n` : "" };
+}
+
+/** Values of the environment do not belong in a log that others read. */
+function redact(text: string, values: readonly string[]): string {
+  return values
+    .filter((value) => value.length >= 8)
+    .reduce((shown, value) => shown.replaceAll(value, "[redacted]"), text);
+}
+
+async function readOutput(context: Context, output: string) {
+  const found = await collectFiles(output, false);
+  const total = found.reduce((sum, file) => sum + file.size, 0);
+  let count = 0;
+  const hashed = await hashFiles(found, () => {
+    count++;
+    context.out.progress(`Reading ${count}/${found.length} files (${bytes(total)})`);
+  });
+  const manifest = hashed.map(({ path, sha256, size }) => ({ path, sha256, size }));
+  const sources: UploadSource[] = [
+    ...new Map(hashed.map((file) => [file.sha256, fileSource(file)])).values(),
+  ];
+  return { manifest, sources };
+}
+
+/** Follows the log until the deployment has ended. */
+async function waitFor(
+  context: Context,
+  client: Client,
+  { id }: Deployment,
+  signal: AbortSignal,
+): Promise<Deployment> {
+  for await (const row of client.follow(id, 0, signal)) {
+    if (row.stream === "build") continue;
+    context.out.note(`${color.dim(row.stream)} ${row.text}`);
+  }
+  const done = await client.request(
+    "GET /api/deployments/{deployment}",
+    { params: { deployment: id } },
+    { signal },
+  );
+  if (done.state === "ready") return done;
+  throw new ApiError({
+    code: done.error?.code ?? "internal",
+    title: "The deployment failed",
+    status: 422,
+    detail: done.error?.detail ?? `The deployment ended as ${done.state}.`,
+    fix: done.error?.fix ?? "Look at its log with `cloudify logs`.",
+    deployment: id,
+  });
+}
+
+async function cancel(client: Client, id: string): Promise<void> {
+  await client
+    .request("POST /api/deployments/{deployment}/cancel", { params: { deployment: id } })
+    .catch(() => undefined);
+}

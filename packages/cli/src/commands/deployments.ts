@@ -1,0 +1,150 @@
+/** `ls`, `inspect`, `logs`, `promote`, `rollback`, `redeploy`, `cancel`, `rm`. */
+import type { Deployment, LogRow } from "@cloudify/sdk";
+import color from "picocolors";
+import { type Context, confirm, projectOf } from "../context.ts";
+import { age, bytes, table } from "../output.ts";
+
+export async function list(
+  context: Context,
+  flags: { limit: string; target?: string; state?: string },
+): Promise<void> {
+  const client = await context.client();
+  const query = { limit: Number(flags.limit), ...(flags.target ? { target: flags.target } : {}) };
+  const state = flags.state as Deployment["state"] | undefined;
+  const { data } = await client.request("GET /api/projects/{project}/deployments", {
+    params: { project: await projectOf(context) },
+    query: { ...query, ...(state ? { state } : {}) },
+  });
+  const rows = data.map((one) => [
+    one.id,
+    one.state,
+    one.target + (one.liveOn.length > 0 ? " (live)" : ""),
+    age(one.createdAt),
+    one.url,
+  ]);
+  context.out.result(data, table([["DEPLOYMENT", "STATE", "TARGET", "AGE", "URL"], ...rows]));
+}
+
+export async function inspect(context: Context, idOrHost: string): Promise<void> {
+  const found = await (await context.client()).request("GET /api/deployments/{deployment}", {
+    params: { deployment: idOrHost },
+  });
+  const rows: [string, string][] = [
+    ["id", found.id],
+    ["project", found.project],
+    ["state", found.state],
+    ["target", found.target],
+    ["url", found.url],
+    ["aliases", found.aliases.join(" ") || "-"],
+    ["live on", found.liveOn.join(" ") || "-"],
+    ["files", `${found.fileCount} (${bytes(found.bytes)})`],
+    [
+      "git",
+      found.git
+        ? `${found.git.branch ?? "-"} ${found.git.commit?.slice(0, 9) ?? ""} ${found.git.message ?? ""}`.trim()
+        : "-",
+    ],
+    ["created", `${new Date(found.createdAt).toISOString()} by ${found.createdBy}`],
+    ["ready", found.readyAt === null ? "-" : `${found.readyAt - found.createdAt} ms later`],
+    ...(found.error
+      ? ([["error", `${found.error.code}: ${found.error.detail} ${found.error.fix}`]] as [string, string][])
+      : []),
+  ];
+  context.out.result(found, table(rows));
+}
+
+export async function logs(
+  context: Context,
+  idOrHost: string | undefined,
+  flags: { follow?: boolean; after: string },
+): Promise<void> {
+  const client = await context.client();
+  const deployment = idOrHost ?? (await latest(context)).id;
+  const show = (row: LogRow) => {
+    if (context.out.json) return void process.stdout.write(`${JSON.stringify(row)}\n`);
+    const at = new Date(row.at).toISOString().slice(11, 23);
+    const text =
+      row.level === "error" ? color.red(row.text) : row.level === "warn" ? color.yellow(row.text) : row.text;
+    process.stdout.write(`${color.dim(at)} ${color.dim(row.stream.padEnd(6))} ${text}\n`);
+  };
+  if (flags.follow) {
+    for await (const row of client.follow(deployment, Number(flags.after))) show(row);
+    return;
+  }
+  const path = `/api/deployments/${encodeURIComponent(deployment)}/events?after=${Number(flags.after)}`;
+  const text = String(await client.call("GET", path));
+  for (const line of text.split("\n")) if (line !== "") show(JSON.parse(line) as LogRow);
+}
+
+export async function promote(context: Context, idOrHost: string): Promise<void> {
+  const moved = await (await context.client()).request("POST /api/deployments/{deployment}/promote", {
+    params: { deployment: idOrHost },
+  });
+  context.out.result(moved, `${moved.url} serves ${moved.live}`);
+}
+
+export async function rollback(context: Context, idOrHost: string | undefined): Promise<void> {
+  const client = await context.client();
+  const deploymentId =
+    idOrHost === undefined
+      ? undefined
+      : (await client.request("GET /api/deployments/{deployment}", { params: { deployment: idOrHost } })).id;
+  const project =
+    idOrHost === undefined
+      ? await projectOf(context)
+      : (await client.request("GET /api/deployments/{deployment}", { params: { deployment: idOrHost } }))
+          .projectId;
+  const moved = await client.request("POST /api/projects/{project}/rollback", {
+    params: { project },
+    body: deploymentId === undefined ? {} : { deploymentId },
+  });
+  context.out.note("It sticks: later deployments do not take production until you promote one");
+  context.out.result(moved, `${moved.url} serves ${moved.live}`);
+}
+
+export async function redeploy(
+  context: Context,
+  idOrHost: string,
+  flags: { target?: string; wait: boolean },
+): Promise<void> {
+  const client = await context.client();
+  const made = await client.request("POST /api/deployments/{deployment}/redeploy", {
+    params: { deployment: idOrHost },
+    body: flags.target ? { target: flags.target } : {},
+  });
+  if (flags.wait)
+    for await (const row of client.follow(made.id, 0))
+      context.out.note(`${color.dim(row.stream)} ${row.text}`);
+  const done = await client.request("GET /api/deployments/{deployment}", { params: { deployment: made.id } });
+  context.out.result(done, done.url);
+}
+
+export async function cancel(context: Context, idOrHost: string): Promise<void> {
+  const ended = await (await context.client()).request("POST /api/deployments/{deployment}/cancel", {
+    params: { deployment: idOrHost },
+  });
+  context.out.result(ended, `Canceled ${ended.id}`);
+}
+
+export async function remove(
+  context: Context,
+  idOrHost: string,
+  flags: { replacement?: string },
+): Promise<void> {
+  await confirm(context, `Remove ${idOrHost}? Its address will answer 404.`);
+  await (await context.client()).request("DELETE /api/deployments/{deployment}", {
+    params: { deployment: idOrHost },
+    query: flags.replacement ? { replacement: flags.replacement } : {},
+  });
+  context.out.result({ removed: idOrHost }, `Removed ${idOrHost}`);
+}
+
+async function latest(context: Context): Promise<Deployment> {
+  const { data } = await (await context.client()).request("GET /api/projects/{project}/deployments", {
+    params: { project: await projectOf(context) },
+    query: { limit: 1 },
+  });
+  const [first] = data;
+  if (!first) throw new Error("The project has no deployments yet.");
+  return first;
+}

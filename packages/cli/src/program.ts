@@ -1,0 +1,165 @@
+/** The grammar: which words there are, and which function answers them. */
+import { Command, Option } from "commander";
+import * as account from "./commands/account.ts";
+import { type DeployFlags, deploy } from "./commands/deploy.ts";
+import * as deployments from "./commands/deployments.ts";
+import * as env from "./commands/env.ts";
+import * as projects from "./commands/projects.ts";
+import * as session from "./commands/session.ts";
+import { type Context, type GlobalFlags, makeContext } from "./context.ts";
+
+const VERSION = "0.1.0";
+
+export function makeProgram(): Command {
+  const program = new Command("cloudify")
+    .description("Deploy sites, apps and APIs to your team's own platform.")
+    .version(VERSION)
+    .addOption(new Option("--api <url>", "address of the platform").env("CLOUDIFY_API"))
+    .addOption(new Option("--token <token>", "token to use").env("CLOUDIFY_TOKEN"))
+    .addOption(new Option("--project <name>", "project, by name or id").env("CLOUDIFY_PROJECT"))
+    .addOption(new Option("--json", "one JSON document on standard output").env("CLOUDIFY_JSON"))
+    .addOption(new Option("-y, --yes", "take the defaults and ask nothing").env("CLOUDIFY_YES"))
+    .showSuggestionAfterError()
+    .showHelpAfterError("Add --help for the words this command takes.")
+    .exitOverride();
+
+  /** Joins a command with its function; the flags of all commands make the context. */
+  const word = (parent: Command, usage: string, about: string): Command =>
+    parent.command(usage).description(about).exitOverride();
+  const answer =
+    <A extends unknown[]>(act: (context: Context, ...words: A) => Promise<void>) =>
+    async (...words: unknown[]): Promise<void> => {
+      const command = words.pop() as Command;
+      await act(makeContext(command.optsWithGlobals<GlobalFlags>()), ...(words as A));
+    };
+
+  word(program, "login", "Log in with a token (--token, --api)").action(
+    answer((context) => session.login(context)),
+  );
+  word(program, "logout", "Forget the token of a platform").action(
+    answer((context) => session.logout(context)),
+  );
+  word(program, "whoami", "Show the token in use and its team").action(
+    answer((context) => session.whoami(context)),
+  );
+  word(program, "init [dir]", "Make a small static site to begin with").action(answer(projects.init));
+  word(program, "link [dir]", "Link a folder to a project; makes the project if there is none").action(
+    answer(projects.link),
+  );
+  word(program, "build [dir]", "Build a Build Output v3 tree into .cloudify/output")
+    .addOption(new Option("--static", "take the folder as it is").env("CLOUDIFY_STATIC"))
+    .action(answer(projects.build));
+  word(program, "deploy [dir]", "Build on this machine, upload, and wait until it serves")
+    .addOption(new Option("--prod", "deploy to production").env("CLOUDIFY_PROD"))
+    .addOption(new Option("--target <env>", "deploy to an environment of your own").env("CLOUDIFY_TARGET"))
+    .addOption(new Option("--branch <branch>", "deploy a preview of a branch").env("CLOUDIFY_BRANCH"))
+    .addOption(new Option("--prebuilt", "deploy .vercel/output or .cloudify/output").env("CLOUDIFY_PREBUILT"))
+    .addOption(new Option("--static", "deploy the folder as it is, without a build").env("CLOUDIFY_STATIC"))
+    .addOption(new Option("--no-wait", "do not wait until it is ready").env("CLOUDIFY_NO_WAIT"))
+    .addHelpText(
+      "after",
+      "\nExamples:\n  cloudify deploy --prod\n  cloudify deploy dist --static --project docs --yes --json",
+    )
+    .action(answer((context, dir: string | undefined, flags: DeployFlags) => deploy(context, dir, flags)));
+  word(program, "ls", "List deployments of the project")
+    .addOption(new Option("--limit <n>", "how many").default("20").env("CLOUDIFY_LIMIT"))
+    .addOption(new Option("--target <env>", "only of this target").env("CLOUDIFY_TARGET"))
+    .addOption(new Option("--state <state>", "only in this state").env("CLOUDIFY_STATE"))
+    .action(answer(deployments.list));
+  word(program, "inspect <deployment>", "Show a deployment, by id or host").action(
+    answer((context, id: string) => deployments.inspect(context, id)),
+  );
+  word(program, "logs [deployment]", "Show the log of a deployment; without one, of the project's newest")
+    .addOption(new Option("-f, --follow", "stay until it has finished").env("CLOUDIFY_FOLLOW"))
+    .addOption(new Option("--after <seq>", "only rows behind this one").default("0").env("CLOUDIFY_AFTER"))
+    .action(answer(deployments.logs));
+  word(program, "promote <deployment>", "Make a deployment what production serves").action(
+    answer((context, id: string) => deployments.promote(context, id)),
+  );
+  word(program, "rollback [deployment]", "Go back to an earlier production deployment; it sticks").action(
+    answer((context, id: string | undefined) => deployments.rollback(context, id)),
+  );
+  word(program, "redeploy <deployment>", "Deploy the same output again, with today's variables")
+    .addOption(new Option("--target <env>", "to another target").env("CLOUDIFY_TARGET"))
+    .addOption(new Option("--no-wait", "do not wait until it is ready").env("CLOUDIFY_NO_WAIT"))
+    .action(answer(deployments.redeploy));
+  word(program, "cancel <deployment>", "Cancel a deployment that has not finished").action(
+    answer((context, id: string) => deployments.cancel(context, id)),
+  );
+  word(program, "rm <deployment>", "Remove a deployment")
+    .addOption(
+      new Option("--replacement <deployment>", "serve this one where it is live").env("CLOUDIFY_REPLACEMENT"),
+    )
+    .action(answer(deployments.remove));
+
+  const environment = word(program, "env", "Environment variables of the project");
+  word(environment, "ls", "List variables")
+    .addOption(targetOption("only of this target"))
+    .action(answer(env.list));
+  word(environment, "add <key>", "Add a variable; its value from --value or standard input")
+    .addOption(
+      new Option("--value <value>", "the value; it may stay in your shell's history").env("CLOUDIFY_VALUE"),
+    )
+    .addOption(targetOption("comma-separated targets").default(env.DEFAULT_TARGETS))
+    .addOption(new Option("--branch <branch>", "only for previews of this branch").env("CLOUDIFY_BRANCH"))
+    .addOption(new Option("--sensitive", "nobody can read it back").env("CLOUDIFY_SENSITIVE"))
+    .action(answer(env.add));
+  word(environment, "rm <key>", "Remove a variable")
+    .addOption(targetOption("only of this target"))
+    .addOption(new Option("--branch <branch>", "only of this branch").env("CLOUDIFY_BRANCH"))
+    .action(answer(env.remove));
+  word(environment, "pull [file]", "Write variables into a block of .env.local")
+    .addOption(targetOption("of which target").default("development"))
+    .addOption(new Option("--branch <branch>", "with those of this branch").env("CLOUDIFY_BRANCH"))
+    .action(answer(env.pull));
+
+  const project = word(program, "projects", "Projects of the team");
+  word(project, "ls", "List projects").action(answer((context) => projects.list(context)));
+  word(project, "add <name>", "Create a project").action(
+    answer((context, name: string) => projects.add(context, name)),
+  );
+  word(project, "rm <name>", "Remove a project with all it has").action(
+    answer((context, name: string) => projects.remove(context, name)),
+  );
+
+  const team = word(program, "teams", "Teams");
+  word(team, "add <slug>", "Create a team and its owner's token").action(
+    answer((context, slug: string) => account.addTeam(context, slug)),
+  );
+
+  const token = word(program, "tokens", "Tokens of the team");
+  word(token, "ls", "List tokens").action(answer((context) => account.listTokens(context)));
+  word(token, "add <name>", "Create a token")
+    .addOption(
+      new Option("--role <role>", "viewer, developer, admin or owner")
+        .default("developer")
+        .env("CLOUDIFY_ROLE"),
+    )
+    .addOption(new Option("--scopes <scopes>", "comma-separated; narrows the role").env("CLOUDIFY_SCOPES"))
+    .addOption(new Option("--expires <time>", "15m, 12h, 30d").env("CLOUDIFY_EXPIRES"))
+    .action(answer(account.addToken));
+  word(token, "rm <id>", "Revoke a token").action(
+    answer((context, id: string) => account.revokeToken(context, id)),
+  );
+
+  word(program, "audit", "Show, export or verify the audit trail")
+    .addOption(
+      new Option("--format <format>", "json, csv or ndjson")
+        .choices(["json", "csv", "ndjson"])
+        .env("CLOUDIFY_FORMAT"),
+    )
+    .addOption(new Option("--from <time>", "ISO time or Unix milliseconds").env("CLOUDIFY_FROM"))
+    .addOption(new Option("--to <time>", "ISO time or Unix milliseconds").env("CLOUDIFY_TO"))
+    .addOption(new Option("--actor <id>", "only of this actor").env("CLOUDIFY_ACTOR"))
+    .addOption(new Option("--action <action>", "only this action").env("CLOUDIFY_ACTION"))
+    .addOption(new Option("--limit <n>", "how many").default("20").env("CLOUDIFY_LIMIT"))
+    .addOption(new Option("--verify", "check the chain of hashes").env("CLOUDIFY_VERIFY"))
+    .action(answer(account.audit));
+  word(program, "api <method> <path>", "Call the REST API by hand")
+    .addOption(new Option("--data <json>", "body; @file, or - for standard input").env("CLOUDIFY_DATA"))
+    .action(answer(account.api));
+  return program;
+}
+
+const targetOption = (about: string): Option =>
+  new Option("--target <targets>", about).env("CLOUDIFY_TARGET");
