@@ -35,7 +35,8 @@ export default {
         url.href,
         isUpgrade ? { ...init, body: null } : init,
       );
-    } catch {
+    } catch (error) {
+      console.log(String(error));
       return problem(503, "unavailable", "The platform behind this address does not answer at the moment.");
     }
   },

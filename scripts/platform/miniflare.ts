@@ -27,7 +27,7 @@ export async function startPlatform(
     port: 0,
     log: new Log(LogLevel.ERROR),
     handleRuntimeStdio: passOn,
-    defaultPersistRoot: join(config.home, "state"),
+    resourcePersistencePath: join(config.home, "state"),
     unsafeLocalExplorer: false,
     telemetry: { enabled: false },
     workers,

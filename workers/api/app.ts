@@ -30,6 +30,7 @@ export function createApp(): OpenAPIHono<ApiEnv> {
     c.set("requestId", requestId);
     await next();
     c.header("x-request-id", requestId);
+    c.header("date", new Date(systemClock().now()).toUTCString());
     c.header("x-content-type-options", "nosniff");
     c.header("referrer-policy", "no-referrer");
     c.header("x-frame-options", "DENY");

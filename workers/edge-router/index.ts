@@ -13,7 +13,10 @@ export default {
     const requestId = newId("request", clock.now(), systemRandom);
     const scope: Scope = { env, clock, requestId, keepAlive: (work) => ctx.waitUntil(work) };
     try {
-      return await pipeline(scope, request);
+      const response = await pipeline(scope, request);
+      // RFC 9110, 6.6.1. Cloudflare's network would set it; workerd by itself does not.
+      response.headers.set("date", new Date(clock.now()).toUTCString());
+      return response;
     } catch (error) {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       console.error(
