@@ -7,7 +7,7 @@ export const blobs = sqliteTable(
     teamId: text("team_id").notNull(),
     sha256: text("sha256").notNull(),
     size: integer("size").notNull(),
-    /** The collector deletes by compare-and-set on this. */
+    /** Unix milliseconds; the collector takes a blob by compare-and-set on this. 0: its bytes are being deleted. */
     touchedAt: integer("touched_at").notNull(),
     /** Bytes of the stored compressed forms; `null` until tried, 0 when it did not pay. */
     brBytes: integer("br_bytes"),

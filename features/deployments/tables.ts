@@ -45,6 +45,10 @@ export const deployments = sqliteTable(
     redeployOf: text("redeploy_of"),
     createdBy: text("created_by").notNull(),
     createdAt: integer("created_at").notNull(),
+    /** Until then a pointer may be on its way to it, so it can't be removed; see hold.ts. */
+    pinnedUntil: integer("pinned_until").notNull().default(0),
+    /** Until then its removal is under way, so no pointer may take it. */
+    removingUntil: integer("removing_until").notNull().default(0),
 
     status: text("status").$type<DeploymentStatus>().notNull(),
     stateSeq: integer("state_seq").notNull(),
@@ -59,5 +63,7 @@ export const deployments = sqliteTable(
     index("deployments_project").on(t.projectId, t.id),
     index("deployments_team").on(t.teamId, t.id),
     index("deployments_open").on(t.status, t.updatedAt),
+    index("deployments_site").on(t.site),
+    index("deployments_env").on(t.envDigest),
   ],
 );
