@@ -6,13 +6,17 @@ export default defineConfig({
       {
         test: {
           name: "rules",
-          include: [
-            "core/**/*.test.ts",
-            "features/**/*.test.ts",
-            "packages/**/*.test.ts",
-            "scripts/**/*.test.ts",
-            "workers/**/*.test.ts",
-          ],
+          include: ["{core,features,packages,scripts,workers}/**/*.test.ts"],
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["tests/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          // Each file has a platform of its own; two at a time are enough for two cores.
+          maxWorkers: 2,
         },
       },
     ],

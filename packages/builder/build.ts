@@ -10,9 +10,10 @@ export interface BuildOptions {
   env: Record<string, string>;
   onLog(line: LogLine): void;
   signal: AbortSignal;
+  /** Where the tree is written; what is there is replaced. */
+  output: string;
 }
 
-const OUTPUT = ".cloudify/output";
 /** What tools without a setting usually make. */
 const USUAL = ["dist", "build", "out", "_site", "public"];
 
@@ -25,10 +26,9 @@ export async function runBuild(plan: BuildPlan, options: BuildOptions): Promise<
       return plan.output;
     case "static": {
       say(`Static files (${plan.why})`);
-      const output = join(plan.root, OUTPUT);
-      const { files } = await assembleOutput(plan.folder, output, plan.config, null, true);
+      const { files } = await assembleOutput(plan.folder, options.output, plan.config, null, true);
       say(`${files} files`);
-      return output;
+      return options.output;
     }
     case "build": {
       const { root, framework, install, build, config } = plan;
@@ -42,10 +42,9 @@ export async function runBuild(plan: BuildPlan, options: BuildOptions): Promise<
         return own;
       }
       const made = await findMade(plan);
-      const output = join(root, OUTPUT);
-      const { files } = await assembleOutput(made, output, config, framework?.slug ?? null, false);
+      const { files } = await assembleOutput(made, options.output, config, framework?.slug ?? null, false);
       say(`${files} files from ${made}`);
-      return output;
+      return options.output;
     }
   }
 }

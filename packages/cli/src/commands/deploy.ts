@@ -1,5 +1,7 @@
 /** `deploy`: plan, build, hash, upload what is missing, create, and wait until it serves. */
-import { basename, resolve } from "node:path";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
 import {
   type BuildPlan,
   collectFiles,
@@ -32,6 +34,8 @@ export async function deploy(context: Context, folder = ".", flags: DeployFlags)
   const project = await findProject(context, root);
   const target = targetOf(flags);
   const stop = new AbortController();
+  // Beside the folder, not in it: what is deployed stays as it was.
+  const scratch = await mkdtemp(join(tmpdir(), "cloudify-"));
   const client = await context.client();
   let created: Deployment | null = null;
   const onInterrupt = () => {
@@ -41,7 +45,8 @@ export async function deploy(context: Context, folder = ".", flags: DeployFlags)
   };
   process.on("SIGINT", onInterrupt).on("SIGTERM", onInterrupt);
   try {
-    const { output, log } = await build(context, client, project, root, target, flags, stop.signal);
+    const where = { root, output: join(scratch, "output") };
+    const { output, log } = await build(context, client, project, where, target, flags, stop.signal);
     const { manifest, sources } = await readOutput(context, output);
     const git = await gitOf(root, flags);
     const buildLog = log === "" ? undefined : textSource(log);
@@ -73,6 +78,7 @@ export async function deploy(context: Context, folder = ".", flags: DeployFlags)
     throw stop.signal.aborted ? stop.signal.reason : error;
   } finally {
     process.off("SIGINT", onInterrupt).off("SIGTERM", onInterrupt);
+    await rm(scratch, { recursive: true, force: true });
   }
 }
 
@@ -124,13 +130,13 @@ async function build(
   context: Context,
   client: Client,
   project: Project,
-  root: string,
+  where: { root: string; output: string },
   target: string,
   flags: DeployFlags,
   signal: AbortSignal,
 ): Promise<{ output: string; log: string }> {
   const mode: Mode = flags.prebuilt ? "prebuilt" : flags.static ? "static" : "auto";
-  const plan: BuildPlan = await planBuild(root, project.settings, mode);
+  const plan: BuildPlan = await planBuild(where.root, project.settings, mode);
   const isBuild = plan.kind === "build";
   const values = isBuild
     ? await client.request(
@@ -150,7 +156,7 @@ async function build(
     rows.push(JSON.stringify({ at: Date.now(), stream: line.stream, text }));
     context.out.note(line.stream === "system" ? color.dim(text) : text);
   };
-  const output = await runBuild(plan, { env: values.env, onLog, signal });
+  const output = await runBuild(plan, { output: where.output, env: values.env, onLog, signal });
   return { output, log: isBuild ? `${rows.join("\n")}\n` : "" };
 }
 

@@ -47,6 +47,7 @@ export async function build(context: Context, folder = ".", flags: { static?: bo
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());
   const output = await runBuild(plan, {
+    output: join(plan.root, ".cloudify/output"),
     env: {},
     onLog: (line) => context.out.note(line.text),
     signal: stop.signal,
