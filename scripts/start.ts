@@ -20,13 +20,19 @@ async function start(): Promise<void> {
     for (const one of stops.reverse()) await one().catch(() => undefined);
     process.exit(code);
   };
-  process.once("SIGTERM", () => stop(0));
-  process.once("SIGINT", () => stop(0));
+  const obey = () => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      // Miniflare exits at once when it hears one, with nothing else stopped.
+      process.removeAllListeners(signal).once(signal, () => stop(0));
+    }
+  };
+  obey();
   try {
     const config: Config = { ...asked, port: await checkPort(asked.host, asked.port) };
     const api = `http://localhost:${config.port}`;
     const platform = await startPlatform(config, bindingsOf(config, api), ROOT);
     stops.push(() => platform.miniflare.dispose());
+    obey();
     const db = await platform.miniflare.getD1Database("DB", "cloudify-api");
     await migrate(db, `${ROOT}/migrations`);
     const isWhole = config.without.size === 0;

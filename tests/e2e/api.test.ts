@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Client } from "@cloudify/sdk";
 import { Client as ApiClient } from "@cloudify/sdk";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -68,8 +69,8 @@ const lastSeq = async () => (await auditSince(0))[0]?.seq ?? 0;
 
 /** One whose compile takes long enough to be canceled: much text that was never compressed before. */
 async function slowDeployment(project: string): Promise<string> {
-  const words = () => Array.from({ length: 40_000 }, () => Math.random().toString(36).slice(2, 7)).join(" ");
-  const files = tree(Object.fromEntries(Array.from({ length: 24 }, (_, i) => [`${i}.txt`, words()])));
+  const noise = () => randomBytes(5_000_000).toString("base64");
+  const files = tree(Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`${i}.txt`, noise()])));
   await Promise.all(Object.values(files).map((text) => upload(client, text)));
   const body = { files: Object.entries(files).map(([path, text]) => entry(path, text)) };
   return (await client.request("POST /api/projects/{project}/deployments", { params: { project }, body })).id;
