@@ -5,7 +5,7 @@
  * `seq` is given inside the batch; D1 runs batches one at a time, so a team's numbers have no gaps. Hashes are sealed
  * afterwards by one writer (features/audit), since a chain computed in the write collapses under load.
  */
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
@@ -98,6 +98,12 @@ export const makeCommit =
 export const mustChange = (db: DrizzleD1Database): Write =>
   db
     .select({ ok: sql`case when changes() = 1 then 1 else json('cas') end` })
+    .from(sql`(select 1)`) as unknown as Write;
+
+/** Fails like {@link mustChange}, with the whole batch, unless the condition holds inside the batch. */
+export const mustHold = (db: DrizzleD1Database, condition: SQL): Write =>
+  db
+    .select({ ok: sql`case when ${condition} then 1 else json('cas') end` })
     .from(sql`(select 1)`) as unknown as Write;
 
 /** Compares with what the `json('cas')` of {@link mustChange} makes SQLite say. */

@@ -4,6 +4,8 @@ import { type Contract, op } from "#core/contract.ts";
 
 /** Above this a file goes in parts: Cloudflare refuses request bodies over 100 MB. */
 export const MAX_PUT_BYTES = 95 * 1024 * 1024;
+/** 512 MiB: the limit of one file of a deployment. */
+export const MAX_BLOB_BYTES = 512 * 1024 * 1024;
 /** Every part but the last has this size. R2 needs at least 5 MiB, and equal sizes. */
 export const PART_BYTES = 32 * 1024 * 1024;
 
@@ -25,7 +27,14 @@ export const blobs = {
     status: 201,
     scope: "blobs:write",
     audit: "blob.put",
-    problems: ["length_required", "too_large", "digest_mismatch", "insufficient_storage"],
+    problems: [
+      "bad_request",
+      "length_required",
+      "too_large",
+      "digest_mismatch",
+      "unavailable",
+      "insufficient_storage",
+    ],
   }),
   startParts: op({
     method: "POST",
@@ -41,7 +50,7 @@ export const blobs = {
     status: 201,
     scope: "blobs:write",
     audit: "blob.start-parts",
-    problems: ["too_large", "conflict"],
+    problems: ["too_large", "conflict", "insufficient_storage"],
   }),
   putPart: op({
     method: "PUT",
@@ -54,7 +63,15 @@ export const blobs = {
     status: 201,
     scope: "blobs:write",
     audit: "blob.put-part",
-    problems: ["not_found", "length_required", "size_mismatch", "insufficient_storage"],
+    problems: [
+      "bad_request",
+      "not_found",
+      "conflict",
+      "length_required",
+      "size_mismatch",
+      "unavailable",
+      "insufficient_storage",
+    ],
   }),
   completeParts: op({
     method: "POST",
@@ -66,6 +83,6 @@ export const blobs = {
     status: 201,
     scope: "blobs:write",
     audit: "blob.complete-parts",
-    problems: ["not_found", "conflict", "digest_mismatch", "insufficient_storage"],
+    problems: ["not_found", "conflict", "digest_mismatch", "unavailable", "insufficient_storage"],
   }),
 } satisfies Contract;

@@ -1,21 +1,22 @@
 /**
- * Finds objects in R2 that no row knows: what a crash between two writes left behind. A page of each kind at a time,
- * going on where the last run stopped.
+ * Finds objects in R2 that no row knows: what a crash between two writes left behind, and what removed deployments
+ * left. A page of each kind at a time, going on where the last run stopped.
  */
 import type { Base } from "#core/ctx.ts";
 import { DAY } from "#core/time.ts";
 
 /** Prefix → which of the keys in `?1`, a JSON list, are known. */
 const KINDS: Record<string, string> = {
-  "blobs/": `select k.value as key from json_each(?1) k join blobs b on k.value = 'blobs/' || b.team_id || '/' || b.sha256
-    where b.sha256 = substr(k.value, -64) and b.team_id = substr(k.value, 7, length(k.value) - 71)`,
+  "blobs/": `select k.value as key from json_each(?1) k join blobs b
+    on b.sha256 = substr(k.value, -64) and b.team_id = substr(k.value, 7, length(k.value) - 71)`,
   "encoded/": `select k.value as key from json_each(?1) k join blobs b
     on b.team_id = substr(k.value, 9, instr(substr(k.value, 9), '/') - 1)
     and b.sha256 = substr(k.value, 9 + instr(substr(k.value, 9), '/'), 64)`,
   "uploads/": `select k.value as key from json_each(?1) k join uploads u
     on u.sha256 = substr(k.value, -64) and u.team_id = substr(k.value, 9, length(k.value) - 73)`,
   "env/": `select k.value as key from json_each(?1) k
-    where exists (select 1 from deployments d where k.value = 'env/' || d.team_id || '/' || d.env_digest)`,
+    where exists (select 1 from deployments d where d.env_digest = substr(k.value, -64)
+      and d.team_id = substr(k.value, 5, length(k.value) - 69))`,
   "sites/": `select k.value as key from json_each(?1) k
     where exists (select 1 from deployments d where d.site = substr(k.value, 7, 64))`,
   "logs/": `select k.value as key from json_each(?1) k join deployments d on k.value = 'logs/' || d.id || '.ndjson'`,
@@ -24,6 +25,7 @@ const KINDS: Record<string, string> = {
 const PAGE = 500;
 /** Younger ones may be on their way to a row. */
 const KEEP_MS = DAY;
+const HEADS_AT_ONCE = 25;
 
 export async function sweepStore(base: Base): Promise<{ deleted: number }> {
   let deleted = 0;
@@ -43,6 +45,17 @@ async function sweep(base: Base, prefix: string, query: string): Promise<number>
   const { results } = await base.d1.prepare(query).bind(JSON.stringify(old)).all<{ key: string }>();
   const known = new Set(results.map((row) => row.key));
   const lost = old.filter((key) => !known.has(key));
-  if (lost.length > 0) await base.blobs.delete(lost);
-  return lost.length;
+  let deleted = 0;
+  for (let at = 0; at < lost.length; at += HEADS_AT_ONCE) {
+    const still = await stillOld(base, lost.slice(at, at + HEADS_AT_ONCE), before);
+    if (still.length > 0) await base.blobs.delete(still);
+    deleted += still.length;
+  }
+  return deleted;
+}
+
+/** What was written again since the page was read, by an equal upload or an equal site, is about to get its row. */
+async function stillOld(base: Base, keys: readonly string[], before: number): Promise<string[]> {
+  const heads = await Promise.all(keys.map((key) => base.blobs.head(key)));
+  return heads.flatMap((head) => (head && head.uploaded.getTime() < before ? [head.key] : []));
 }

@@ -1,18 +1,17 @@
 /** Deployments: immutable build outputs, and the moves that decide which of them a host serves. */
 import { z } from "@hono/zod-openapi";
 import { type Contract, MillisSchema, op, PageQuery, page } from "#core/contract.ts";
-import { Sha256Schema } from "#features/blobs/contract.ts";
+import { MAX_BLOB_BYTES, Sha256Schema } from "#features/blobs/contract.ts";
 import { TargetSchema } from "#features/env-vars/contract.ts";
 
 export const MAX_FILES = 25_000;
-export const MAX_FILE_BYTES = 512 * 1024 * 1024;
 export const MAX_DEPLOYMENT_BYTES = 5 * 1024 * 1024 * 1024;
 
 /** One file of a Build Output API v3 tree: `config.json`, `static/…`, `functions/…`. */
 export const ManifestFile = z.object({
   path: z.string().min(1).max(1_024),
   sha256: Sha256Schema,
-  size: z.number().int().min(0).max(MAX_FILE_BYTES),
+  size: z.number().int().min(0).max(MAX_BLOB_BYTES),
 });
 
 export const Git = z.object({

@@ -18,7 +18,6 @@ const RESERVED = /^static\/(?:_cloudify|\.well-known\/cloudify)(?:\/|$)/;
  */
 export function checkManifest(files: readonly ManifestFile[], maxBytes: number): void {
   const seen = new Map<string, string>();
-  const directories = new Map<string, string>();
   let bytes = 0;
   for (const file of files) {
     const fault = faultOf(file.path);
@@ -32,15 +31,9 @@ export function checkManifest(files: readonly ManifestFile[], maxBytes: number):
       );
     }
     seen.set(folded, file.path);
-    for (let slash = folded.indexOf("/"); slash > 0; slash = folded.indexOf("/", slash + 1)) {
-      directories.set(folded.slice(0, slash), file.path);
-    }
     bytes += file.size;
   }
-  for (const [directory, below] of directories) {
-    const file = seen.get(directory);
-    if (file !== undefined) throw wrong(file, `is a file, and ${below} needs it to be a directory`);
-  }
+  checkFolders(seen);
   if (bytes > maxBytes) {
     throw new Problem("too_large", `The deployment has ${bytes} bytes; ${maxBytes} are allowed.`, {
       fix: "Deploy fewer or smaller files; keep large media in a store of their own.",
@@ -50,6 +43,21 @@ export function checkManifest(files: readonly ManifestFile[], maxBytes: number):
     throw new Problem("invalid_manifest", "The manifest has no config.json.", {
       fix: "Send a Build Output API v3 tree (config.json, static/…); `cloudify build` makes one from any folder.",
     });
+  }
+}
+
+/**
+ * No file is another's folder. With the separator sorted before every other character (no path holds NUL), whatever lies
+ * below a name comes right behind it, so that neighbours tell: deep paths cost no more than shallow ones.
+ */
+function checkFolders(seen: ReadonlyMap<string, string>): void {
+  const sorted = [...seen].map(([folded, path]) => ({ key: folded.replaceAll("/", "\0"), path }));
+  sorted.sort((a, b) => (a.key < b.key ? -1 : 1));
+  for (const [i, { key, path }] of sorted.entries()) {
+    const next = sorted[i + 1];
+    if (next?.key.startsWith(`${key}\0`)) {
+      throw wrong(path, `is a file, and ${JSON.stringify(next.path)} needs it to be a directory`);
+    }
   }
 }
 

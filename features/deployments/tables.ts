@@ -9,6 +9,8 @@ export type DeploymentStatus =
   | "error"
   | "canceled";
 
+export const UNFINISHED: readonly DeploymentStatus[] = ["queued", "building", "compiling", "releasing"];
+
 export interface GitData {
   branch?: string | undefined;
   commit?: string | undefined;

@@ -59,15 +59,38 @@ export const productionLabels = (project: string, team: string, id: string): str
   `${cut(project, 40)}-${id.slice(-10)}`,
 ];
 
-/** @param digest Hex digits of a digest of project id and branch, so that branches that look alike differ. */
-export function branchLabel(project: string, branch: string, digest: string): string {
+/** Digits of the digest in a label: the shortest that nobody else has is taken. */
+const DIGITS = [4, 8, 12] as const;
+
+/**
+ * In order of preference; each is a label of at most 62 octets.
+ *
+ * @param digest Hex digits of a digest of project id and branch, so that branches that look alike differ.
+ */
+export function branchLabels(project: string, branch: string, digest: string): string[] {
   const name = slugOf(branch, 20);
-  return `${cut(project, 24)}-git-${name === "" ? "" : `${name}-`}${digest.slice(0, 4)}`;
+  const middle = name === "" ? "" : `${name}-`;
+  return DIGITS.map((digits) => `${cut(project, 24)}-git-${middle}${digest.slice(0, digits)}`);
 }
 
-/** @param digest Hex digits of a digest of project id and environment. */
-export const environmentLabel = (project: string, environment: string, digest: string): string =>
-  `${cut(project, 36)}-env-${cut(environment, 16)}-${digest.slice(0, 4)}`;
+/**
+ * In order of preference; each is a label of at most 63 octets.
+ *
+ * @param digest Hex digits of a digest of project id and environment.
+ */
+export const environmentLabels = (project: string, environment: string, digest: string): string[] =>
+  DIGITS.map(
+    (digits) => `${cut(project, 40 - digits)}-env-${cut(environment, 16)}-${digest.slice(0, digits)}`,
+  );
+
+/**
+ * The pointer's target for a branch. Longer than any label of it, so that hundreds of branches that begin alike
+ * (`dependabot/npm_and_yarn/…`) never share a pointer.
+ *
+ * @param digest Hex digits of a digest of project id and branch.
+ */
+export const branchTarget = (branch: string, digest: string): string =>
+  `branch:${[slugOf(branch, 40), digest.slice(0, 12)].filter((part) => part !== "").join("-")}`;
 
 /** @param bytes Seven random bytes: ten characters of five bits. */
 export const immutableLabel = (project: string, bytes: Uint8Array): string =>

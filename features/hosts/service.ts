@@ -1,5 +1,6 @@
 /** Hostnames: taken once, in D1; copied to KV for the edge. */
-import { eq } from "drizzle-orm";
+import { and, eq, inArray, or, sql } from "drizzle-orm";
+import { mustHold, type Write } from "#core/commit.ts";
 import type { Base } from "#core/ctx.ts";
 import { type Owed, owe } from "#core/outbox.ts";
 import { type HostRecord, hostKey } from "./host.ts";
@@ -22,9 +23,37 @@ export async function firstFree(base: Base, labels: readonly string[]): Promise<
 
 export const insertHost = (base: Base, row: HostRow) => base.db.insert(hosts).values(row);
 
-/** For a pointer's host, which the target's first deployment makes and the later ones find. */
-export const insertHostOnce = (base: Base, row: HostRow) =>
-  base.db.insert(hosts).values(row).onConflictDoNothing();
+/** The host of a pointer: the one that it has, or the first of the names that nobody has. */
+export async function pointerHost(
+  base: Base,
+  project: string,
+  target: string,
+  labels: readonly string[],
+): Promise<string> {
+  const names = labels.map((label) => `${label}.${base.deployDomain}`);
+  const ours = and(eq(hosts.projectId, project), eq(hosts.ref, target));
+  const found = await base.db
+    .select()
+    .from(hosts)
+    .where(or(ours, inArray(hosts.hostname, names)));
+  const held = found.find((row) => row.projectId === project && row.ref === target);
+  const free = names.find((name) => !found.some((row) => row.hostname === name));
+  const hostname = held?.hostname ?? free;
+  if (hostname === undefined) throw new Error(`none of ${labels.join(", ")} is free`);
+  return hostname;
+}
+
+/**
+ * For a pointer's host, which the target's first deployment makes and the later ones find. The batch fails when
+ * somebody else took the name meanwhile.
+ */
+export const insertHostOnce = (base: Base, row: HostRow): Write[] => [
+  base.db.insert(hosts).values(row).onConflictDoNothing(),
+  mustHold(
+    base.db,
+    sql`exists (select 1 from hosts where hostname = ${row.hostname} and project_id = ${row.projectId} and ref = ${row.ref})`,
+  ),
+];
 
 export const oweHostCopy = (base: Base, hostname: string): Owed => owe(base, "host.copy", { hostname });
 

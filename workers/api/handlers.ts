@@ -2,11 +2,13 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import * as accounts from "#features/accounts/service.ts";
 import * as audit from "#features/audit/service.ts";
+import * as parts from "#features/blobs/parts.ts";
 import * as blobs from "#features/blobs/service.ts";
 import { contracts } from "#features/contracts.ts";
 import * as create from "#features/deployments/create.ts";
 import * as move from "#features/deployments/move.ts";
 import * as read from "#features/deployments/read.ts";
+import { remove as removeDeployment } from "#features/deployments/remove.ts";
 import * as envVars from "#features/env-vars/service.ts";
 import * as logs from "#features/logs/service.ts";
 import * as projects from "#features/projects/service.ts";
@@ -42,7 +44,7 @@ export function mountFeatures(app: OpenAPIHono<ApiEnv>): void {
     rollback: (ctx, { params, body }) =>
       move.rollback(ctx, params.project, body?.deploymentId, body?.ifEpoch),
     redeploy: (ctx, { params, body }) => create.redeploy(ctx, params.deployment, body?.target),
-    remove: (ctx, { params, query }) => move.remove(ctx, params.deployment, query.replacement),
+    remove: (ctx, { params, query }) => removeDeployment(ctx, params.deployment, query.replacement),
     events: (ctx, { params, query, request }) => {
       const sse = request.headers.get("accept")?.includes("text/event-stream") ?? false;
       const last = Number(request.headers.get("last-event-id") ?? 0);
@@ -51,9 +53,9 @@ export function mountFeatures(app: OpenAPIHono<ApiEnv>): void {
   });
   mount(app, "blobs", contracts.blobs, {
     put: (ctx, { params, request }) => blobs.put(ctx, params.sha256, request),
-    startParts: (ctx, { params, body }) => blobs.startParts(ctx, params.sha256, body.size),
-    putPart: (ctx, { params, request }) => blobs.putPart(ctx, params.sha256, params.part, request),
-    completeParts: (ctx, { params }) => blobs.completeParts(ctx, params.sha256),
+    startParts: (ctx, { params, body }) => parts.startParts(ctx, params.sha256, body.size),
+    putPart: (ctx, { params, request }) => parts.putPart(ctx, params.sha256, params.part, request),
+    completeParts: (ctx, { params }) => parts.completeParts(ctx, params.sha256),
   });
   mount(app, "envVars", contracts.envVars, {
     list: (ctx, { params, query }) => envVars.list(ctx, params.project, query),
