@@ -17,6 +17,7 @@ export default defineConfig({
           hookTimeout: 120_000,
           // Each file has a platform of its own; two at a time are enough for two cores.
           maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

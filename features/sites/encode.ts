@@ -1,5 +1,5 @@
 /** Stored compressed forms of a team's blobs: made once, when a deployment first names them. */
-import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { type Compressor, constants, createBrotliCompress, createGzip } from "node:zlib";
 import type { Base } from "#core/ctx.ts";
 import type { KnownBlob } from "#features/blobs/service.ts";
 import type { Forms } from "./index-files.ts";
@@ -12,6 +12,7 @@ const MAX_BYTES = 10 * 1024 * 1024;
 const MIN_GAIN = 0.05;
 const BROTLI_QUALITY = 5;
 const AT_ONCE = 4;
+const PIECE_BYTES = 128 * 1024;
 
 export const formsOf = ({ brBytes, gzipBytes }: KnownBlob): Forms => ({
   ...(brBytes ? { br: brBytes } : {}),
@@ -43,18 +44,28 @@ async function encode(base: Base, team: string, blob: KnownBlob): Promise<KnownB
   const object = await base.blobs.get(blobKey(team, blob.sha256));
   if (!object) throw new Error(`there is no blob ${blob.sha256}`);
   const bytes = new Uint8Array(await object.arrayBuffer());
-  const params = {
-    [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
-    [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
-  };
-  const brBytes = await keep(
-    base,
-    encodedKey(team, blob.sha256, "br"),
-    bytes,
-    brotliCompressSync(bytes, { params }),
-  );
-  const gzipBytes = await keep(base, encodedKey(team, blob.sha256, "gzip"), bytes, gzipSync(bytes));
+  const params = { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
+  const brotli = await compress(bytes, createBrotliCompress({ params }));
+  const brBytes = await keep(base, encodedKey(team, blob.sha256, "br"), bytes, brotli);
+  const gzipBytes = await keep(base, encodedKey(team, blob.sha256, "gzip"), bytes, await compress(bytes, createGzip()));
   return { ...blob, brBytes, gzipBytes };
+}
+
+/** Piece by piece, with a pause after each: a large file at once would hold up everything else in the process. */
+async function compress(bytes: Uint8Array, by: Compressor): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  const ended = new Promise<void>((resolve, reject) => {
+    by.on("data", (piece: Uint8Array) => pieces.push(piece));
+    by.on("end", resolve);
+    by.on("error", reject);
+  });
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    await new Promise<void>((resolve) => by.write(bytes.subarray(at, at + PIECE_BYTES), () => resolve()));
+    await scheduler.wait(0);
+  }
+  by.end();
+  await ended;
+  return new Uint8Array(await new Blob(pieces as Uint8Array<ArrayBuffer>[]).arrayBuffer());
 }
 
 /** @returns Bytes of the form, or 0 when it does not pay. */

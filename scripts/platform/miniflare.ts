@@ -80,9 +80,12 @@ function away(worker: WorkerName): string {
   const names = ["DeploymentObject", "PointerObject", "TeamSlots", "LogObject", "TrafficObject"];
   const objects = worker === "objects" ? names : [];
   const body = JSON.stringify({
-    code: "unavailable",
-    status: 503,
+    type: "https://cloudify.dev/problems/unavailable",
     title: "It is not available at the moment",
+    status: 503,
+    detail: `The platform runs without its ${worker} Worker.`,
+    code: "unavailable",
+    fix: "Start it without CLOUDIFY_WITHOUT. What is deployed goes on being served.",
   });
   return `import { DurableObject } from "cloudflare:workers";
 ${objects.map((name) => `export class ${name} extends DurableObject { constructor() { throw new Error("away"); } }`).join("\n")}

@@ -54,9 +54,10 @@ export class TestPlatform {
         this.output += `${line}\n`;
         if (line.startsWith("ready ")) resolve();
       });
-      child.once("exit", (code) =>
-        reject(new Error(`ended with ${code} before it was ready:\n${this.output}`)),
-      );
+      child.once("exit", (code) => {
+        if (this.#child === child) this.#child = null;
+        reject(new Error(`ended with ${code} before it was ready:\n${this.output}`));
+      });
     });
     await ready;
   }

@@ -18,6 +18,8 @@ export async function gitDataOf(folder: string): Promise<GitData | null> {
       return null;
     }
   };
+  // A folder that the repository ignores, an installed package say, is not what the commit is about.
+  if ((await git("check-ignore", "-q", folder)) !== null) return null;
   const head = await git("log", "-1", "--format=%H%n%an%n%s");
   if (head === null) return null;
   const [commit = "", author = "", message = ""] = head.split("\n");
