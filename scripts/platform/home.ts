@@ -1,7 +1,7 @@
 /** The home of a local platform: its lock, its keys, its credentials. */
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, statfsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, renameSync, statfsSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { StartError } from "./config.ts";
 
 const MIN_FREE_BYTES = 100 * 1024 * 1024;
@@ -9,7 +9,8 @@ const MIN_FREE_BYTES = 100 * 1024 * 1024;
 /** Makes it if it is not there; only one platform runs on it at a time. */
 export function openHome(home: string): void {
   try {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    // Only where it must be: Node never comes back from a recursive mkdir under /proc.
+    if (!existsSync(home)) mkdirSync(home, { recursive: !existsSync(dirname(home)), mode: 0o700 });
     writeFileSync(join(home, ".write-test"), "");
   } catch (error) {
     throw new StartError(
