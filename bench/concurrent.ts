@@ -43,11 +43,16 @@ try {
       for (const i of waiting) {
         const project = projects[i % PROJECTS];
         if (!project) continue;
-        const files = tree(Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`${n}.txt`, `deployment ${i} file ${n}`])));
+        const files = tree(
+          Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`${n}.txt`, `deployment ${i} file ${n}`])),
+        );
         for (const text of Object.values(files)) await upload(project.client, text);
         const body = { files: Object.entries(files).map(([path, text]) => entry(path, text)) };
         const params = { project: project.id };
-        const { id } = await project.client.request("POST /api/projects/{project}/deployments", { params, body });
+        const { id } = await project.client.request("POST /api/projects/{project}/deployments", {
+          params,
+          body,
+        });
         made.set(id, project.client);
       }
     }),
@@ -58,7 +63,10 @@ try {
   while (states.size < made.size && performance.now() - startedAt < LIMIT_MS) {
     for (const { client, id: project } of projects) {
       for await (const one of client.pages((cursor) =>
-        client.request("GET /api/projects/{project}/deployments", { params: { project }, query: { limit: 100, ...(cursor ? { cursor } : {}) } }),
+        client.request("GET /api/projects/{project}/deployments", {
+          params: { project },
+          query: { limit: 100, ...(cursor ? { cursor } : {}) },
+        }),
       )) {
         if (one.state === "ready" || one.state === "error") states.set(one.id, one.state);
       }

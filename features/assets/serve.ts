@@ -172,7 +172,10 @@ function answer(
 ): Served {
   return {
     ok: true,
-    response: new Response(body as BodyInit | null, { status, headers, encodeBody: "manual" } as ResponseInit),
+    response: new Response(
+      body as BodyInit | null,
+      { status, headers, encodeBody: "manual" } as ResponseInit,
+    ),
     bytes,
   };
 }

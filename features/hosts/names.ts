@@ -5,37 +5,7 @@ import { base32 } from "#core/ids.ts";
 export const LABEL_LIMIT = 63;
 
 /** Names that would be mistaken for the platform's own. */
-const RESERVED = new Set([
-  "admin",
-  "api",
-  "app",
-  "assets",
-  "auth",
-  "blog",
-  "cdn",
-  "cloudify",
-  "console",
-  "dashboard",
-  "docs",
-  "edge",
-  "ftp",
-  "help",
-  "internal",
-  "localhost",
-  "login",
-  "mail",
-  "ns",
-  "ns1",
-  "ns2",
-  "root",
-  "smtp",
-  "static",
-  "status",
-  "support",
-  "system",
-  "vercel",
-  "www",
-]);
+const RESERVED = new Set(["admin", "api", "cloudify", "console", "dashboard", "localhost", "www"]);
 
 export const isReserved = (name: string): boolean => RESERVED.has(name);
 

@@ -44,10 +44,18 @@ async function encode(base: Base, team: string, blob: KnownBlob): Promise<KnownB
   const object = await base.blobs.get(blobKey(team, blob.sha256));
   if (!object) throw new Error(`there is no blob ${blob.sha256}`);
   const bytes = new Uint8Array(await object.arrayBuffer());
-  const params = { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
+  const params = {
+    [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
+    [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+  };
   const brotli = await compress(bytes, createBrotliCompress({ params }));
   const brBytes = await keep(base, encodedKey(team, blob.sha256, "br"), bytes, brotli);
-  const gzipBytes = await keep(base, encodedKey(team, blob.sha256, "gzip"), bytes, await compress(bytes, createGzip()));
+  const gzipBytes = await keep(
+    base,
+    encodedKey(team, blob.sha256, "gzip"),
+    bytes,
+    await compress(bytes, createGzip()),
+  );
   return { ...blob, brBytes, gzipBytes };
 }
 

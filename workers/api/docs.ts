@@ -25,7 +25,7 @@ export function referencePage(document: ApiDocument) {
   const origin = document.servers?.[0]?.url ?? "";
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${document.info.title} API</title><style>${raw(STYLE)}</style></head><body>
+<title>${document.info.title} API</title><link rel="icon" href="data:,"><style>${raw(STYLE)}</style></head><body>
 <nav><strong>${document.info.title} API</strong>${[...groups].map(
     ([tag, of]) =>
       html`<h2>${tag}</h2>${of.map(
