@@ -41,10 +41,12 @@ export function mergeEnvFile(existing: string, pulled: Pulled): Merged {
 
 /** Which quotes keep the value as it is: dotenv expands `\n` in double quotes and nothing in the other two. */
 function quote(value: string): string | null {
-  if (/^[\w./:@%+,-]*$/.test(value)) return value;
+  if (/^[\w./:@%+,\\-]*$/.test(value)) return value;
+  // The closing quote would count as escaped.
+  if (value.endsWith("\\")) return null;
   if (value.includes("\r")) {
     return /["\\]/.test(value) ? null : `"${value.replaceAll("\r", "\\r").replaceAll("\n", "\\n")}"`;
   }
   for (const mark of ["'", "`"]) if (!value.includes(mark)) return mark + value + mark;
-  return value.includes('"') || /\\[nr]/.test(value) || value.endsWith("\\") ? null : `"${value}"`;
+  return value.includes('"') || /\\[nr]/.test(value) ? null : `"${value}"`;
 }
