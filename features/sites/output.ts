@@ -28,7 +28,11 @@ const schema = z.looseObject({
   overrides: z
     .record(
       z.string(),
-      z.strictObject({ path: z.string().optional(), contentType: contentType.optional(), mode: z.unknown().optional() }),
+      z.strictObject({
+        path: z.string().optional(),
+        contentType: contentType.optional(),
+        mode: z.unknown().optional(),
+      }),
     )
     .optional(),
   crons: z.array(z.unknown()).nullish(),
