@@ -67,7 +67,10 @@ export interface KnownBlob {
 /** Digests in one statement: a list goes in as one JSON text of at most 2 MB, since a statement takes 100 parameters. */
 export const DIGESTS_A_QUERY = 20_000;
 
-/** What of these the team has. What is to stay is touched first: the collector may be at work. */
+/**
+ * What of these the team has. `cross join` keeps the list outside: SQLite would scan it once for each blob of the team,
+ * which took 32 s for 20,000. What is to stay is touched first: the collector may be at work.
+ */
 export async function findBlobs(
   base: Base,
   team: string,
@@ -78,7 +81,7 @@ export async function findBlobs(
     const { results } = await base.d1
       .prepare(
         `select b.sha256, b.size, b.br_bytes as brBytes, b.gzip_bytes as gzipBytes
-         from json_each(?1) j join blobs b on b.team_id = ?2 and b.sha256 = j.value where b.touched_at > 0`,
+         from json_each(?1) j cross join blobs b on b.team_id = ?2 and b.sha256 = j.value where b.touched_at > 0`,
       )
       .bind(JSON.stringify(digests.slice(from, from + DIGESTS_A_QUERY)), team)
       .all<KnownBlob>();

@@ -5,21 +5,22 @@
 import type { Base } from "#core/ctx.ts";
 import { DAY } from "#core/time.ts";
 
-/** Prefix → which of the keys in `?1`, a JSON list, are known. */
+/** Prefix → which of the keys in `?1`, a JSON list, are known. `cross join`: the list outside, the index inside. */
 const KINDS: Record<string, string> = {
-  "blobs/": `select k.value as key from json_each(?1) k join blobs b
+  "blobs/": `select k.value as key from json_each(?1) k cross join blobs b
     on b.sha256 = substr(k.value, -64) and b.team_id = substr(k.value, 7, length(k.value) - 71)`,
-  "encoded/": `select k.value as key from json_each(?1) k join blobs b
+  "encoded/": `select k.value as key from json_each(?1) k cross join blobs b
     on b.team_id = substr(k.value, 9, instr(substr(k.value, 9), '/') - 1)
     and b.sha256 = substr(k.value, 9 + instr(substr(k.value, 9), '/'), 64)`,
-  "uploads/": `select k.value as key from json_each(?1) k join uploads u
+  "uploads/": `select k.value as key from json_each(?1) k cross join uploads u
     on u.sha256 = substr(k.value, -64) and u.team_id = substr(k.value, 9, length(k.value) - 73)`,
   "env/": `select k.value as key from json_each(?1) k
     where exists (select 1 from deployments d where d.env_digest = substr(k.value, -64)
       and d.team_id = substr(k.value, 5, length(k.value) - 69))`,
   "sites/": `select k.value as key from json_each(?1) k
     where exists (select 1 from deployments d where d.site = substr(k.value, 7, 64))`,
-  "logs/": `select k.value as key from json_each(?1) k join deployments d on k.value = 'logs/' || d.id || '.ndjson'`,
+  "logs/": `select k.value as key from json_each(?1) k cross join deployments d
+    on d.id = substr(k.value, 6, length(k.value) - 12)`,
 };
 
 const PAGE = 500;

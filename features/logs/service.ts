@@ -40,12 +40,16 @@ function once(ctx: Ctx, id: string, from: number): ReadableStream<Uint8Array> {
   });
 }
 
-/** A row a line becomes an event with its `seq` as id, so that a browser resumes by itself; a heartbeat a comment. */
-function toServerSentEvents(): TransformStream<Uint8Array, Uint8Array> {
+/**
+ * A row becomes an event with its `seq` as id, so that a browser resumes by itself after a cut; a heartbeat becomes a
+ * comment. The last event is `end`: without it a browser would come back for ever.
+ */
+export function toServerSentEvents(): TransformStream<Uint8Array, Uint8Array> {
   const decoder = new TextDecoder();
   const encoder = new TextEncoder();
   let rest = "";
   return new TransformStream({
+    start: (controller) => controller.enqueue(encoder.encode("retry: 1000\n\n")),
     transform(chunk, controller) {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
@@ -54,5 +58,6 @@ function toServerSentEvents(): TransformStream<Uint8Array, Uint8Array> {
       );
       controller.enqueue(encoder.encode(events.join("")));
     },
+    flush: (controller) => controller.enqueue(encoder.encode("event: end\ndata: {}\n\n")),
   });
 }

@@ -5,11 +5,12 @@ import { isCompressible } from "#features/assets/content-type.ts";
 import { findBlobs } from "#features/blobs/service.ts";
 import type { Failure } from "#features/deployments/machine.ts";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
+import type { RouteTable } from "#features/routing/table.ts";
 import { encodeBlobs } from "./encode.ts";
-import { indexFiles } from "./index-files.ts";
-import { MAX_CONFIG_BYTES, parseOutput } from "./output.ts";
+import { indexFiles, type PlainIndex } from "./index-files.ts";
+import { readBlob } from "./lost.ts";
+import { MAX_CONFIG_BYTES, type OutputConfig, parseOutput } from "./output.ts";
 import {
-  blobKey,
   INLINE_FILES,
   SITE_VERSION,
   type SiteHead,
@@ -19,84 +20,117 @@ import {
   shardOf,
   siteKey,
 } from "./site.ts";
+import type { Work } from "./work.ts";
 
-const MAX_HEAD_BYTES = 8 * 1024 * 1024;
+/** Bytes; the edge keeps many of them in memory. */
+const MAX_HEAD_BYTES = 1024 * 1024;
+const PUTS_AT_ONCE = 16;
+
+export interface Facts {
+  files: number;
+  bytes: number;
+  routes: number;
+  /** Files that were compressed for this deployment; the others had been before. */
+  encoded: number;
+}
 
 export type Compiled =
-  | { ok: true; site: string; files: number; routes: number; warnings: string[] }
+  | { ok: true; site: string; facts: Facts; warnings: string[] }
   | { ok: false; failure: Failure };
 
-export async function compile(
-  base: Base,
-  team: string,
-  manifest: string,
-  alive: () => Promise<void>,
-): Promise<Compiled> {
+export async function compile(base: Base, team: string, manifest: string, work: Work): Promise<Compiled> {
   const { files } = JSON.parse(await readText(base, team, manifest)) as { files: ManifestFile[] };
   const own = files.find((file) => file.path === "config.json");
   if (!own || own.size > MAX_CONFIG_BYTES) {
-    const detail = `config.json has ${own?.size} bytes; ${MAX_CONFIG_BYTES} are allowed.`;
-    return { ok: false, failure: { code: "invalid_output", detail, fix: "Use fewer or simpler routes." } };
+    const detail = `config.json has ${own?.size ?? 0} bytes; at most ${MAX_CONFIG_BYTES} are allowed.`;
+    return refuse(detail, "Use fewer routes, or join them with patterns.");
   }
-  const parsed = parseOutput(
-    await readText(base, team, own.sha256),
-    files.map((file) => file.path),
-  );
+  const paths = files.map((file) => file.path);
+  const parsed = parseOutput(await readText(base, team, own.sha256), paths);
   if (!parsed.ok) return parsed;
-  await alive();
   const { config } = parsed;
-
-  const plain = indexFiles(files, config.overrides, () => ({}));
-  const digests = [
-    ...new Set([...plain.values()].filter((file) => isCompressible(file.type)).map((file) => file.sha256)),
-  ];
-  const known = await findBlobs(base, team, digests);
-  const forms = await encodeBlobs(base, team, [...known.values()], alive);
-  const index = indexFiles(files, config.overrides, (digest) => forms.get(digest) ?? {});
-
-  const { routes, directoryRedirect, warnings } = config;
-  const isSharded = index.size > INLINE_FILES;
-  const head: SiteHead = {
-    v: SITE_VERSION,
-    team,
-    routes,
-    files: isSharded ? null : sorted(index),
-    fileCount: index.size,
-    directoryRedirect,
-  };
-  const shards = isSharded ? await shardsOf(index) : new Map<string, string>();
-  const text = canonicalJson(head);
-  if (text.length > MAX_HEAD_BYTES) {
-    const detail = `The site's routes come to ${text.length} bytes; ${MAX_HEAD_BYTES} are allowed.`;
-    return { ok: false, failure: { code: "invalid_output", detail, fix: "Join routes with patterns." } };
+  const indexed = indexFiles(files, config.overrides);
+  if (!indexed.ok) return indexed;
+  const routes = countOf(config.routes);
+  if (indexed.index.size === 0 && routes === 0) {
+    return refuse(
+      "The output has neither files in static/ nor routes, so every address would answer 404.",
+      "Check the output directory of the build; `cloudify deploy` of a folder serves its files.",
+    );
   }
-  const site = await sha256(`${text}\n${[...shards.values()].join("\n")}`);
-  for (const [shard, body] of shards) {
-    await base.blobs.put(shardKey(site, shard), body);
-    await alive();
+  await work.alive();
+  const { index, encoded } = await encode(base, team, indexed.index, work);
+  const stored = await store(base, team, config, index, work);
+  if (!stored.ok) return stored;
+  const bytes = [...index.values()].reduce((sum, file) => sum + file.size, 0);
+  const warnings = [...config.warnings, ...indexed.warnings];
+  return { ok: true, site: stored.site, facts: { files: index.size, bytes, routes, encoded }, warnings };
+}
+
+async function encode(base: Base, team: string, plain: PlainIndex, work: Work) {
+  const worth = [...plain.values()].filter((file) => isCompressible(file.type)).map((file) => file.sha256);
+  const known = await findBlobs(base, team, [...new Set(worth)]);
+  const { forms, made } = await encodeBlobs(base, team, [...known.values()], work);
+  // A blob may be text under one name and not under another; only text is sent compressed.
+  const index = new Map<string, StaticFile>();
+  for (const [path, file] of plain) {
+    index.set(path, { ...file, ...(isCompressible(file.type) ? forms.get(file.sha256) : {}) });
+  }
+  return { index, encoded: made };
+}
+
+type Stored = { ok: true; site: string } | { ok: false; failure: Failure };
+
+async function store(
+  base: Base,
+  team: string,
+  config: OutputConfig,
+  index: Map<string, StaticFile>,
+  work: Work,
+): Promise<Stored> {
+  const { routes, directoryRedirect } = config;
+  const head = { v: SITE_VERSION, team, routes, fileCount: index.size, directoryRedirect } as const;
+  let text = index.size > INLINE_FILES ? null : textOf({ ...head, files: sorted(index) });
+  const isSharded = text === null || bytesOf(text) > MAX_HEAD_BYTES;
+  if (text === null || isSharded) text = textOf({ ...head, files: null });
+  if (bytesOf(text) > MAX_HEAD_BYTES) {
+    const detail = `The site's routes come to ${bytesOf(text)} bytes; ${MAX_HEAD_BYTES} are allowed.`;
+    return refuse(detail, "Use fewer routes, or join them with patterns.");
+  }
+  const shards = isSharded ? await shardsOf(index) : [];
+  const site = await sha256(`${text}\n${shards.map(([, body]) => body).join("\n")}`);
+  for (let at = 0; at < shards.length; at += PUTS_AT_ONCE) {
+    const some = shards.slice(at, at + PUTS_AT_ONCE);
+    await Promise.all(some.map(([shard, body]) => base.blobs.put(shardKey(site, shard), body)));
+    await work.alive();
   }
   // Last: who finds the head finds all of it.
   await base.blobs.put(siteKey(site), text);
-  const count = Object.values(routes.phases).reduce((sum, phase) => sum + phase.length, 0);
-  return { ok: true, site, files: index.size, routes: count, warnings };
+  return { ok: true, site };
 }
 
 /** All 256, the empty ones too: a shard that is missing is a fault, not a page that is not there. */
-async function shardsOf(index: Map<string, StaticFile>): Promise<Map<string, string>> {
-  const shards = new Map<string, StaticIndex>();
-  for (let i = 0; i < 256; i++) shards.set(i.toString(16).padStart(2, "0"), {});
-  for (const [path, file] of index) {
-    const shard = shards.get(await shardOf(path));
-    if (shard) shard[path] = file;
-  }
-  return new Map([...shards].map(([name, shard]) => [name, canonicalJson(shard)]));
+async function shardsOf(index: Map<string, StaticFile>): Promise<[shard: string, body: string][]> {
+  const shards = new Map<string, Map<string, StaticFile>>();
+  for (let i = 0; i < 256; i++) shards.set(i.toString(16).padStart(2, "0"), new Map());
+  for (const [path, file] of index) shards.get(await shardOf(path))?.set(path, file);
+  return [...shards].map(([name, shard]) => [name, canonicalJson(sorted(shard))]);
 }
+
+const textOf = (head: SiteHead): string => canonicalJson(head);
+
+const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
 
 const sorted = (index: Map<string, StaticFile>): StaticIndex =>
   Object.fromEntries([...index].sort(([a], [b]) => (a < b ? -1 : 1)));
 
-async function readText(base: Base, team: string, digest: string): Promise<string> {
-  const object = await base.blobs.get(blobKey(team, digest));
-  if (!object) throw new Error(`there is no blob ${digest}`);
-  return object.text();
-}
+const countOf = (routes: RouteTable): number =>
+  Object.values(routes.phases).reduce((sum, phase) => sum + phase.length, 0);
+
+const readText = async (base: Base, team: string, digest: string): Promise<string> =>
+  (await readBlob(base, team, digest)).text();
+
+const refuse = (detail: string, fix: string): { ok: false; failure: Failure } => ({
+  ok: false,
+  failure: { code: "invalid_output", detail, fix },
+});

@@ -2,47 +2,75 @@
 import { type Compressor, constants, createBrotliCompress, createGzip } from "node:zlib";
 import type { Base } from "#core/ctx.ts";
 import type { KnownBlob } from "#features/blobs/service.ts";
-import type { Forms } from "./index-files.ts";
-import { blobKey, encodedKey } from "./site.ts";
+import { readBlob } from "./lost.ts";
+import { encodedKey, type StaticFile } from "./site.ts";
+import type { Work } from "./work.ts";
 
 /** Smaller ones gain nothing on the wire; larger ones cost more CPU than a compile should take. */
 const MIN_BYTES = 1_024;
 const MAX_BYTES = 10 * 1024 * 1024;
 /** A form that saves less than this is not kept. */
 const MIN_GAIN = 0.05;
+/** Beyond it a compile takes twice as long for two per cent. */
 const BROTLI_QUALITY = 5;
-const AT_ONCE = 4;
+/** Files are worked on in groups: so many, or so many bytes, together. */
+const GROUP_FILES = 48;
+const GROUP_BYTES = 4 * 1024 * 1024;
 const PIECE_BYTES = 128 * 1024;
 
-export const formsOf = ({ brBytes, gzipBytes }: KnownBlob): Forms => ({
+/** Sizes of the stored compressed forms of a blob. */
+export type Forms = Pick<StaticFile, "br" | "gzip">;
+
+const formsOf = ({ brBytes, gzipBytes }: KnownBlob): Forms => ({
   ...(brBytes ? { br: brBytes } : {}),
   ...(gzipBytes ? { gzip: gzipBytes } : {}),
 });
 
-/** @param alive Called between files; a compile that lasts must say that it lives. */
+/** @returns The forms of each, by digest, and how many were made for it. */
 export async function encodeBlobs(
   base: Base,
   team: string,
   candidates: readonly KnownBlob[],
-  alive: () => Promise<void>,
-): Promise<Map<string, Forms>> {
-  const forms = new Map<string, Forms>();
-  const waiting = candidates.filter((blob) => {
-    if (blob.brBytes !== null) forms.set(blob.sha256, formsOf(blob));
-    return blob.brBytes === null && blob.size >= MIN_BYTES && blob.size <= MAX_BYTES;
-  });
-  for (let at = 0; at < waiting.length; at += AT_ONCE) {
-    const done = await Promise.all(waiting.slice(at, at + AT_ONCE).map((blob) => encode(base, team, blob)));
-    await record(base, team, done);
-    for (const blob of done) forms.set(blob.sha256, formsOf(blob));
+  { alive, memory }: Work,
+): Promise<{ forms: Map<string, Forms>; made: number }> {
+  const forms = new Map(
+    candidates.filter((blob) => blob.brBytes !== null).map((blob) => [blob.sha256, formsOf(blob)]),
+  );
+  const waiting = candidates.filter(
+    (blob) => blob.brBytes === null && blob.size >= MIN_BYTES && blob.size <= MAX_BYTES,
+  );
+  for (const group of groupsOf(waiting)) {
+    const giveBack = await memory.take(group.reduce((sum, blob) => sum + blob.size, 0));
+    try {
+      const done = await Promise.all(group.map((blob) => encode(base, team, blob)));
+      await record(base, team, done);
+      for (const blob of done) forms.set(blob.sha256, formsOf(blob));
+    } finally {
+      giveBack();
+    }
     await alive();
   }
-  return forms;
+  return { forms, made: waiting.length };
+}
+
+function groupsOf(blobs: readonly KnownBlob[]): KnownBlob[][] {
+  const groups: KnownBlob[][] = [];
+  let bytes = 0;
+  for (const blob of blobs) {
+    const last = groups.at(-1);
+    if (last && last.length < GROUP_FILES && bytes + blob.size <= GROUP_BYTES) {
+      last.push(blob);
+      bytes += blob.size;
+    } else {
+      groups.push([blob]);
+      bytes = blob.size;
+    }
+  }
+  return groups;
 }
 
 async function encode(base: Base, team: string, blob: KnownBlob): Promise<KnownBlob> {
-  const object = await base.blobs.get(blobKey(team, blob.sha256));
-  if (!object) throw new Error(`there is no blob ${blob.sha256}`);
+  const object = await readBlob(base, team, blob.sha256);
   const bytes = new Uint8Array(await object.arrayBuffer());
   const params = {
     [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
@@ -50,12 +78,8 @@ async function encode(base: Base, team: string, blob: KnownBlob): Promise<KnownB
   };
   const brotli = await compress(bytes, createBrotliCompress({ params }));
   const brBytes = await keep(base, encodedKey(team, blob.sha256, "br"), bytes, brotli);
-  const gzipBytes = await keep(
-    base,
-    encodedKey(team, blob.sha256, "gzip"),
-    bytes,
-    await compress(bytes, createGzip()),
-  );
+  const gzip = await compress(bytes, createGzip());
+  const gzipBytes = await keep(base, encodedKey(team, blob.sha256, "gzip"), bytes, gzip);
   return { ...blob, brBytes, gzipBytes };
 }
 
@@ -83,11 +107,13 @@ async function keep(base: Base, key: string, plain: Uint8Array, form: Uint8Array
   return form.length;
 }
 
+/** The last condition says nothing new, but makes SQLite look the blobs up instead of scanning the team's. */
 async function record(base: Base, team: string, blobs: readonly KnownBlob[]): Promise<void> {
   await base.d1
     .prepare(
       `update blobs set br_bytes = f.value ->> 'brBytes', gzip_bytes = f.value ->> 'gzipBytes'
-       from json_each(?1) f where blobs.team_id = ?2 and blobs.sha256 = f.value ->> 'sha256'`,
+       from json_each(?1) f where blobs.team_id = ?2 and blobs.sha256 = f.value ->> 'sha256'
+         and blobs.sha256 in (select value ->> 'sha256' from json_each(?1))`,
     )
     .bind(JSON.stringify(blobs), team)
     .run();

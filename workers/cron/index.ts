@@ -2,9 +2,9 @@
  * The cron Worker: every minute each feature's reconcilers, and the queue of tasks. A reconciler takes no input, can be
  * run at any time, and one that fails stops no other.
  */
-
 import type { Base } from "#core/ctx.ts";
 import { drain } from "#core/outbox.ts";
+import { Problem } from "#core/problem.ts";
 import { forgetKeys } from "#features/accounts/jobs.ts";
 import { sealAll } from "#features/audit/seal.ts";
 import { type ControlEnv, makeBase } from "#features/base.ts";
@@ -16,8 +16,12 @@ import { retire } from "#features/deployments/retention.ts";
 import type { CompileTask } from "#features/deployments/rpc.ts";
 import { effects } from "#features/effects.ts";
 import { rotateDataKeys } from "#features/env-vars/keys.ts";
+import { Shares } from "#features/sites/shares.ts";
 
 type Report = Record<string, number>;
+
+/** Bytes of files that the compiles of one batch hold in memory at once; their compressed forms come on top. */
+const MEMORY_BYTES = 24 * 1024 * 1024;
 
 const JOBS: Record<string, (base: Base) => Promise<Report>> = {
   outbox: (base) => drain(base, effects),
@@ -31,6 +35,11 @@ const JOBS: Record<string, (base: Base) => Promise<Report>> = {
 };
 
 export default {
+  fetch: (request) =>
+    new URL(request.url).pathname === "/health"
+      ? Response.json({ status: "ok" }, { headers: { "cache-control": "no-store" } })
+      : new Problem("not_found", "This Worker answers /health only.").toResponse(),
+
   async scheduled(_, env, ctx): Promise<void> {
     const base = makeBase(env, (work) => ctx.waitUntil(work));
     for (const [job, run] of Object.entries(JOBS)) {
@@ -39,8 +48,7 @@ export default {
         const isIdle = Object.values(report).every((count) => count === 0);
         if (!isIdle) console.log(JSON.stringify({ level: "info", at: "cron", job, ...report }));
       } catch (error) {
-        const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-        console.error(JSON.stringify({ level: "error", at: "cron", job, error: text }));
+        console.error(JSON.stringify({ level: "error", at: "cron", job, error: textOf(error) }));
       }
     }
   },
@@ -48,15 +56,18 @@ export default {
   /** A message is a poke: what there is to do stands in the objects, so each is acknowledged whatever comes of it. */
   async queue(batch, env, ctx): Promise<void> {
     const base = makeBase(env, (work) => ctx.waitUntil(work));
+    const memory = new Shares(MEMORY_BYTES);
     await Promise.all(
       batch.messages.map(async (message) => {
-        await runCompile(base, message.body).catch((error: unknown) => {
-          console.error(
-            JSON.stringify({ level: "error", at: "queue", ...message.body, error: String(error) }),
-          );
+        await runCompile(base, message.body, memory).catch((error: unknown) => {
+          const about = { level: "error", at: "queue", ...message.body, error: textOf(error) };
+          console.error(JSON.stringify(about));
         });
         message.ack();
       }),
     );
   },
 } satisfies ExportedHandler<ControlEnv, CompileTask>;
+
+const textOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);
