@@ -102,3 +102,8 @@ export async function touchBlobs(base: Base, team: string, digests: readonly str
       .run();
   }
 }
+
+/** Its bytes are gone, whoever took them: the next deployment that names it is told to upload it again. */
+export async function forgetBlob(base: Base, team: string, sha256: string): Promise<void> {
+  await base.db.delete(blobs).where(and(eq(blobs.teamId, team), eq(blobs.sha256, sha256)));
+}
