@@ -33,13 +33,14 @@ export type BuildPlan =
     };
 
 const PREBUILT = [".vercel/output", ".cloudify/output"];
-const MANAGERS: [lockfile: string, manager: string, install: string][] = [
-  ["package-lock.json", "npm", "npm ci"],
-  ["npm-shrinkwrap.json", "npm", "npm ci"],
-  ["pnpm-lock.yaml", "pnpm", "pnpm install --frozen-lockfile"],
-  ["yarn.lock", "yarn", "yarn install --frozen-lockfile"],
-  ["bun.lockb", "bun", "bun install --frozen-lockfile"],
-  ["bun.lock", "bun", "bun install --frozen-lockfile"],
+/** As Vercel installs: a lockfile that another platform wrote does not stop a build. */
+const MANAGERS: [lockfile: string, manager: string][] = [
+  ["package-lock.json", "npm"],
+  ["npm-shrinkwrap.json", "npm"],
+  ["pnpm-lock.yaml", "pnpm"],
+  ["yarn.lock", "yarn"],
+  ["bun.lockb", "bun"],
+  ["bun.lock", "bun"],
 ];
 
 export async function planBuild(folder: string, settings: BuildSettings, mode: Mode): Promise<BuildPlan> {
@@ -75,9 +76,7 @@ export async function planBuild(folder: string, settings: BuildSettings, mode: M
   const declared = /^(npm|pnpm|yarn|bun)@/.exec(manifest?.packageManager ?? "")?.[1];
   const manager = found?.[1] ?? declared ?? "npm";
   const install =
-    settings.installCommand ??
-    config.installCommand ??
-    (manifest ? (found?.[2] ?? `${manager} install`) : null);
+    settings.installCommand ?? config.installCommand ?? (manifest ? `${manager} install` : null);
   const outputDirectory = given ?? (await outputOf(root, framework));
   return {
     kind: "build",
