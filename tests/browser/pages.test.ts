@@ -46,7 +46,7 @@ test("the example is a page that a person can read", async () => {
 
 test("scripts, styles and modules of a deployed app load, compressed and typed", async () => {
   const root = folder({
-    "index.html": `<!doctype html><link rel="stylesheet" href="/app.css"><p id="out"></p><script type="module" src="/app.js"></script>`,
+    "index.html": `<!doctype html><link rel="icon" href="data:,"><link rel="stylesheet" href="/app.css"><p id="out"></p><script type="module" src="/app.js"></script>`,
     "app.css": `p { color: rgb(1, 2, 3) } ${"/* a comment */".repeat(200)}`,
     "app.js": `import { word } from "./word.js"; document.querySelector("#out").textContent = word; ${"// filler\n".repeat(200)}`,
     "word.js": `export const word = "works";`,
