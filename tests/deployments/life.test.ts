@@ -43,7 +43,10 @@ test("the site holds what the router needs: types, sizes, stored forms", async (
       cloudify: { directoryRedirect: true },
     }),
   });
-  const row = await platform.db.prepare("select site, team_id from deployments where id = ?").bind(id).first();
+  const row = await platform.db
+    .prepare("select site, team_id from deployments where id = ?")
+    .bind(id)
+    .first();
   const head = JSON.parse((await (await platform.store.get(`sites/${row?.site}`))?.text()) ?? "");
   expect(head).toMatchObject({ v: 1, fileCount: 3, directoryRedirect: true });
   expect(Object.keys(head.files)).toEqual(["about", "style.css", "tiny.txt"]);
@@ -166,7 +169,9 @@ test("a client that leaves while it follows holds nothing", async () => {
   const { id } = await deploy(platform, "web", { "static/index.html": "left" });
   for (let i = 0; i < 20; i++) {
     const aborter = new AbortController();
-    const response = await platform.fetch(`/api/deployments/${id}/events?follow=1`, { signal: aborter.signal });
+    const response = await platform.fetch(`/api/deployments/${id}/events?follow=1`, {
+      signal: aborter.signal,
+    });
     await response.body?.getReader().read();
     aborter.abort();
   }

@@ -28,6 +28,8 @@ export interface TestPlatform {
   db: D1Database;
   store: R2Bucket;
   url: string;
+  /** The owner's. */
+  token: string;
   call(method: string, path: string, body?: unknown, more?: CallOptions): Promise<Answer>;
   /** With the owner's token, for what `call` does not read to its end. */
   fetch(path: string, init?: RequestInit): Promise<Response>;
@@ -76,6 +78,7 @@ export async function startPlatform(): Promise<TestPlatform> {
   };
   return {
     db,
+    token: owner,
     fetch: (path, init = {}) =>
       fetch(new URL(path, url), { ...init, headers: { authorization: `Bearer ${owner}`, ...init.headers } }),
     store: (await miniflare.getR2Bucket("BLOBS", "cloudify-api")) as unknown as R2Bucket,

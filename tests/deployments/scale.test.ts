@@ -49,7 +49,10 @@ test("100,000 entries are refused by their number", async () => {
 });
 
 test("deep paths cost no more than shallow ones", async () => {
-  const deep = Array.from({ length: 10_000 }, (_, i) => ({ ...config, path: `static/${i}/${"a/".repeat(490)}b` }));
+  const deep = Array.from({ length: 10_000 }, (_, i) => ({
+    ...config,
+    path: `static/${i}/${"a/".repeat(490)}b`,
+  }));
   const asked = performance.now();
   const answer = await platform.call("POST", "/api/projects/web/deployments", { files: [...deep, config] });
   expect(answer.status).toBe(201);
