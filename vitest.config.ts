@@ -15,6 +15,14 @@ export default defineConfig({
           ],
         },
       },
+      {
+        test: {
+          name: "deployments",
+          include: ["tests/deployments/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });

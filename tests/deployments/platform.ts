@@ -175,7 +175,7 @@ function options(home: string, sources: readonly string[], clockOffset: number) 
   const workers = WORKERS.map((worker, i) => {
     const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"), worker);
     const bindings = {
-      ...workerOptions.bindings,
+      ...(workerOptions.bindings as Record<string, string> | undefined),
       KEY_ENCRYPTION_KEYS: ring,
       EDGE_KEYS: ring,
       CLOCK_OFFSET_MS: String(clockOffset),
