@@ -7,7 +7,7 @@ import type { Base, Ctx } from "#core/ctx.ts";
 import { notFound, Problem } from "#core/problem.ts";
 import { MAX_BLOB_BYTES, PART_BYTES } from "./contract.ts";
 import { findBlobs, insertBlob, storeBlob } from "./service.ts";
-import { exactly, guarded, isEnded, lengthOf } from "./store.ts";
+import { forward, guarded, isEnded, lengthOf } from "./store.ts";
 import { uploadParts, uploads } from "./tables.ts";
 
 type Upload = typeof uploads.$inferSelect;
@@ -52,7 +52,7 @@ export async function putPart(ctx: Ctx, sha256: string, part: number, request: R
     });
   }
   const multipart = ctx.blobs.resumeMultipartUpload(tempKey(ctx.team, sha256), upload.multipartId);
-  const sent = guarded(multipart.uploadPart(part, exactly(request, size)));
+  const sent = forward(request, size, (body) => multipart.uploadPart(part, body));
   const { etag } = await sent.catch((error: unknown) => endedOr(ctx, sha256, error));
   const row = { teamId: ctx.team, sha256, part, size, etag };
   await ctx.commit(
@@ -73,7 +73,7 @@ export async function completeParts(ctx: Ctx, sha256: string) {
   const joined = await ctx.blobs.get(tempKey(ctx.team, sha256));
   if (!joined) return finishedBefore(ctx, sha256);
   try {
-    await storeBlob(ctx, sha256, joined.body);
+    await storeBlob(ctx, sha256, (store) => store(joined.body));
     await ctx.commit(
       { action: "blob.complete-parts", target: sha256, detail: { size } },
       insertBlob(ctx, sha256, size),

@@ -5,7 +5,7 @@ import type { Base, Ctx } from "#core/ctx.ts";
 import { Problem } from "#core/problem.ts";
 import { blobKey } from "#features/sites/site.ts";
 import { MAX_PUT_BYTES } from "./contract.ts";
-import { exactly, guarded, lengthOf } from "./store.ts";
+import { type Body, forward, guarded, lengthOf } from "./store.ts";
 import { blobs } from "./tables.ts";
 
 export async function put(ctx: Ctx, sha256: string, request: Request) {
@@ -14,7 +14,7 @@ export async function put(ctx: Ctx, sha256: string, request: Request) {
     const detail = `A file of ${size} bytes can't be sent at once; ${MAX_PUT_BYTES} are allowed.`;
     throw new Problem("too_large", detail, { fix: `Send it in parts: POST /api/blobs/${sha256}/parts.` });
   }
-  await storeBlob(ctx, sha256, exactly(request, size));
+  await storeBlob(ctx, sha256, (store) => forward(request, size, store));
   await ctx.commit({ action: "blob.put", target: sha256, detail: { size } }, insertBlob(ctx, sha256, size));
   return { sha256, size };
 }
@@ -25,12 +25,13 @@ export async function put(ctx: Ctx, sha256: string, request: Request) {
  * The collector takes a blob in three steps: the row is marked, the bytes go, the row goes. So whoever stores looks at
  * the row first: without one nothing is being deleted, and a row that was just touched is safe for a day.
  *
- * @throws Problem `unavailable` while the collector deletes these very bytes.
+ * @param send Is handed what takes the bytes.
+ * @throws Problem `unavailable` while the collector deletes these very bytes, and as {@link guarded}.
  */
 export async function storeBlob(
   ctx: Ctx,
   sha256: string,
-  body: ReadableStream | Uint8Array<ArrayBuffer> | string,
+  send: (store: (body: Body) => Promise<unknown>) => Promise<unknown>,
 ): Promise<void> {
   const [held] = await ctx.db
     .select({ touchedAt: blobs.touchedAt })
@@ -42,7 +43,7 @@ export async function storeBlob(
     });
   }
   if (held) await touchBlobs(ctx, ctx.team, [sha256]);
-  await guarded(ctx.blobs.put(blobKey(ctx.team, sha256), body, { sha256 }));
+  await send((body) => guarded(ctx.blobs.put(blobKey(ctx.team, sha256), body, { sha256 })));
 }
 
 export function insertBlob(ctx: Ctx, sha256: string, size: number): Write {

@@ -95,7 +95,7 @@ async function storeManifest(ctx: Ctx, files: ManifestFile[]): Promise<{ digest:
     .sort((a, b) => (a.path < b.path ? -1 : 1));
   const text = canonicalJson({ v: 1, files: sorted });
   const digest = await sha256(text);
-  await storeBlob(ctx, digest, text);
+  await storeBlob(ctx, digest, (store) => store(text));
   return { digest, size: new TextEncoder().encode(text).length };
 }
 

@@ -47,3 +47,24 @@ test("an accepted path stays in its folder", () => {
     { numRuns: 10_000 },
   );
 });
+
+test("no file is a folder of another, however deep: as a slow and plain check would say", () => {
+  const path = fc.array(fc.constantFrom("a", "A", "b", "a-", "a!"), { minLength: 1, maxLength: 4 });
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(
+        path.map((parts) => `static/${parts.join("/")}`),
+        { maxLength: 8 },
+      ),
+      (paths) => {
+        const folded = paths.map((one) => one.toLowerCase());
+        const isTwice = new Set(folded).size < folded.length;
+        const isFolder = folded.some((one) => folded.some((other) => other.startsWith(`${one}/`)));
+        const run = () => check(...paths);
+        if (isTwice || isFolder) expect(run).toThrow();
+        else expect(run).not.toThrow();
+      },
+    ),
+    { numRuns: 10_000 },
+  );
+});

@@ -28,6 +28,8 @@ export interface TestPlatform {
   db: D1Database;
   store: R2Bucket;
   url: string;
+  /** The owner's. */
+  token: string;
   call(method: string, path: string, body?: unknown, more?: CallOptions): Promise<Answer>;
   /** With the owner's token, for what `call` does not read to its end. */
   fetch(path: string, init?: RequestInit): Promise<Response>;
@@ -54,14 +56,19 @@ export async function startPlatform(): Promise<TestPlatform> {
   const home = mkdtempSync(join(tmpdir(), "cloudify-test-"));
   const sources = await Promise.all(WORKERS.map(bundled));
   const miniflare = new Miniflare(options(home, sources, 0));
-  const db = (await miniflare.getD1Database("DB", "cloudify-api")) as unknown as D1Database;
-  await migrate(db);
-  const owner = await seed(db, "acme");
-  let url = await miniflare.unsafeGetDirectURL("cloudify-api");
+  // Handles end with each change of the options.
+  const handles = async () => ({
+    db: (await miniflare.getD1Database("DB", "cloudify-api")) as unknown as D1Database,
+    store: (await miniflare.getR2Bucket("BLOBS", "cloudify-api")) as unknown as R2Bucket,
+    url: await miniflare.unsafeGetDirectURL("cloudify-api"),
+  });
+  let held = await handles();
+  await migrate(held.db);
+  const owner = await seed(held.db, "acme");
 
   const call: TestPlatform["call"] = async (method, path, body, more = {}) => {
     const isBytes = typeof body === "string" || body instanceof Uint8Array;
-    const response = await fetch(new URL(path, url), {
+    const response = await fetch(new URL(path, held.url), {
       method,
       headers: {
         authorization: `Bearer ${more.token ?? owner}`,
@@ -75,13 +82,21 @@ export async function startPlatform(): Promise<TestPlatform> {
     return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };
   };
   return {
-    db,
-    fetch: (path, init = {}) =>
-      fetch(new URL(path, url), { ...init, headers: { authorization: `Bearer ${owner}`, ...init.headers } }),
-    store: (await miniflare.getR2Bucket("BLOBS", "cloudify-api")) as unknown as R2Bucket,
-    get url() {
-      return url.href;
+    get db() {
+      return held.db;
     },
+    get store() {
+      return held.store;
+    },
+    get url() {
+      return held.url.href;
+    },
+    token: owner,
+    fetch: (path, init = {}) =>
+      fetch(new URL(path, held.url), {
+        ...init,
+        headers: { authorization: `Bearer ${owner}`, ...init.headers },
+      }),
     call,
     async upload(bytes, token) {
       const digest = sha256(bytes);
@@ -95,9 +110,9 @@ export async function startPlatform(): Promise<TestPlatform> {
     },
     async turnClock(milliseconds) {
       await miniflare.setOptions(options(home, sources, milliseconds));
-      url = await miniflare.unsafeGetDirectURL("cloudify-api");
+      held = await handles();
     },
-    newTeam: (slug) => seed(db, slug),
+    newTeam: (slug) => seed(held.db, slug),
     async stop() {
       await miniflare.dispose();
       rmSync(home, { recursive: true, force: true });
@@ -160,7 +175,7 @@ function options(home: string, sources: readonly string[], clockOffset: number) 
   const workers = WORKERS.map((worker, i) => {
     const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"), worker);
     const bindings = {
-      ...(workerOptions.bindings as object),
+      ...(workerOptions.bindings as Record<string, string> | undefined),
       KEY_ENCRYPTION_KEYS: ring,
       EDGE_KEYS: ring,
       CLOCK_OFFSET_MS: String(clockOffset),
