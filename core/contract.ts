@@ -65,7 +65,26 @@ interface OperationSpec {
 export type Operation<S extends OperationSpec = OperationSpec> = S;
 
 /** Always possible on an operation that needs a token. */
-const COMMON: readonly ProblemCode[] = ["unauthenticated", "forbidden", "rate_limited", "internal"];
+const COMMON: readonly ProblemCode[] = [
+  "unauthenticated",
+  "token_expired",
+  "token_revoked",
+  "forbidden",
+  "rate_limited",
+  "internal",
+];
+/** Always possible where JSON is sent. */
+const OF_JSON: readonly ProblemCode[] = ["invalid_json", "unsupported_media_type", "too_large"];
+const OF_KEYS: readonly ProblemCode[] = ["invalid_input", "idempotency_in_progress", "idempotency_mismatch"];
+
+/** Every POST takes one; see features/accounts/idempotency.ts. */
+const KeyHeader = z.object({
+  "idempotency-key": z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, "1 to 255 visible ASCII characters")
+    .optional()
+    .openapi({ description: "Sent again with the same request, it answers what the first answered" }),
+});
 
 /** Keeps the literal types, so that the SDK can be derived from the table. */
 export function op<const S extends OperationSpec>(
@@ -81,6 +100,8 @@ export function routeOf(operationId: string, spec: OperationSpec) {
   const codes = new Set<ProblemCode>([
     ...(spec.scope === null ? ["internal" as const] : COMMON),
     ...(spec.params || spec.query || spec.body ? ["invalid_input" as const] : []),
+    ...(spec.body ? OF_JSON : []),
+    ...(spec.method === "POST" ? OF_KEYS : []),
     ...(spec.problems ?? []),
   ]);
   const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code][0]);
@@ -93,7 +114,7 @@ export function routeOf(operationId: string, spec: OperationSpec) {
   const body = spec.bytes
     ? { content: { "application/octet-stream": { schema: z.string().openapi({ format: "binary" }) } } }
     : spec.body
-      ? { required: true, content: { "application/json": { schema: spec.body } } }
+      ? { required: !spec.body.isOptional(), content: { "application/json": { schema: strict(spec.body) } } }
       : undefined;
   return createRoute({
     operationId,
@@ -104,6 +125,7 @@ export function routeOf(operationId: string, spec: OperationSpec) {
     ...(spec.description === undefined ? {} : { description: spec.description }),
     ...(spec.scope === null ? { security: [] } : { security: [{ bearer: [] }] }),
     request: {
+      ...(spec.method === "POST" ? { headers: KeyHeader } : {}),
       ...(spec.params ? { params: spec.params } : {}),
       ...(spec.query ? { query: spec.query } : {}),
       ...(body ? { body } : {}),
@@ -112,6 +134,12 @@ export function routeOf(operationId: string, spec: OperationSpec) {
     "x-cloudify-scope": spec.scope,
     "x-cloudify-audit": spec.audit ?? null,
   });
+}
+
+/** A field that nobody knows is refused, never ignored: a misspelt one must not look like success. */
+function strict(body: z.ZodType): z.ZodType {
+  if (body instanceof z.ZodOptional) return strict(body.unwrap() as z.ZodType).optional();
+  return body instanceof z.ZodObject ? body.strict() : body;
 }
 
 function success(output: OperationSpec["output"]) {
