@@ -1,25 +1,17 @@
 /** Creating deployments: from an uploaded output, or again from one that is there. */
 import { sql } from "drizzle-orm";
-import { isUniqueFailure, mustHold, type Write } from "#core/commit.ts";
+import { mustHold, type Write } from "#core/commit.ts";
 import type { Ctx } from "#core/ctx.ts";
 import { canonicalJson, sha256 } from "#core/encoding.ts";
-import { newId } from "#core/ids.ts";
-import { owe, settle } from "#core/outbox.ts";
 import { Problem } from "#core/problem.ts";
-import { DIGESTS_A_QUERY, findBlobs, insertBlob, storeBlob, touchBlobs } from "#features/blobs/service.ts";
+import { DIGESTS_A_QUERY, insertBlob, keepBlobs, storeBlob } from "#features/blobs/service.ts";
 import { manifestBlobs } from "#features/blobs/tables.ts";
-import { effects } from "#features/effects.ts";
-import { freeze } from "#features/env-vars/freeze.ts";
-import { branchLabels, branchTarget, environmentLabels, immutableLabel } from "#features/hosts/names.ts";
-import { firstFree, insertHost, insertHostOnce, oweHostCopy, pointerHost } from "#features/hosts/service.ts";
-import { getProject, type ProjectRow } from "#features/projects/service.ts";
+import { getProject } from "#features/projects/service.ts";
 import { MAX_DEPLOYMENT_BYTES } from "./contract.ts";
+import { insert } from "./insert.ts";
 import { checkManifest, type ManifestFile } from "./manifest.ts";
-import { get, getRow } from "./read.ts";
-import { deployments, type GitData, UNFINISHED } from "./tables.ts";
-
-/** A name that is random, or free a moment ago, is rarely lost twice. */
-const MAX_TRIES = 3;
+import { getRow } from "./read.ts";
+import { type GitData, UNFINISHED } from "./tables.ts";
 
 interface CreateInput {
   target: string;
@@ -29,16 +21,13 @@ interface CreateInput {
 }
 
 export async function create(ctx: Ctx, idOrName: string, input: CreateInput) {
-  const { id: project } = await getProject(ctx, idOrName);
-  if (input.target === "development") {
-    const detail = "Nothing is deployed to development: it is the environment of your own machine.";
-    throw new Problem("invalid_input", detail, {
-      fix: "Deploy to production, preview, or an environment of your own.",
-    });
-  }
+  const project = await getProject(ctx, idOrName);
+  checkTarget(input.target);
   checkManifest(input.files, MAX_DEPLOYMENT_BYTES);
-  await checkUploaded(ctx, input);
-  const { digest: manifest, size } = await storeManifest(ctx, input.files);
+  const { text, digest: manifest } = await manifestOf(input.files);
+  const isKnown = await checkUploaded(ctx, input, manifest);
+  if (!isKnown) await storeBlob(ctx, manifest, (store) => store(text));
+  const size = new TextEncoder().encode(text).length;
   const bytes = input.files.reduce((sum, file) => sum + file.size, 0);
   const { target, git = null, buildLog = null } = input;
   const about = { manifest, bytes, fileCount: input.files.length, target, git, buildLog, redeployOf: null };
@@ -49,6 +38,7 @@ export async function create(ctx: Ctx, idOrName: string, input: CreateInput) {
 /** The same output, today's variables. */
 export async function redeploy(ctx: Ctx, idOrHost: string, to: string | undefined) {
   const before = await getRow(ctx, idOrHost);
+  checkTarget(to ?? before.target);
   if (UNFINISHED.includes(before.status)) {
     throw new Problem("illegal_transition", "This deployment has not finished yet.", {
       fix: "Wait until it is ready, or cancel it first.",
@@ -56,15 +46,26 @@ export async function redeploy(ctx: Ctx, idOrHost: string, to: string | undefine
   }
   const { manifest, bytes, fileCount, git, projectId, target } = before;
   const about = { manifest, bytes, fileCount, git, target: to ?? target, buildLog: null };
-  return insert(ctx, projectId, { ...about, redeployOf: before.id }, (id) => copyNames(ctx, before.id, id));
+  const project = await getProject(ctx, projectId);
+  return insert(ctx, project, { ...about, redeployOf: before.id }, (id) => copyNames(ctx, before.id, id));
 }
 
-/** @throws Problem `missing_blobs` with all that the team lacks; nothing has changed then but that the rest was touched. */
-async function checkUploaded(ctx: Ctx, input: CreateInput): Promise<void> {
+function checkTarget(target: string): void {
+  if (target !== "development") return;
+  const detail = "Nothing is deployed to development: it is the environment of your own machine.";
+  throw new Problem("invalid_input", detail, {
+    fix: "Deploy to production, preview, or an environment of your own.",
+  });
+}
+
+/**
+ * @returns Whether the manifest itself is there, from an equal output.
+ * @throws Problem `missing_blobs` with all that the team lacks; nothing has changed then but that the rest was touched.
+ */
+async function checkUploaded(ctx: Ctx, input: CreateInput, manifest: string): Promise<boolean> {
   const { files } = input;
   const digests = [...new Set(digestsOf(input))];
-  await touchBlobs(ctx, ctx.team, digests);
-  const known = await findBlobs(ctx, ctx.team, digests);
+  const known = await keepBlobs(ctx, ctx.team, [...digests, manifest]);
   const missing = digests.filter((digest) => !known.has(digest));
   if (missing.length > 0) {
     throw new Problem("missing_blobs", `${missing.length} of ${digests.length} files are not uploaded yet.`, {
@@ -81,6 +82,7 @@ async function checkUploaded(ctx: Ctx, input: CreateInput): Promise<void> {
       });
     }
   }
+  return known.has(manifest);
 }
 
 const digestsOf = ({ files, buildLog }: CreateInput): string[] => [
@@ -89,100 +91,12 @@ const digestsOf = ({ files, buildLog }: CreateInput): string[] => [
 ];
 
 /** The manifest is a blob like any other: equal outputs share it. */
-async function storeManifest(ctx: Ctx, files: ManifestFile[]): Promise<{ digest: string; size: number }> {
+async function manifestOf(files: readonly ManifestFile[]): Promise<{ text: string; digest: string }> {
   const sorted = files
     .map(({ path, sha256: digest, size }) => ({ path, sha256: digest, size }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
   const text = canonicalJson({ v: 1, files: sorted });
-  const digest = await sha256(text);
-  await storeBlob(ctx, digest, (store) => store(text));
-  return { digest, size: new TextEncoder().encode(text).length };
-}
-
-interface About {
-  manifest: string;
-  bytes: number;
-  fileCount: number;
-  target: string;
-  git: GitData | null;
-  buildLog: string | null;
-  redeployOf: string | null;
-}
-
-/** Tried again when somebody took one of its names meanwhile; what is gone by then is told as not found. */
-async function insert(ctx: Ctx, project: string, about: About, naming: (id: string) => Write[]) {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await insertOnce(ctx, await getProject(ctx, project), about, naming);
-    } catch (error) {
-      const isLost = isUniqueFailure(error) || (error instanceof Problem && error.code === "conflict");
-      if (!isLost || tries === MAX_TRIES) throw error;
-    }
-  }
-}
-
-async function insertOnce(ctx: Ctx, project: ProjectRow, about: About, naming: (id: string) => Write[]) {
-  const { target, git } = about;
-  const now = ctx.clock.now();
-  const id = newId("deployment", now, ctx.random);
-  const branch = git?.branch ?? null;
-  const [envDigest, taken, hostname] = await Promise.all([
-    freeze(ctx, project.id, target, branch),
-    pointersTaken(ctx, project, target, branch),
-    firstFree(
-      ctx,
-      Array.from({ length: 3 }, () => immutableLabel(project.name, ctx.random.bytes(7))),
-    ),
-  ]);
-  const row = { id, teamId: ctx.team, projectId: project.id, branch, hostname, envDigest, ...about };
-  const times = { createdAt: now, updatedAt: now, createdBy: ctx.actor.id };
-  const host = { projectId: project.id, teamId: ctx.team, createdAt: now };
-  const start = owe(ctx, "deployment.start", { deployment: id });
-  const copies = [hostname, ...taken.flatMap((one) => one.hostname ?? [])].map((name) =>
-    oweHostCopy(ctx, name),
-  );
-  await ctx.commit(
-    {
-      action: "deployment.create",
-      target: id,
-      detail: { project: project.id, target, files: about.fileCount, redeployOf: about.redeployOf },
-    },
-    mustHold(ctx.db, sql`exists (select 1 from projects where id = ${project.id})`),
-    ctx.db.insert(deployments).values({
-      ...row,
-      ...times,
-      status: "queued",
-      stateSeq: 0,
-      pointerTargets: taken.map((one) => one.target),
-    }),
-    insertHost(ctx, { ...host, hostname, kind: "deployment", ref: id }),
-    ...taken.flatMap((one) =>
-      one.hostname === null
-        ? []
-        : insertHostOnce(ctx, { ...host, hostname: one.hostname, kind: "pointer", ref: one.target }),
-    ),
-    ...naming(id),
-    ...[start, ...copies].map((one) => one.write),
-  );
-  await settle(ctx, effects, [...copies, start]);
-  return get(ctx, id);
-}
-
-/** The pointers that a deployment takes, with the hosts that stand for them; production's was made with the project. */
-async function pointersTaken(ctx: Ctx, project: ProjectRow, target: string, branch: string | null) {
-  const taken: { target: string; hostname: string | null }[] = [];
-  const take = async (of: string, labels: string[]) =>
-    void taken.push({ target: of, hostname: await pointerHost(ctx, project.id, of, labels) });
-  if (target === "production") taken.push({ target, hostname: null });
-  else if (target !== "preview") {
-    const digest = await sha256(`${project.id} env ${target}`);
-    await take(`env:${target}`, environmentLabels(project.name, target, digest));
-  }
-  if (branch !== null && (target === "production" || target === "preview")) {
-    const digest = await sha256(`${project.id} branch ${branch}`);
-    await take(branchTarget(branch, digest), branchLabels(project.name, branch, digest));
-  }
-  return taken;
+  return { text, digest: await sha256(text) };
 }
 
 /** Tells the collector what the manifest names, by as few statements as there can be. */

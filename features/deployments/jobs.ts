@@ -30,6 +30,6 @@ export async function wakeOrphans(base: Base): Promise<{ woken: number; failed: 
 }
 
 async function wake(base: Base, deployment: string): Promise<void> {
-  await startDeployment(base, { deployment });
+  await startDeployment(base, deployment);
   await base.objects.deployments.get(base.objects.deployments.idFromName(deployment)).wake();
 }

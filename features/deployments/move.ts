@@ -18,7 +18,7 @@ export async function cancel(ctx: Ctx, idOrHost: string) {
   let sent = await tellDeployment(ctx, row.id, { type: "cancel" }, by);
   if (!sent.ok && sent.reason === "unknown") {
     // Created, and not begun yet: its object learns of it here, so that it ends for good.
-    await startDeployment(ctx, { deployment: row.id });
+    await startDeployment(ctx, row.id);
     sent = await tellDeployment(ctx, row.id, { type: "cancel" }, by);
   }
   if (!sent.ok) {

@@ -42,8 +42,8 @@ export function releaseOf(row: DeploymentRow): Release {
   return { deployment: row.id, site: row.site, createdAt: row.createdAt };
 }
 
-/** One clear error, not a stack. */
-async function reach<T>(ask: () => Promise<T>): Promise<T> {
+/** One clear error, not a stack. @throws Problem `unavailable` */
+export async function reach<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (cause) {

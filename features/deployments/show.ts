@@ -31,33 +31,49 @@ export async function show(base: Base, rows: readonly DeploymentRow[]) {
       .from(projects)
       .where(inArray(projects.id, projectIds)),
   ]);
-  return rows.map((row) => ({
-    id: row.id,
-    projectId: row.projectId,
-    project: owners.find((one) => one.id === row.projectId)?.name ?? "",
-    teamId: row.teamId,
-    state: row.status,
-    error:
-      row.errorCode === null
-        ? null
-        : { code: row.errorCode, detail: row.errorDetail ?? "", fix: row.errorFix ?? "" },
-    target: row.target,
-    url: addressOf(base, row.hostname),
-    aliases: row.pointerTargets.flatMap((target) =>
-      named
-        .filter((host) => host.projectId === row.projectId && host.ref === target)
-        .map((host) => addressOf(base, host.hostname)),
-    ),
-    liveOn: live.filter((one) => one.liveDeployment === row.id).map((one) => one.target),
-    git: row.git,
-    fileCount: row.fileCount,
-    bytes: row.bytes,
-    redeployOf: row.redeployOf,
-    createdBy: row.createdBy,
-    createdAt: row.createdAt,
-    readyAt: row.readyAt,
-  }));
+  return rows.map((row) =>
+    shape(base, row, {
+      project: owners.find((one) => one.id === row.projectId)?.name ?? "",
+      aliases: row.pointerTargets.flatMap((target) =>
+        named
+          .filter((host) => host.projectId === row.projectId && host.ref === target)
+          .map((host) => host.hostname),
+      ),
+      liveOn: live.filter((one) => one.liveDeployment === row.id).map((one) => one.target),
+    }),
+  );
 }
+
+interface About {
+  /** Its name. */
+  project: string;
+  /** Hostnames of the pointers that it takes. */
+  aliases: string[];
+  liveOn: string[];
+}
+
+export const shape = (base: Base, row: DeploymentRow, { project, aliases, liveOn }: About) => ({
+  id: row.id,
+  projectId: row.projectId,
+  project,
+  teamId: row.teamId,
+  state: row.status,
+  error:
+    row.errorCode === null
+      ? null
+      : { code: row.errorCode, detail: row.errorDetail ?? "", fix: row.errorFix ?? "" },
+  target: row.target,
+  url: addressOf(base, row.hostname),
+  aliases: aliases.map((hostname) => addressOf(base, hostname)),
+  liveOn,
+  git: row.git,
+  fileCount: row.fileCount,
+  bytes: row.bytes,
+  redeployOf: row.redeployOf,
+  createdBy: row.createdBy,
+  createdAt: row.createdAt,
+  readyAt: row.readyAt,
+});
 
 /** Lists go in as one JSON text: a statement takes 100 parameters, and a page has more rows than that with targets. */
 const isOneOf = (column: SQLiteColumn, values: readonly string[]) =>

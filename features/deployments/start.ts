@@ -1,12 +1,19 @@
 /** Begins a deployment's life in its object, from the row that the create wrote. */
 import { eq } from "drizzle-orm";
 import type { Base } from "#core/ctx.ts";
+import { copyHosts } from "#features/hosts/service.ts";
 import { deployments } from "./tables.ts";
 
-export async function startDeployment(
+/** What a create owes. `hosts`: the hostnames that it made, with spaces between. */
+export async function beginDeployment(
   base: Base,
-  { deployment = "" }: Record<string, string>,
+  { deployment = "", hosts = "" }: Record<string, string>,
 ): Promise<void> {
+  await Promise.all([copyHosts(base, hosts.split(" ")), startDeployment(base, deployment)]);
+}
+
+/** Harmless when it has begun, or is gone. */
+export async function startDeployment(base: Base, deployment: string): Promise<void> {
   const [row] = await base.db.select().from(deployments).where(eq(deployments.id, deployment));
   if (!row) return;
   const {

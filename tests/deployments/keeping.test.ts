@@ -146,7 +146,10 @@ test("a project that is removed meanwhile gets no deployment, and nothing is lef
   const { files, contents } = outputOf({ "static/index.html": "x" });
   for (const text of contents) await platform.upload(text);
   const answers = await Promise.all([
-    ...Array.from({ length: 8 }, () => platform.call("POST", "/api/projects/web/deployments", { files })),
+    ...Array.from({ length: 8 }, (_, i) => {
+      const target = i % 2 ? "production" : "preview";
+      return platform.call("POST", "/api/projects/web/deployments", { files, target });
+    }),
     platform.call("DELETE", "/api/projects/web"),
   ]);
   expect(answers.every(({ status }) => [201, 204, 404].includes(status))).toBe(true);

@@ -165,7 +165,7 @@ test("a log is read whole, resumed behind a seq, and sent as events that end", a
   expect(events.body.endsWith("event: end\ndata: {}\n\n")).toBe(true);
 });
 
-test("a client that leaves while it follows holds nothing", async () => {
+test("clients that leave while they follow disturb nobody", async () => {
   const { id } = await deploy(platform, "web", { "static/index.html": "left" });
   for (let i = 0; i < 20; i++) {
     const aborter = new AbortController();
