@@ -1,12 +1,12 @@
 /** Who does what an outbox row owes, by its kind. */
 import type { Effects } from "#core/outbox.ts";
 import { purgeDeployment } from "#features/deployments/purge.ts";
-import { startDeployment } from "#features/deployments/start.ts";
+import { beginDeployment } from "#features/deployments/start.ts";
 import { copyHost } from "#features/hosts/service.ts";
 import { copyPolicy, purgeProject } from "#features/projects/effects.ts";
 
 export const effects: Effects = {
-  "deployment.start": startDeployment,
+  "deployment.start": beginDeployment,
   "deployment.purge": purgeDeployment,
   "host.copy": copyHost,
   "policy.copy": copyPolicy,

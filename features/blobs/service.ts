@@ -42,7 +42,7 @@ export async function storeBlob(
       fix: "Send it again in a moment.",
     });
   }
-  if (held) await touchBlobs(ctx, ctx.team, [sha256]);
+  if (held) await touch(ctx, ctx.team, JSON.stringify([sha256])).run();
   await send((body) => guarded(ctx.blobs.put(blobKey(ctx.team, sha256), body, { sha256 })));
 }
 
@@ -68,41 +68,56 @@ export interface KnownBlob {
 /** Digests in one statement: a list goes in as one JSON text of at most 2 MB, since a statement takes 100 parameters. */
 export const DIGESTS_A_QUERY = 20_000;
 
-/**
- * What of these the team has. `cross join` keeps the list outside: SQLite would scan it once for each blob of the team,
- * which took 32 s for 20,000. What is to stay is touched first: the collector may be at work.
- */
+/** What of these the team has. Whoever wants them to stay uses {@link keepBlobs}: the collector may be at work. */
 export async function findBlobs(
   base: Base,
   team: string,
   digests: readonly string[],
 ): Promise<Map<string, KnownBlob>> {
   const found = new Map<string, KnownBlob>();
-  for (let from = 0; from < digests.length; from += DIGESTS_A_QUERY) {
-    const { results } = await base.d1
-      .prepare(
-        `select b.sha256, b.size, b.br_bytes as brBytes, b.gzip_bytes as gzipBytes
-         from json_each(?1) j cross join blobs b on b.team_id = ?2 and b.sha256 = j.value where b.touched_at > 0`,
-      )
-      .bind(JSON.stringify(digests.slice(from, from + DIGESTS_A_QUERY)), team)
-      .all<KnownBlob>();
+  for (const list of listsOf(digests)) {
+    const { results } = await find(base, team, list).all<KnownBlob>();
     for (const row of results) found.set(row.sha256, row);
   }
   return found;
 }
 
-/** Keeps blobs from the collector for another day. */
-export async function touchBlobs(base: Base, team: string, digests: readonly string[]): Promise<void> {
+/** Touches what of these the team has, so that it stays for another day, and answers what that is. */
+export async function keepBlobs(
+  base: Base,
+  team: string,
+  digests: readonly string[],
+): Promise<Map<string, KnownBlob>> {
+  const found = new Map<string, KnownBlob>();
+  for (const list of listsOf(digests)) {
+    const [, rows] = await base.d1.batch<KnownBlob>([touch(base, team, list), find(base, team, list)]);
+    for (const row of rows?.results ?? []) found.set(row.sha256, row);
+  }
+  return found;
+}
+
+function* listsOf(digests: readonly string[]): Generator<string> {
   for (let from = 0; from < digests.length; from += DIGESTS_A_QUERY) {
-    await base.d1
-      .prepare(
-        `update blobs set touched_at = ?1 where team_id = ?2 and touched_at > 0
-         and sha256 in (select value from json_each(?3))`,
-      )
-      .bind(base.clock.now(), team, JSON.stringify(digests.slice(from, from + DIGESTS_A_QUERY)))
-      .run();
+    yield JSON.stringify(digests.slice(from, from + DIGESTS_A_QUERY));
   }
 }
+
+/** `cross join` keeps the list outside: SQLite would scan it once for each blob of the team (32 s for 20,000). */
+const find = (base: Base, team: string, list: string): D1PreparedStatement =>
+  base.d1
+    .prepare(
+      `select b.sha256, b.size, b.br_bytes as brBytes, b.gzip_bytes as gzipBytes
+       from json_each(?1) j cross join blobs b on b.team_id = ?2 and b.sha256 = j.value where b.touched_at > 0`,
+    )
+    .bind(list, team);
+
+const touch = (base: Base, team: string, list: string): D1PreparedStatement =>
+  base.d1
+    .prepare(
+      `update blobs set touched_at = ?1 where team_id = ?2 and touched_at > 0
+       and sha256 in (select value from json_each(?3))`,
+    )
+    .bind(base.clock.now(), team, list);
 
 /** Its bytes are gone, whoever took them: the next deployment that names it is told to upload it again. */
 export async function forgetBlob(base: Base, team: string, sha256: string): Promise<void> {

@@ -70,7 +70,7 @@ export const PointerAnswer = z
   .openapi("Pointer");
 
 /** A row of a deployment's log: a change of state, or a line. `seq` orders all streams. */
-export const LogRow = z
+const LogRow = z
   .object({
     seq: z.number().int(),
     at: MillisSchema,
@@ -221,7 +221,7 @@ export const deployments = {
       after: z.coerce.number().int().min(0).default(0),
       follow: z.enum(["0", "1"]).default("0"),
     }),
-    output: { stream: ["application/x-ndjson", "text/event-stream"] },
+    output: { stream: ["application/x-ndjson", "text/event-stream"], of: LogRow },
     scope: "logs:read",
     problems: ["not_found"],
   }),

@@ -3,6 +3,7 @@ import { and, eq, inArray, or, sql } from "drizzle-orm";
 import { mustHold, type Write } from "#core/commit.ts";
 import type { Base } from "#core/ctx.ts";
 import { type Owed, owe } from "#core/outbox.ts";
+import { Problem } from "#core/problem.ts";
 import { type HostRecord, hostKey } from "./host.ts";
 import { hosts } from "./tables.ts";
 
@@ -23,13 +24,18 @@ export async function firstFree(base: Base, labels: readonly string[]): Promise<
 
 export const insertHost = (base: Base, row: HostRow) => base.db.insert(hosts).values(row);
 
-/** The host of a pointer: the one that it has, or the first of the names that nobody has. */
+/**
+ * The host of a pointer: the one that it has, or the first of the names that nobody has.
+ *
+ * @param labels None for production, whose host is made with the project.
+ * @throws Problem `conflict` when there is none: the project is being removed, or was changed meanwhile.
+ */
 export async function pointerHost(
   base: Base,
   project: string,
   target: string,
   labels: readonly string[],
-): Promise<string> {
+): Promise<{ hostname: string; isNew: boolean }> {
   const names = labels.map((label) => `${label}.${base.deployDomain}`);
   const ours = and(eq(hosts.projectId, project), eq(hosts.ref, target));
   const found = await base.db
@@ -39,8 +45,10 @@ export async function pointerHost(
   const held = found.find((row) => row.projectId === project && row.ref === target);
   const free = names.find((name) => !found.some((row) => row.hostname === name));
   const hostname = held?.hostname ?? free;
-  if (hostname === undefined) throw new Error(`none of ${labels.join(", ")} is free`);
-  return hostname;
+  if (hostname === undefined) {
+    throw new Problem("conflict", `There is no hostname for ${target}.`, { fix: "Try again in a moment." });
+  }
+  return { hostname, isNew: held === undefined };
 }
 
 /**
@@ -57,10 +65,19 @@ export const insertHostOnce = (base: Base, row: HostRow): Write[] => [
 
 export const oweHostCopy = (base: Base, hostname: string): Owed => owe(base, "host.copy", { hostname });
 
-/** KV follows D1: what is there is written, what is gone is deleted. */
-export async function copyHost(base: Base, { hostname = "" }: Record<string, string>): Promise<void> {
-  const [row] = await base.db.select().from(hosts).where(eq(hosts.hostname, hostname));
-  if (!row) return base.snapshots.delete(hostKey(hostname));
-  const record: HostRecord = { v: 1, kind: row.kind, ref: row.ref, project: row.projectId, team: row.teamId };
-  await base.snapshots.put(hostKey(hostname), JSON.stringify(record));
+export const copyHost = (base: Base, { hostname = "" }: Record<string, string>): Promise<void> =>
+  copyHosts(base, [hostname]);
+
+/** KV follows D1: what is there is written, what is gone is deleted. @param hostnames At most 100. */
+export async function copyHosts(base: Base, hostnames: string[]): Promise<void> {
+  const rows = await base.db.select().from(hosts).where(inArray(hosts.hostname, hostnames));
+  await Promise.all(
+    hostnames.map((hostname) => {
+      const row = rows.find((one) => one.hostname === hostname);
+      if (!row) return base.snapshots.delete(hostKey(hostname));
+      const { kind, ref, projectId: project, teamId: team } = row;
+      const record: HostRecord = { v: 1, kind, ref, project, team };
+      return base.snapshots.put(hostKey(hostname), JSON.stringify(record));
+    }),
+  );
 }
