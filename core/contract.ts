@@ -23,6 +23,8 @@ export const SCOPES = [
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 
+export type Role = "owner" | "admin" | "developer" | "viewer";
+
 export const ProblemSchema = z
   .object({
     type: z.string(),
@@ -52,8 +54,8 @@ interface OperationSpec {
   body?: z.ZodType;
   /** A body of bytes rather than JSON. */
   bytes?: true;
-  /** The answer's schema; `null` for an empty 204; for a stream its media types, and what each item of it is. */
-  output: z.ZodType | null | { stream: readonly string[]; of: z.ZodType };
+  /** The answer's schema; `null` for an empty 204; a media type for a stream. */
+  output: z.ZodType | null | { stream: readonly string[] };
   status?: 200 | 201 | 202 | 204;
   /** `null`: no token is needed. */
   scope: Scope | null;
@@ -65,7 +67,26 @@ interface OperationSpec {
 export type Operation<S extends OperationSpec = OperationSpec> = S;
 
 /** Always possible on an operation that needs a token. */
-const COMMON: readonly ProblemCode[] = ["unauthenticated", "forbidden", "rate_limited", "internal"];
+const COMMON: readonly ProblemCode[] = [
+  "unauthenticated",
+  "token_expired",
+  "token_revoked",
+  "forbidden",
+  "rate_limited",
+  "internal",
+];
+/** Always possible where JSON is sent. */
+const OF_JSON: readonly ProblemCode[] = ["invalid_json", "unsupported_media_type", "too_large"];
+const OF_KEYS: readonly ProblemCode[] = ["invalid_input", "idempotency_in_progress", "idempotency_mismatch"];
+
+/** Every POST takes one; see features/accounts/idempotency.ts. */
+const KeyHeader = z.object({
+  "idempotency-key": z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, "1 to 255 visible ASCII characters")
+    .optional()
+    .openapi({ description: "Sent again with the same request, it answers what the first answered" }),
+});
 
 /** Keeps the literal types, so that the SDK can be derived from the table. */
 export function op<const S extends OperationSpec>(
@@ -81,6 +102,8 @@ export function routeOf(operationId: string, spec: OperationSpec) {
   const codes = new Set<ProblemCode>([
     ...(spec.scope === null ? ["internal" as const] : COMMON),
     ...(spec.params || spec.query || spec.body ? ["invalid_input" as const] : []),
+    ...(spec.body ? OF_JSON : []),
+    ...(spec.method === "POST" ? OF_KEYS : []),
     ...(spec.problems ?? []),
   ]);
   const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code][0]);
@@ -93,7 +116,7 @@ export function routeOf(operationId: string, spec: OperationSpec) {
   const body = spec.bytes
     ? { content: { "application/octet-stream": { schema: z.string().openapi({ format: "binary" }) } } }
     : spec.body
-      ? { required: true, content: { "application/json": { schema: spec.body } } }
+      ? { required: !spec.body.isOptional(), content: { "application/json": { schema: strict(spec.body) } } }
       : undefined;
   return createRoute({
     operationId,
@@ -104,6 +127,7 @@ export function routeOf(operationId: string, spec: OperationSpec) {
     ...(spec.description === undefined ? {} : { description: spec.description }),
     ...(spec.scope === null ? { security: [] } : { security: [{ bearer: [] }] }),
     request: {
+      ...(spec.method === "POST" ? { headers: KeyHeader } : {}),
       ...(spec.params ? { params: spec.params } : {}),
       ...(spec.query ? { query: spec.query } : {}),
       ...(body ? { body } : {}),
@@ -114,12 +138,18 @@ export function routeOf(operationId: string, spec: OperationSpec) {
   });
 }
 
+/** A field that nobody knows is refused, never ignored: a misspelt one must not look like success. */
+function strict(body: z.ZodType): z.ZodType {
+  if (body instanceof z.ZodOptional) return strict(body.unwrap() as z.ZodType).optional();
+  return body instanceof z.ZodObject ? body.strict() : body;
+}
+
 function success(output: OperationSpec["output"]) {
   if (output === null) return { description: "Done." };
   if ("stream" in output) {
     return {
       description: "A stream.",
-      content: Object.fromEntries(output.stream.map((type) => [type, { schema: output.of }])),
+      content: Object.fromEntries(output.stream.map((type) => [type, { schema: z.string() }])),
     };
   }
   return { description: "Done.", content: { "application/json": { schema: output } } };

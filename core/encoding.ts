@@ -3,7 +3,16 @@
 export const hex = (bytes: ArrayBuffer | Uint8Array): string =>
   [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-export const base64 = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes));
+/** Arguments of one call: more of them overflow the stack. */
+const SPREAD = 8_192;
+
+export function base64(bytes: Uint8Array): string {
+  let binary = "";
+  for (let at = 0; at < bytes.length; at += SPREAD) {
+    binary += String.fromCharCode(...bytes.subarray(at, at + SPREAD));
+  }
+  return btoa(binary);
+}
 
 export const fromBase64 = (text: string): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(atob(text), (character) => character.charCodeAt(0));

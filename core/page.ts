@@ -25,9 +25,20 @@ export function fromCursor(cursor: string | undefined): string | null {
   try {
     return atob(cursor);
   } catch (cause) {
-    throw new Problem("invalid_input", "The cursor is not one that a list gave out.", {
-      fix: "Give back `next` of the page before as it is, or leave `cursor` out.",
-      cause,
-    });
+    throw foreign(cause);
   }
 }
+
+/** For lists that are ordered by a number. @throws Problem `invalid_input`, as {@link fromCursor}. */
+export function fromNumberCursor(cursor: string | undefined): number | null {
+  const text = fromCursor(cursor);
+  if (text === null) return null;
+  if (!/^\d{1,15}$/.test(text)) throw foreign();
+  return Number(text);
+}
+
+const foreign = (cause?: unknown): Problem =>
+  new Problem("invalid_input", "The cursor is not one that this list gave out.", {
+    fix: "Give back `next` of the page before as it is, or leave `cursor` out.",
+    cause,
+  });

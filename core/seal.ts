@@ -5,6 +5,9 @@
 import { base64, fromBase64 } from "#core/encoding.ts";
 import type { Random } from "#core/time.ts";
 
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
 export interface KeyRing {
   /** Id of the key that seals; the others only open. */
   current: string;
@@ -22,7 +25,7 @@ export function parseKeyRing(json: string): KeyRing {
 
 /** @returns `<key id>.<base64 of nonce and ciphertext>` */
 export async function seal(ring: KeyRing, text: string, belongsTo: string, random: Random): Promise<string> {
-  const nonce = random.bytes(12);
+  const nonce = random.bytes(NONCE_BYTES);
   const key = await importKey(ring.keys[ring.current], "encrypt");
   const encoder = new TextEncoder();
   const data = await crypto.subtle.encrypt(
@@ -42,15 +45,22 @@ export async function open(ring: KeyRing, sealed: string, belongsTo: string): Pr
   const bytes = fromBase64(sealed.slice(dot + 1));
   const key = await importKey(ring.keys[sealed.slice(0, dot)], "decrypt");
   const text = await crypto.subtle.decrypt(
-    { name: "AES-GCM", iv: bytes.slice(0, 12), additionalData: new TextEncoder().encode(belongsTo) },
+    { name: "AES-GCM", iv: bytes.slice(0, NONCE_BYTES), additionalData: new TextEncoder().encode(belongsTo) },
     key,
-    bytes.slice(12),
+    bytes.slice(NONCE_BYTES),
   );
   return new TextDecoder().decode(text);
 }
 
 /** Which key a text is sealed with. */
 export const keyIdOf = (sealed: string): string => sealed.slice(0, sealed.indexOf("."));
+
+/** Bytes of the text within, in UTF-8; it need not be opened for that. */
+export function sealedBytes(sealed: string): number {
+  const text = sealed.slice(sealed.indexOf(".") + 1);
+  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
+  return (text.length / 4) * 3 - padding - NONCE_BYTES - TAG_BYTES;
+}
 
 async function importKey(
   key: Uint8Array<ArrayBuffer> | undefined,

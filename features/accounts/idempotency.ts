@@ -1,66 +1,66 @@
 /**
- * `Idempotency-Key`: the same POST sent again answers what the first answered, for a day. The first inserts a row before
- * it acts, so of two at once one waits for the other's answer by trying again. Answers are sealed, since one may hold a
- * token's secret.
+ * `Idempotency-Key`: the same POST sent again with the same token answers what the first answered, for a day. The first
+ * inserts a row before it acts, so of two at once one is told to try again. Answers are sealed, since one may hold a
+ * token's secret; fingerprints are keyed, since a body may hold a value that could be guessed.
+ *
+ * An answer that may be another one in a moment is not kept: failures of ours (5xx), what is not there yet (404), what
+ * stands in the way (409: missing files, a taken name) and what comes too often (429).
  */
 import { and, eq, isNull, lt } from "drizzle-orm";
 import type { Ctx } from "#core/ctx.ts";
-import { sha256 } from "#core/encoding.ts";
+import { hmacSha256 } from "#core/encoding.ts";
 import { Problem } from "#core/problem.ts";
-import { open, seal } from "#core/seal.ts";
+import { type KeyRing, keyIdOf, open, seal } from "#core/seal.ts";
 import { MINUTE } from "#core/time.ts";
 import { idempotency } from "./tables.ts";
 
 /** A first request that has not answered after this was cut off; the next may take over. */
 const PENDING_MS = 2 * MINUTE;
 
+const isKept = (status: number): boolean => status < 500 && ![404, 409, 429].includes(status);
+
+/** @param request Method, address and body: what the key stands for. */
 export async function once(
   ctx: Ctx,
   key: string,
   request: string,
   act: () => Promise<Response>,
 ): Promise<Response> {
-  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
-    throw new Problem("invalid_input", "An Idempotency-Key has 1 to 255 visible ASCII characters.", {
-      fix: "Send a UUID, for instance.",
-    });
-  }
-  const fingerprint = await sha256(request);
-  const mine = and(eq(idempotency.teamId, ctx.team), eq(idempotency.key, key));
+  // A token's own: another one, which may do less, must not be answered with what this one made.
+  const name = `${ctx.actor.id} ${key}`;
   const now = ctx.clock.now();
-  await ctx.db
-    .delete(idempotency)
-    .where(and(mine, isNull(idempotency.status), lt(idempotency.createdAt, now - PENDING_MS)));
-  const row = { teamId: ctx.team, key, fingerprint, status: null, body: null, createdAt: now };
+  const mine = and(eq(idempotency.teamId, ctx.team), eq(idempotency.key, name));
+  const isPending = isNull(idempotency.status);
+  await ctx.db.delete(idempotency).where(and(mine, isPending, lt(idempotency.createdAt, now - PENDING_MS)));
+  const fingerprint = await fingerprintOf(ctx.keyEncryptionKeys, ctx.keyEncryptionKeys.current, request);
   const [taken] = await ctx.db
     .insert(idempotency)
-    .values(row)
+    .values({ teamId: ctx.team, key: name, fingerprint, status: null, body: null, createdAt: now })
     .onConflictDoNothing()
     .returning({ key: idempotency.key });
-  if (!taken) return replay(ctx, key, fingerprint);
+  if (!taken) return replay(ctx, name, request);
   let response: Response | null = null;
   try {
     response = await act();
     return response;
   } finally {
-    if (response && response.status < 500) {
-      const body = await seal(
-        ctx.keyEncryptionKeys,
-        await response.clone().text(),
-        boundTo(ctx, key),
-        ctx.random,
-      );
-      await ctx.db.update(idempotency).set({ status: response.status, body }).where(mine);
-    } else await ctx.db.delete(idempotency).where(mine);
+    // Not the row of who took over meanwhile.
+    const own = and(mine, isPending, eq(idempotency.createdAt, now));
+    if (response && isKept(response.status)) {
+      const text = await response.clone().text();
+      const body = await seal(ctx.keyEncryptionKeys, text, boundTo(ctx, name), ctx.random);
+      await ctx.db.update(idempotency).set({ status: response.status, body }).where(own);
+    } else await ctx.db.delete(idempotency).where(own);
   }
 }
 
-async function replay(ctx: Ctx, key: string, fingerprint: string): Promise<Response> {
+async function replay(ctx: Ctx, name: string, request: string): Promise<Response> {
   const [row] = await ctx.db
     .select()
     .from(idempotency)
-    .where(and(eq(idempotency.teamId, ctx.team), eq(idempotency.key, key)));
-  if (row && row.fingerprint !== fingerprint) {
+    .where(and(eq(idempotency.teamId, ctx.team), eq(idempotency.key, name)));
+  const ring = ctx.keyEncryptionKeys;
+  if (row && row.fingerprint !== (await fingerprintOf(ring, keyIdOf(row.fingerprint), request))) {
     throw new Problem("idempotency_mismatch", "This Idempotency-Key was used for another request.", {
       fix: "Make a new key for each request; send the same one only to repeat the very same request.",
     });
@@ -69,12 +69,10 @@ async function replay(ctx: Ctx, key: string, fingerprint: string): Promise<Respo
     throw new Problem(
       "idempotency_in_progress",
       "The first request with this Idempotency-Key is under way.",
-      {
-        fix: "Send it again in a moment; it will answer what the first answered.",
-      },
+      { fix: "Send it again in a moment; it will answer what the first answered." },
     );
   }
-  const text = await open(ctx.keyEncryptionKeys, row.body, boundTo(ctx, key));
+  const text = await open(ring, row.body, boundTo(ctx, name));
   const type = row.status >= 400 ? "application/problem+json" : "application/json";
   return new Response(text === "" ? null : text, {
     status: row.status,
@@ -82,4 +80,10 @@ async function replay(ctx: Ctx, key: string, fingerprint: string): Promise<Respo
   });
 }
 
-const boundTo = (ctx: Ctx, key: string): string => `idempotency:${ctx.team}:${key}`;
+const boundTo = (ctx: Ctx, name: string): string => `idempotency:${ctx.team}:${name}`;
+
+/** @returns `<key id>.<hex>`, so that a fingerprint outlives the change of the current key. */
+async function fingerprintOf(ring: KeyRing, keyId: string, request: string): Promise<string> {
+  const key = ring.keys[keyId];
+  return key ? `${keyId}.${await hmacSha256(key, `idempotency\n${request}`)}` : "";
+}

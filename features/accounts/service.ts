@@ -1,14 +1,14 @@
 /** Teams and tokens: who may act, and for whom. */
-import { and, asc, eq, gt, isNull, ne, or } from "drizzle-orm";
-import { isUniqueFailure, makeCommit, mustChange } from "#core/commit.ts";
-import type { Scope } from "#core/contract.ts";
-import type { Base, Ctx, Role } from "#core/ctx.ts";
+import { and, asc, eq, gt, isNull, ne, or, sql } from "drizzle-orm";
+import { isUniqueFailure, makeCommit, mustChange, mustHold } from "#core/commit.ts";
+import type { Role, Scope } from "#core/contract.ts";
+import type { Base, Ctx } from "#core/ctx.ts";
 import { sha256 } from "#core/encoding.ts";
 import { type Id, newId } from "#core/ids.ts";
 import { fromCursor, toPage } from "#core/page.ts";
 import { notFound, Problem } from "#core/problem.ts";
 import { MINUTE } from "#core/time.ts";
-import { includes, may } from "./policy.ts";
+import { exceeds, includes, may } from "./policy.ts";
 import { newSecret } from "./secret.ts";
 import { teams, tokens } from "./tables.ts";
 
@@ -106,31 +106,31 @@ interface NewTokenInput {
   expiresAt?: number | undefined;
 }
 
-export async function createToken(ctx: Ctx, input: NewTokenInput) {
+export async function createToken(ctx: Ctx, { name, role, ...input }: NewTokenInput) {
   const own = (await me(ctx)).token;
-  const exceeds =
-    !includes(own.role, input.role) ||
-    (own.scopes !== null && !(input.scopes ?? []).every((scope) => may(own, scope))) ||
-    (own.scopes !== null && input.scopes === undefined) ||
-    (own.expiresAt !== null && (input.expiresAt === undefined || input.expiresAt > own.expiresAt));
-  if (exceeds) {
+  const scopes = input.scopes ? [...new Set(input.scopes)] : null;
+  const expiresAt = input.expiresAt ?? null;
+  if (exceeds({ role, scopes, expiresAt }, own)) {
     throw new Problem("forbidden", "A token can't make one that may do more, or for longer, than itself.", {
       fix: "Ask for a lower role, fewer scopes or an earlier expiry, or use a token that may do more.",
     });
   }
-  if (input.expiresAt !== undefined && input.expiresAt <= ctx.clock.now()) {
+  const beyond = scopes?.find((scope) => !may({ role, scopes: null }, scope));
+  if (beyond !== undefined) {
+    throw new Problem("invalid_input", `The role ${role} does not include ${beyond}.`, {
+      fix: "Leave the scope out, or give a role that includes it: scopes can only narrow a role.",
+    });
+  }
+  if (expiresAt !== null && expiresAt <= ctx.clock.now()) {
     throw new Problem("invalid_input", "The token would have expired already.", {
       fix: "Give `expiresAt` in Unix milliseconds, in the future.",
     });
   }
-  const { row, secret } = await draftToken(ctx, ctx.team, {
-    name: input.name,
-    role: input.role,
-    scopes: input.scopes ?? null,
-    expiresAt: input.expiresAt ?? null,
-  });
-  const detail = { name: row.name, role: row.role, scopes: row.scopes, expiresAt: row.expiresAt };
-  await ctx.commit({ action: "token.create", target: row.id, detail }, ctx.db.insert(tokens).values(row));
+  const { row, secret } = await draftToken(ctx, ctx.team, { name, role, scopes, expiresAt });
+  await ctx.commit(
+    { action: "token.create", target: row.id, detail: { name, role, scopes, expiresAt } },
+    ctx.db.insert(tokens).values(row),
+  );
   return { ...toToken(row), token: secret };
 }
 
@@ -139,30 +139,34 @@ export async function revokeToken(ctx: Ctx, id: string) {
   const ours = and(eq(tokens.id, id), eq(tokens.teamId, ctx.team));
   const [row] = await ctx.db.select().from(tokens).where(ours);
   if (!row) throw notFound("token");
-  if (row.revokedAt !== null) throw new Problem("conflict", "The token was revoked already.");
+  if (ctx.actor.type === "token" && !includes(ctx.actor.role, row.role)) {
+    throw new Problem("forbidden", `This token may not revoke one with the role ${row.role}.`, {
+      fix: `Use a token with the role ${row.role} or higher.`,
+    });
+  }
+  if (row.revokedAt !== null) {
+    throw new Problem("conflict", "The token was revoked already.", { fix: "There is nothing left to do." });
+  }
   const now = ctx.clock.now();
-  if (row.role === "owner") {
-    const [other] = await ctx.db
-      .select({ id: tokens.id })
-      .from(tokens)
-      .where(
-        and(
-          eq(tokens.teamId, ctx.team),
-          eq(tokens.role, "owner"),
-          ne(tokens.id, id),
-          isNull(tokens.revokedAt),
-          or(isNull(tokens.expiresAt), gt(tokens.expiresAt, now)),
-        ),
-      )
-      .limit(1);
-    if (!other) {
-      throw new Problem("conflict", "This is the team's last token with the role owner.", {
-        fix: "Create another owner's token first.",
-      });
-    }
+  const others = and(
+    eq(tokens.teamId, ctx.team),
+    eq(tokens.role, "owner"),
+    isNull(tokens.scopes),
+    ne(tokens.id, id),
+    isNull(tokens.revokedAt),
+    or(isNull(tokens.expiresAt), gt(tokens.expiresAt, now)),
+  );
+  const another = ctx.db.select({ id: tokens.id }).from(tokens).where(others).limit(1);
+  const isOwner = row.role === "owner" && row.scopes === null;
+  if (isOwner && (await another).length === 0) {
+    throw new Problem("conflict", "This is the team's last token with the role owner.", {
+      fix: "Create another owner's token first.",
+    });
   }
   await ctx.commit(
     { action: "token.revoke", target: id, detail: { name: row.name } },
+    // Two that revoke each other's at once must not both find one left.
+    ...(isOwner ? [mustHold(ctx.db, sql`exists ${another}`)] : []),
     ctx.db
       .update(tokens)
       .set({ revokedAt: now })

@@ -1,6 +1,5 @@
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import type { Scope } from "#core/contract.ts";
-import type { Role } from "#core/ctx.ts";
+import type { Role, Scope } from "#core/contract.ts";
 
 export const teams = sqliteTable(
   "teams",
@@ -38,7 +37,7 @@ export const idempotency = sqliteTable(
   {
     teamId: text("team_id").notNull(),
     key: text("key").notNull(),
-    /** SHA-256 of method, path and body: the same key with another request is refused. */
+    /** Keyed digest of method, address and body: the same key with another request is refused. */
     fingerprint: text("fingerprint").notNull(),
     /** `null` while the first request is under way. */
     status: integer("status"),

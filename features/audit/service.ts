@@ -1,8 +1,8 @@
 /** Reading the trail: pages, exports, and the check of its chain. */
-import { and, asc, count, desc, eq, gt, gte, isNull, lt, lte } from "drizzle-orm";
+import { and, asc, desc, eq, gt, gte, isNotNull, lt, lte, sql } from "drizzle-orm";
 import { auditEntries } from "#core/commit.ts";
 import type { Ctx } from "#core/ctx.ts";
-import { fromCursor, toPage } from "#core/page.ts";
+import { fromNumberCursor, toPage } from "#core/page.ts";
 import { notFound } from "#core/problem.ts";
 import { teams } from "#features/accounts/tables.ts";
 import { GENESIS, linkHash } from "./chain.ts";
@@ -28,19 +28,20 @@ interface ListInput extends Filter {
 export async function list(ctx: Ctx, team: string, input: ListInput) {
   await checkTeam(ctx, team);
   if (input.format !== "json") return exported(ctx, input, input.format);
-  const before = fromCursor(input.cursor);
+  const before = fromNumberCursor(input.cursor);
   const rows = await ctx.db
     .select()
     .from(auditEntries)
-    .where(and(matching(ctx, input), before === null ? undefined : lt(auditEntries.seq, Number(before))))
+    .where(and(matching(ctx, input), before === null ? undefined : lt(auditEntries.seq, before)))
     .orderBy(desc(auditEntries.seq))
     .limit(input.limit + 1);
   return toPage(rows, input.limit, (row) => String(row.seq), shape);
 }
 
-/** Sealed first, so that what leaves the house can be checked. */
+/** Sealed first, so that what leaves the house can be checked; what comes later belongs to the next export. */
 async function exported(ctx: Ctx, filter: Filter, format: "csv" | "ndjson"): Promise<Response> {
   await sealTeam(ctx, ctx.team);
+  const isSealed = isNotNull(auditEntries.hash);
   const encoder = new TextEncoder();
   let after = 0;
   let isFirst = true;
@@ -49,7 +50,7 @@ async function exported(ctx: Ctx, filter: Filter, format: "csv" | "ndjson"): Pro
       const rows = await ctx.db
         .select()
         .from(auditEntries)
-        .where(and(matching(ctx, filter), gt(auditEntries.seq, after)))
+        .where(and(matching(ctx, filter), isSealed, gt(auditEntries.seq, after)))
         .orderBy(asc(auditEntries.seq))
         .limit(BATCH);
       const head = isFirst && format === "csv" ? csvRow(COLUMNS) : "";
@@ -72,6 +73,7 @@ async function exported(ctx: Ctx, filter: Filter, format: "csv" | "ndjson"): Pro
 /** Walks the sealed part from its beginning. */
 export async function verify(ctx: Ctx, team: string) {
   await checkTeam(ctx, team);
+  const ofTeam = eq(auditEntries.teamId, ctx.team);
   let previous = GENESIS;
   let sealed = 0;
   let brokenAt: number | null = null;
@@ -79,10 +81,11 @@ export async function verify(ctx: Ctx, team: string) {
     const rows = await ctx.db
       .select()
       .from(auditEntries)
-      .where(and(eq(auditEntries.teamId, ctx.team), gt(auditEntries.seq, sealed)))
+      .where(and(ofTeam, gt(auditEntries.seq, sealed)))
       .orderBy(asc(auditEntries.seq))
       .limit(BATCH);
-    const stretch = rows.slice(0, rows.findIndex((row) => row.hash === null) >>> 0);
+    const end = rows.findIndex((row) => row.hash === null);
+    const stretch = end < 0 ? rows : rows.slice(0, end);
     for (const row of stretch) {
       const isNext = row.seq === sealed + 1 && row.prevHash === previous;
       if (!isNext || row.hash !== (await linkHash(previous, row))) {
@@ -94,11 +97,23 @@ export async function verify(ctx: Ctx, team: string) {
     }
     if (brokenAt !== null || stretch.length < BATCH) break;
   }
-  const [left] = await ctx.db
-    .select({ unsealed: count() })
+  const hole = await firstHole(ctx);
+  if (hole.isBehindSeal) brokenAt ??= hole.first;
+  return { ok: brokenAt === null, sealed, unsealed: hole.unsealed, brokenAt };
+}
+
+/** Entries are sealed in order, so an unsealed one before a sealed one lost its seal. Read in one statement. */
+async function firstHole(ctx: Ctx) {
+  const [row] = await ctx.db
+    .select({
+      unsealed: sql<number>`coalesce(sum(hash is null), 0)`,
+      first: sql<number | null>`min(case when hash is null then seq end)`,
+      lastSealed: sql<number | null>`max(case when hash is not null then seq end)`,
+    })
     .from(auditEntries)
-    .where(and(eq(auditEntries.teamId, ctx.team), isNull(auditEntries.hash)));
-  return { ok: brokenAt === null, sealed, unsealed: left?.unsealed ?? 0, brokenAt };
+    .where(eq(auditEntries.teamId, ctx.team));
+  const { unsealed = 0, first = null, lastSealed = null } = row ?? {};
+  return { unsealed, first, isBehindSeal: first !== null && first < (lastSealed ?? 0) };
 }
 
 /** A team may be named by id or slug; only one's own is there. */

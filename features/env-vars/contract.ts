@@ -62,7 +62,7 @@ export const envVars = {
     status: 201,
     scope: "env:write",
     audit: "env.create",
-    problems: ["not_found", "name_taken"],
+    problems: ["not_found", "name_taken", "conflict", "too_large"],
   }),
   update: op({
     method: "PATCH",
@@ -78,7 +78,7 @@ export const envVars = {
     output: EnvVar,
     scope: "env:write",
     audit: "env.update",
-    problems: ["not_found", "name_taken"],
+    problems: ["not_found", "name_taken", "conflict", "too_large"],
   }),
   remove: op({
     method: "DELETE",
@@ -90,7 +90,7 @@ export const envVars = {
     status: 204,
     scope: "env:write",
     audit: "env.remove",
-    problems: ["not_found"],
+    problems: ["not_found", "conflict"],
   }),
   pull: op({
     method: "GET",

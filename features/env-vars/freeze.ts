@@ -3,16 +3,21 @@
  * a rollback is the old code with its old variables.
  *
  * R2 key `env/<team>/<digest>`: sealed with the edge key, bound to its own name; the plain text is the canonical JSON of
- * `{ "v": 1, "values": { KEY: text } }`. A digest of what could be guessed is keyed (HMAC).
+ * a {@link FrozenEnvironment}. A digest of what could be guessed is keyed (HMAC).
  */
 import type { Ctx } from "#core/ctx.ts";
 import { canonicalJson, hmacSha256 } from "#core/encoding.ts";
-import { Problem } from "#core/problem.ts";
 import { seal } from "#core/seal.ts";
-import { ENVIRONMENT_BYTES } from "./rules.ts";
+import { refuseOversize } from "./limit.ts";
 import { valuesOf } from "./service.ts";
 
-export const environmentKey = (team: string, digest: string): string => `env/${team}/${digest}`;
+interface FrozenEnvironment {
+  v: 1;
+  /** By name. What the platform owns will stand here as a reference, and be resolved when an isolate starts. */
+  values: Record<string, string>;
+}
+
+const environmentKey = (team: string, digest: string): string => `env/${team}/${digest}`;
 
 /** @returns The digest that names it. */
 export async function freeze(
@@ -22,13 +27,14 @@ export async function freeze(
   branch: string | null,
 ): Promise<string> {
   const chosen = await valuesOf(ctx, project, target, branch);
+  const encoder = new TextEncoder();
+  refuseOversize(
+    target,
+    chosen.map(({ key, value }) => ({ key, bytes: encoder.encode(value).length })),
+  );
   const values = Object.fromEntries(chosen.map(({ key, value }) => [key, value]));
-  const text = canonicalJson({ v: 1, values });
-  if (text.length > ENVIRONMENT_BYTES) {
-    throw new Problem("too_large", `The environment of ${target} is over ${ENVIRONMENT_BYTES} bytes.`, {
-      fix: "Remove variables, or make them shorter.",
-    });
-  }
+  const frozen: FrozenEnvironment = { v: 1, values };
+  const text = canonicalJson(frozen);
   const key = ctx.edgeKeys.keys[ctx.edgeKeys.current];
   if (!key) throw new Error("there is no edge key");
   const digest = await hmacSha256(key, `${ctx.team}\n${text}`);

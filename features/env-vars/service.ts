@@ -1,13 +1,14 @@
 /** Environment variables: sealed at rest, read back only when they are not sensitive. */
-import { and, asc, eq, gt } from "drizzle-orm";
-import { isUniqueFailure, mustChange } from "#core/commit.ts";
+import { and, asc, eq, gt, sql } from "drizzle-orm";
+import { isUniqueFailure, mustChange, mustHold } from "#core/commit.ts";
 import type { Ctx } from "#core/ctx.ts";
 import { newId } from "#core/ids.ts";
 import { fromCursor, toPage } from "#core/page.ts";
 import { notFound, Problem } from "#core/problem.ts";
-import { type KeyRing, open, seal } from "#core/seal.ts";
+import { type KeyRing, open, seal, sealedBytes } from "#core/seal.ts";
 import { getProject } from "#features/projects/service.ts";
 import { dataKeyOf } from "./keys.ts";
+import { refuseOversize } from "./limit.ts";
 import { choose, isReservedKey } from "./rules.ts";
 import { envVars, envVarTargets } from "./tables.ts";
 
@@ -73,9 +74,11 @@ export async function create(ctx: Ctx, project: string, input: CreateInput) {
   const sealed = await seal(keys, input.value, boundTo(ctx, projectId, id), ctx.random);
   const { key, sensitive } = input;
   const row = { id, projectId, key, sealed, targets, branch, sensitive, createdAt: now, updatedAt: now };
+  await refuseTooMuch(ctx, row);
   await refusingTwins(input.key, () =>
     ctx.commit(
       { action: "env.create", target: id, detail: { projectId, key, targets, branch, sensitive } },
+      mustHold(ctx.db, sql`exists (select 1 from projects where id = ${projectId})`),
       ctx.db.insert(envVars).values(row),
       ctx.db.insert(envVarTargets).values(targetRows(row)),
     ),
@@ -98,14 +101,23 @@ export async function update(ctx: Ctx, project: string, id: string, input: Updat
       : await seal(keys, input.value, boundTo(ctx, row.projectId, id), ctx.random);
   const targets = input.targets ? [...new Set(input.targets)] : row.targets;
   const sensitive = row.sensitive || input.sensitive === true;
-  const changed = { ...row, sealed, targets, sensitive, updatedAt: ctx.clock.now() };
+  // Strictly later, so that it tells one version from the next even within a millisecond.
+  const updatedAt = Math.max(ctx.clock.now(), row.updatedAt + 1);
+  const changed = { ...row, sealed, targets, sensitive, updatedAt };
   if (row.branch !== "" && targets.some((target) => target !== "preview")) {
-    throw new Problem("invalid_input", "A variable of one branch can only be for preview.");
+    throw new Problem("invalid_input", "A variable of one branch can only be for preview.", {
+      fix: "Give the target preview alone, or add a variable without a branch.",
+    });
   }
+  await refuseTooMuch(ctx, changed);
   await refusingTwins(row.key, () =>
     ctx.commit(
       { action: "env.update", target: id, detail: { key: row.key, changed: Object.keys(input), targets } },
-      ctx.db.update(envVars).set(changed).where(eq(envVars.id, id)),
+      // Two at once: what the other made sensitive must not become readable by what was read before.
+      ctx.db
+        .update(envVars)
+        .set(changed)
+        .where(and(eq(envVars.id, id), eq(envVars.updatedAt, row.updatedAt))),
       mustChange(ctx.db),
       ctx.db.delete(envVarTargets).where(eq(envVarTargets.envVarId, id)),
       ctx.db.insert(envVarTargets).values(targetRows(changed)),
@@ -171,6 +183,19 @@ const targetRows = (row: Row) =>
     target,
     branch: row.branch,
   }));
+
+/** At once rather than at the next deployment, which checks again: a branch's own variables may be the larger. */
+async function refuseTooMuch(ctx: Ctx, changed: Row): Promise<void> {
+  const rows = await ctx.db.select().from(envVars).where(eq(envVars.projectId, changed.projectId));
+  const all = [...rows.filter((row) => row.id !== changed.id), changed];
+  for (const target of changed.targets) {
+    const chosen = choose(all, target, changed.branch === "" ? null : changed.branch);
+    refuseOversize(
+      target,
+      chosen.map((row) => ({ key: row.key, bytes: sealedBytes(row.sealed) })),
+    );
+  }
+}
 
 async function refusingTwins(key: string, write: () => Promise<void>): Promise<void> {
   try {

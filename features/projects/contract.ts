@@ -42,6 +42,9 @@ export const Project = z
   })
   .openapi("Project");
 
+/** A setting that nobody knows is refused by name, never ignored. */
+const SettingsChange = Settings.partial().strict();
+
 const params = z.object({ project: z.string().openapi({ description: "Id or name" }) });
 
 export const projects = {
@@ -59,7 +62,7 @@ export const projects = {
     path: "/api/projects",
     tag: "Projects",
     summary: "Create a project",
-    body: z.object({ name: SlugSchema, settings: Settings.partial().optional() }),
+    body: z.object({ name: SlugSchema, settings: SettingsChange.optional() }),
     output: Project,
     status: 201,
     scope: "projects:write",
@@ -83,7 +86,7 @@ export const projects = {
     summary: "Change a project's settings",
     params,
     body: z.object({
-      settings: Settings.partial(),
+      settings: SettingsChange,
       ifVersion: z
         .number()
         .int()

@@ -16,6 +16,9 @@ import { pointers } from "#features/pointers/tables.ts";
 import { DEFAULTS, type SettingsChange, withChange } from "./settings.ts";
 import { projectSettings, projects } from "./tables.ts";
 
+/** A host that was free a moment ago is rarely lost twice. */
+const MAX_TRIES = 3;
+
 export type ProjectRow = typeof projects.$inferSelect;
 
 /** @throws Problem `not_found`, also when it is another team's. */
@@ -83,35 +86,46 @@ export async function create(ctx: Ctx, input: { name: string; settings?: Setting
     updatedAt: now,
   };
   const [team] = await ctx.db.select({ slug: teams.slug }).from(teams).where(eq(teams.id, ctx.team));
-  const hostname = await firstFree(ctx, productionLabels(input.name, team?.slug ?? "", id));
-  const host = {
-    hostname,
-    kind: "pointer" as const,
-    ref: "production",
-    projectId: id,
-    teamId: ctx.team,
-    createdAt: now,
-  };
-  const owed = [oweHostCopy(ctx, hostname), owePolicy(ctx, id)];
-  try {
-    await ctx.commit(
-      { action: "project.create", target: id, detail: { name: input.name } },
-      ctx.db.insert(projects).values(row),
-      ctx.db
-        .insert(projectSettings)
-        .values({ projectId: id, version: 1, settings, at: now, actorId: ctx.actor.id }),
-      insertHost(ctx, host),
-      ...owed.map((one) => one.write),
-    );
-  } catch (cause) {
-    if (!isUniqueFailure(cause)) throw cause;
-    throw new Problem("name_taken", `There is a project called ${input.name} already.`, {
-      fix: "Choose another name, or deploy to the one that is there.",
-      cause,
-    });
+  const labels = productionLabels(input.name, team?.slug ?? "", id);
+  for (let tries = 1; ; tries++) {
+    try {
+      await insert(ctx, row, await firstFree(ctx, labels));
+      return get(ctx, id);
+    } catch (cause) {
+      if (!isUniqueFailure(cause)) throw cause;
+      await refuseTaken(ctx, input.name, cause);
+      // The name is free, so somebody else took the host meanwhile; the next one will do.
+      if (tries === MAX_TRIES) throw cause;
+    }
   }
+}
+
+async function insert(ctx: Ctx, row: ProjectRow, hostname: string): Promise<void> {
+  const { id, settings, settingsVersion: version, createdAt, teamId } = row;
+  const host = { hostname, kind: "pointer" as const, ref: "production", projectId: id, teamId, createdAt };
+  const owed = [oweHostCopy(ctx, hostname), owePolicy(ctx, id)];
+  await ctx.commit(
+    { action: "project.create", target: id, detail: { name: row.name } },
+    ctx.db.insert(projects).values(row),
+    ctx.db
+      .insert(projectSettings)
+      .values({ projectId: id, version, settings, at: createdAt, actorId: ctx.actor.id }),
+    insertHost(ctx, host),
+    ...owed.map((one) => one.write),
+  );
   await settle(ctx, effects, owed);
-  return get(ctx, id);
+}
+
+async function refuseTaken(ctx: Ctx, name: string, cause?: unknown): Promise<void> {
+  const [taken] = await ctx.db
+    .select({ id: projects.id })
+    .from(projects)
+    .where(and(eq(projects.teamId, ctx.team), eq(projects.name, name)));
+  if (!taken) return;
+  throw new Problem("name_taken", `There is a project called ${name} already.`, {
+    fix: "Choose another name, or deploy to the one that is there.",
+    cause,
+  });
 }
 
 export async function update(
