@@ -54,8 +54,8 @@ interface OperationSpec {
   body?: z.ZodType;
   /** A body of bytes rather than JSON. */
   bytes?: true;
-  /** The answer's schema; `null` for an empty 204; a media type for a stream. */
-  output: z.ZodType | null | { stream: readonly string[] };
+  /** The answer's schema; `null` for an empty 204; for a stream its media types, and what each item of it is. */
+  output: z.ZodType | null | { stream: readonly string[]; of: z.ZodType };
   status?: 200 | 201 | 202 | 204;
   /** `null`: no token is needed. */
   scope: Scope | null;
@@ -149,7 +149,7 @@ function success(output: OperationSpec["output"]) {
   if ("stream" in output) {
     return {
       description: "A stream.",
-      content: Object.fromEntries(output.stream.map((type) => [type, { schema: z.string() }])),
+      content: Object.fromEntries(output.stream.map((type) => [type, { schema: output.of }])),
     };
   }
   return { description: "Done.", content: { "application/json": { schema: output } } };

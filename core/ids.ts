@@ -44,6 +44,3 @@ export function newId<K extends IdKind>(kind: K, now: Millis, random: Random): I
   for (let rest = now, i = 0; i < 10; i++, rest = Math.floor(rest / 32)) time = ALPHABET[rest % 32] + time;
   return `${PREFIXES[kind]}_${time}${base32(random.bytes(10))}` as Id<K>;
 }
-
-/** The shape of an id of a kind, for parsers at the wall. */
-export const idPattern = (kind: IdKind): RegExp => new RegExp(`^${PREFIXES[kind]}_[0-9a-hjkmnp-tv-z]{26}$`);

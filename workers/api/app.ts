@@ -1,22 +1,23 @@
-/** The REST API: every feature's contract, behind authentication, limits and one way to say what went wrong. */
+/** The REST API: every feature's contract, behind its guards, and one way to say what went wrong. */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { makeCommit } from "#core/commit.ts";
-import type { Base, Ctx } from "#core/ctx.ts";
-import { type Id, newId } from "#core/ids.ts";
+import { newId } from "#core/ids.ts";
 import { Problem } from "#core/problem.ts";
 import { systemClock, systemRandom } from "#core/time.ts";
-import { authenticate } from "#features/accounts/service.ts";
-import { makeBase } from "#features/base.ts";
-import { referencePage } from "./docs.ts";
+import { PAGE_POLICY, referencePage } from "./docs.ts";
 import { documentOf } from "./document.ts";
 import type { ApiEnv } from "./env.ts";
 import { mountFeatures } from "./handlers.ts";
 import { invalid, toProblem } from "./problems.ts";
 
-const MAX_JSON_BYTES = 16 * 1024 * 1024;
-/** Operations that need no token. */
-const OPEN = new Set(["/api/health", "/api/openapi.json", "/api/docs", "/"]);
+/** Of every reply that does not say otherwise: it is nobody's page, frame, script or cached copy. */
+const HEADERS = {
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+};
 
 export function createApp(): OpenAPIHono<ApiEnv> {
   const app = new OpenAPIHono<ApiEnv>({
@@ -26,27 +27,25 @@ export function createApp(): OpenAPIHono<ApiEnv> {
   });
 
   app.use(async (c, next) => {
-    const requestId = newId("request", systemClock().now(), systemRandom);
+    const now = systemClock().now();
+    const requestId = newId("request", now, systemRandom);
     c.set("requestId", requestId);
     await next();
     c.header("x-request-id", requestId);
-    c.header("date", new Date(systemClock().now()).toUTCString());
-    c.header("x-content-type-options", "nosniff");
-    c.header("referrer-policy", "no-referrer");
-    c.header("x-frame-options", "DENY");
-    if (!c.res.headers.has("cache-control")) c.header("cache-control", "no-store");
-  });
-  app.use("/api/*", async (c, next) => {
-    checkBody(c);
-    if (!OPEN.has(c.req.path)) c.set("ctx", await contextOf(c));
-    await next();
+    c.header("date", new Date(now).toUTCString());
+    for (const [name, value] of Object.entries(HEADERS)) {
+      if (!c.res.headers.has(name)) c.header(name, value);
+    }
   });
   mountFeatures(app);
   app.get("/", (c) => c.redirect("/api/docs"));
   app.get("/api/openapi.json", (c) => c.json(documentOf(app, c.env.PUBLIC_ORIGIN)));
-  app.get("/api/docs", (c) => c.html(referencePage(documentOf(app, c.env.PUBLIC_ORIGIN))));
+  app.get("/api/docs", (c) => {
+    c.header("content-security-policy", PAGE_POLICY);
+    return c.html(referencePage(documentOf(app, c.env.PUBLIC_ORIGIN)));
+  });
 
-  app.notFound((c) => absent(app, c).toResponse(c.get("requestId")));
+  app.notFound((c) => absent(app, c));
   app.onError((error, c) => {
     const problem = toProblem(error);
     if (problem.status >= 500) log(c, problem, error);
@@ -58,63 +57,31 @@ export function createApp(): OpenAPIHono<ApiEnv> {
   return app;
 }
 
-async function contextOf(c: Context<ApiEnv>): Promise<Ctx> {
-  const base: Base = makeBase(c.env, (work) => c.executionCtx.waitUntil(work));
-  const secret = /^Bearer ([A-Za-z0-9_]+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
-  if (secret === undefined) {
-    throw new Problem("unauthenticated", "This needs a token.", {
-      fix: "Send `authorization: Bearer <token>`; `cloudify login --token …` keeps it for the CLI.",
-    });
-  }
-  const { token, team } = await authenticate(base, secret);
-  const actor = {
-    type: "token" as const,
-    id: token.id as Id<"token">,
-    role: token.role,
-    scopes: token.scopes,
-  };
-  const about = { team: team.id as Id<"team">, actor, requestId: c.get("requestId") };
-  return { ...base, ...about, commit: makeCommit({ ...base, ...about }) };
-}
-
-/** Before anything reads it: a body that is too large, or not what the API takes. */
-function checkBody(c: Context<ApiEnv>): void {
-  const { method, path } = c.req;
-  if (method === "GET" || method === "HEAD" || path.startsWith("/api/blobs/")) return;
-  const length = Number(c.req.header("content-length") ?? 0);
-  if (length > MAX_JSON_BYTES) {
-    throw new Problem("too_large", `A JSON body may have ${MAX_JSON_BYTES} bytes, not ${length}.`, {
-      fix: "A deployment has at most 25,000 files; upload bytes to /api/blobs.",
-    });
-  }
-  const type = c.req.header("content-type");
-  const hasBody = length > 0 || c.req.header("transfer-encoding") !== undefined;
-  if (hasBody && !/^application\/(?:[\w.+-]+\+)?json\b/i.test(type ?? "")) {
-    throw new Problem("unsupported_media_type", `The API takes JSON, not ${type ?? "an unnamed type"}.`, {
-      fix: "Send `content-type: application/json`.",
-    });
-  }
-}
-
 /** Tells a wrong method from a path that is not there. */
-function absent(app: OpenAPIHono<ApiEnv>, c: Context<ApiEnv>): Problem {
-  const other = app.routes.find(
-    (route) => route.method !== "ALL" && route.method !== c.req.method && pathMatches(route.path, c.req.path),
-  );
-  if (other) {
-    return new Problem("method_not_allowed", `${c.req.method} is not allowed here.`, {
-      fix: "See /api/docs for what this path takes.",
+function absent(app: OpenAPIHono<ApiEnv>, c: Context<ApiEnv>): Response {
+  const taken = app.routes.filter((route) => route.method !== "ALL" && pathMatches(route.path, c.req.path));
+  if (taken.length === 0) {
+    const problem = new Problem("not_found", "The API has nothing at this path.", {
+      fix: "See /api/docs for all operations.",
     });
+    return problem.toResponse(c.get("requestId"));
   }
-  return new Problem("not_found", "The API has nothing at this path.", {
-    fix: "See /api/docs for all operations.",
+  const methods = [...new Set(taken.flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : method)))];
+  const problem = new Problem("method_not_allowed", `${c.req.method} is not allowed here.`, {
+    fix: `This path takes ${methods.join(", ")}; see /api/docs.`,
   });
+  const response = problem.toResponse(c.get("requestId"));
+  response.headers.set("allow", methods.join(", "));
+  return response;
 }
 
 function pathMatches(pattern: string, path: string): boolean {
   const parts = pattern.split("/");
   const given = path.split("/");
-  return parts.length === given.length && parts.every((part, i) => part.startsWith(":") || part === given[i]);
+  return (
+    parts.length === given.length &&
+    parts.every((part, i) => (part.startsWith(":") ? given[i] !== "" : part === given[i]))
+  );
 }
 
 function log(c: Context<ApiEnv>, problem: Problem, error: unknown): void {

@@ -1,4 +1,4 @@
-/** Mounts the operations of contracts: the route, its checks, its handler. A missing handler does not compile. */
+/** Mounts the operations of contracts: the route, its guards, its handler. A missing handler does not compile. */
 import type { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
@@ -6,8 +6,8 @@ import { type Contract, type Operation, routeOf } from "#core/contract.ts";
 import type { Ctx } from "#core/ctx.ts";
 import { Problem } from "#core/problem.ts";
 import { once } from "#features/accounts/idempotency.ts";
-import { may } from "#features/accounts/policy.ts";
 import type { ApiEnv } from "./env.ts";
+import { guardsOf } from "./guard.ts";
 
 type Parsed<T> = T extends z.ZodType ? z.output<T> : undefined;
 
@@ -37,11 +37,10 @@ export function mount<C extends Contract>(
   handlers: Handlers<C>,
 ): void {
   for (const [name, spec] of Object.entries(contract)) {
-    const route = routeOf(`${feature}.${name}`, spec);
+    const route = { ...routeOf(`${feature}.${name}`, spec), middleware: guardsOf(spec) };
     const handler = handlers[name] as (ctx: Ctx, input: unknown) => Promise<unknown>;
     const run = async (c: Context<ApiEnv>): Promise<Response> => {
       const ctx = c.get("ctx");
-      checkScope(ctx, spec);
       const valid = (from: string): unknown =>
         (c.req as unknown as { valid(from: string): unknown }).valid(from);
       const input = {
@@ -53,10 +52,11 @@ export function mount<C extends Contract>(
       const act = async () => answer(c, spec, await handler(ctx, input));
       const key = c.req.header("idempotency-key");
       if (spec.method !== "POST" || key === undefined) return act();
+      const { pathname, search } = new URL(c.req.url);
       return once(
         ctx,
         key,
-        `${spec.method} ${c.req.path}\n${JSON.stringify(input.body ?? null)}`,
+        `${spec.method} ${pathname}${search}\n${JSON.stringify(input.body ?? null)}`,
         async () => {
           try {
             return await act();
@@ -72,17 +72,9 @@ export function mount<C extends Contract>(
   }
 }
 
-function checkScope(ctx: Ctx, spec: Operation): void {
-  if (spec.scope === null) return;
-  if (ctx.actor.type === "token" && may({ role: ctx.actor.role, scopes: ctx.actor.scopes }, spec.scope))
-    return;
-  throw new Problem("forbidden", `This token may not do this: it lacks ${spec.scope}.`, {
-    fix: `Use a token whose role and scopes include ${spec.scope}.`,
-  });
-}
-
+/** Parsed by the schema, so that a column that the contract does not name is never sent. */
 function answer(c: Context<ApiEnv>, spec: Operation, output: unknown): Response {
   if (output instanceof Response) return output;
-  if (spec.output === null) return c.body(null, 204);
-  return c.json(output as object, (spec.status ?? 200) as ContentfulStatusCode);
+  if (spec.output === null || "stream" in spec.output) return c.body(null, 204);
+  return c.json(spec.output.parse(output) as object, (spec.status ?? 200) as ContentfulStatusCode);
 }
