@@ -23,6 +23,8 @@ export const SCOPES = [
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 
+export type Role = "owner" | "admin" | "developer" | "viewer";
+
 export const ProblemSchema = z
   .object({
     type: z.string(),

@@ -2,14 +2,13 @@
  * What a verb is handed: who acts, for which team, at what time, and the stores. Made once a request by the entry
  * points; nothing global stands behind it.
  */
+import type { D1Database, KVNamespace, R2Bucket } from "@cloudflare/workers-types";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { Commit } from "#core/commit.ts";
-import type { Scope } from "#core/contract.ts";
+import type { Role, Scope } from "#core/contract.ts";
 import type { Id } from "#core/ids.ts";
 import type { KeyRing } from "#core/seal.ts";
 import type { Clock, Random } from "#core/time.ts";
-
-export type Role = "owner" | "admin" | "developer" | "viewer";
 
 /** Each write says which of these made it. */
 export type Actor =

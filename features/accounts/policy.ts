@@ -1,6 +1,5 @@
 /** What a role may do, and what a token may give away. Scopes can only narrow a role. */
-import type { Scope } from "#core/contract.ts";
-import type { Role } from "#core/ctx.ts";
+import type { Role, Scope } from "#core/contract.ts";
 
 /** Lowest first. */
 const ROLES: readonly Role[] = ["viewer", "developer", "admin", "owner"];

@@ -1,8 +1,8 @@
 /** Teams and tokens: who may act, and for whom. */
 import { and, asc, eq, gt, isNull, ne, or, sql } from "drizzle-orm";
 import { isUniqueFailure, makeCommit, mustChange, mustHold } from "#core/commit.ts";
-import type { Scope } from "#core/contract.ts";
-import type { Base, Ctx, Role } from "#core/ctx.ts";
+import type { Role, Scope } from "#core/contract.ts";
+import type { Base, Ctx } from "#core/ctx.ts";
 import { sha256 } from "#core/encoding.ts";
 import { type Id, newId } from "#core/ids.ts";
 import { fromCursor, toPage } from "#core/page.ts";

@@ -1,6 +1,5 @@
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import type { Scope } from "#core/contract.ts";
-import type { Role } from "#core/ctx.ts";
+import type { Role, Scope } from "#core/contract.ts";
 
 export const teams = sqliteTable(
   "teams",

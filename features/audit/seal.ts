@@ -1,5 +1,5 @@
 /** Seals entries in the order of `seq`. Several may try at once: each writes only what is unsealed, and the same. */
-import { and, asc, desc, eq, isNotNull, isNull } from "drizzle-orm";
+import { and, asc, desc, eq, gt, isNotNull, isNull, sql } from "drizzle-orm";
 import { auditEntries, type Write } from "#core/commit.ts";
 import type { Base } from "#core/ctx.ts";
 import { GENESIS, linkHash } from "./chain.ts";
@@ -33,6 +33,7 @@ export async function sealTeam(base: Base, team: string): Promise<number> {
 /** In one batch: between two reads another sealer could move the head, and the chain would fork. */
 async function readTail(base: Base, team: string) {
   const ofTeam = eq(auditEntries.teamId, team);
+  const sealedSeq = sql`(select max(seq) from audit_entries where team_id = ${team} and hash is not null)`;
   const [[head], rows] = await base.db.batch([
     base.db
       .select()
@@ -43,7 +44,7 @@ async function readTail(base: Base, team: string) {
     base.db
       .select()
       .from(auditEntries)
-      .where(and(ofTeam, isNull(auditEntries.hash)))
+      .where(and(ofTeam, gt(auditEntries.seq, sql`coalesce(${sealedSeq}, 0)`)))
       .orderBy(asc(auditEntries.seq))
       .limit(BATCH),
   ]);
