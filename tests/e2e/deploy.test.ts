@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { contentTypeOf } from "#features/assets/content-type.ts";
 import { get } from "#tests/support/http.ts";
-import { TestPlatform, until } from "#tests/support/platform.ts";
+import { ROOT, TestPlatform, until } from "#tests/support/platform.ts";
 import { finished, folder } from "#tests/support/sites.ts";
 
 interface Deployed {
@@ -305,3 +305,29 @@ test("a site of more files than an index holds is sharded, and serves each", asy
     expect(await (await get(`${url}/p/${i}.txt`)).text()).toBe(`page ${i % 7}`);
   expect((await get(`${url}/p/1200.txt`)).status).toBe(404);
 });
+
+test("the examples deploy: a static site with its routes, and a Vite app with a variable in its build", async () => {
+  const site = await platform.json<Deployed>("deploy", join(ROOT, "examples/static"), "--project", "static-example");
+  const at = async (path: string) => {
+    const found = await get(site.url + path);
+    return [found.status, found.headers.get("location") ?? found.headers.get("x-section")];
+  };
+  expect(await at("/about")).toEqual([200, null]);
+  expect(await at("/about.html")).toEqual([308, "/about"]);
+  expect(await at("/docs/first")).toEqual([200, "docs"]);
+  expect(await at("/latest")).toEqual([200, "docs"]);
+  expect(await at("/old/first?a=1")).toEqual([308, "/docs/first?a=1"]);
+  expect(await at("/nothing")).toEqual([404, null]);
+
+  // A copy: what a build leaves behind does not belong in the repository.
+  const copy = folder({});
+  cpSync(join(ROOT, "examples/vite"), copy, { recursive: true });
+  await platform.json("link", copy, "--project", "vite-example");
+  await platform.json("env", "add", "VITE_NAME", "--value", "a variable", "--project", "vite-example");
+  const app = await platform.json<Deployed>("deploy", copy, "--prod");
+  const page = await (await get(app.url)).text();
+  const script = /src="(\/assets\/[^"]+\.js)"/.exec(page)?.[1] ?? "";
+  const found = await get(app.url + script);
+  expect(found.headers.get("content-type")).toContain("javascript");
+  expect(await found.text()).toContain("a variable");
+}, 120_000);

@@ -1,0 +1,1 @@
+document.querySelector("#app").textContent = `Built with ${import.meta.env.VITE_NAME ?? "Vite"}`;
