@@ -307,7 +307,12 @@ test("a site of more files than an index holds is sharded, and serves each", asy
 });
 
 test("the examples deploy: a static site with its routes, and a Vite app with a variable in its build", async () => {
-  const site = await platform.json<Deployed>("deploy", join(ROOT, "examples/static"), "--project", "static-example");
+  const site = await platform.json<Deployed>(
+    "deploy",
+    join(ROOT, "examples/static"),
+    "--project",
+    "static-example",
+  );
   const at = async (path: string) => {
     const found = await get(site.url + path);
     return [found.status, found.headers.get("location") ?? found.headers.get("x-section")];
