@@ -9,7 +9,9 @@ import type { Pattern } from "./table.ts";
 
 export const MAX_SOURCE = 4_096;
 /** Analyses of one table; what comes after them runs in the linear engine if it can. */
-export const MAX_ANALYSES = 500;
+export const MAX_ANALYSES = 100;
+/** Longer sources take the analysis long; they run in the linear engine if they can. */
+const MAX_ANALYSED = 512;
 
 export type Verdict =
   | { ok: true; pattern: Pattern }
@@ -62,7 +64,7 @@ function isSafe(source: string, caseSensitive: boolean, budget: Budget): boolean
   const key = `${caseSensitive ? "" : "i"} ${source}`;
   const before = known.get(key);
   if (before !== undefined) return before;
-  if (budget.analyses >= MAX_ANALYSES) return false;
+  if (source.length > MAX_ANALYSED || budget.analyses >= MAX_ANALYSES) return false;
   budget.analyses++;
   const safe = checkSync(source, caseSensitive ? "" : "i", { timeout: 1_000 }).status === "safe";
   if (known.size >= KNOWN_LIMIT) known.clear();

@@ -2,6 +2,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { newId } from "#core/ids.ts";
+import { logText } from "#core/log.ts";
 import { Problem } from "#core/problem.ts";
 import { systemClock, systemRandom } from "#core/time.ts";
 import { PAGE_POLICY, referencePage } from "./docs.ts";
@@ -86,7 +87,7 @@ function pathMatches(pattern: string, path: string): boolean {
 
 function log(c: Context<ApiEnv>, problem: Problem, error: unknown): void {
   const cause = problem.cause ?? error;
-  const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+  const text = logText(cause);
   const about = { method: c.req.method, path: c.req.path, requestId: c.get("requestId"), code: problem.code };
   console.error(JSON.stringify({ level: "error", at: "api", ...about, error: text }));
 }

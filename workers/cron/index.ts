@@ -3,6 +3,7 @@
  * run at any time, and one that fails stops no other.
  */
 import type { Base } from "#core/ctx.ts";
+import { logText } from "#core/log.ts";
 import { drain } from "#core/outbox.ts";
 import { Problem } from "#core/problem.ts";
 import { forgetKeys } from "#features/accounts/jobs.ts";
@@ -48,7 +49,7 @@ export default {
         const isIdle = Object.values(report).every((count) => count === 0);
         if (!isIdle) console.log(JSON.stringify({ level: "info", at: "cron", job, ...report }));
       } catch (error) {
-        console.error(JSON.stringify({ level: "error", at: "cron", job, error: textOf(error) }));
+        console.error(JSON.stringify({ level: "error", at: "cron", job, error: logText(error) }));
       }
     }
   },
@@ -60,7 +61,7 @@ export default {
     await Promise.all(
       batch.messages.map(async (message) => {
         await runCompile(base, message.body, memory).catch((error: unknown) => {
-          const about = { level: "error", at: "queue", ...message.body, error: textOf(error) };
+          const about = { level: "error", at: "queue", ...message.body, error: logText(error) };
           console.error(JSON.stringify(about));
         });
         message.ack();
@@ -68,6 +69,3 @@ export default {
     );
   },
 } satisfies ExportedHandler<ControlEnv, CompileTask>;
-
-const textOf = (error: unknown): string =>
-  error instanceof Error ? (error.stack ?? error.message) : String(error);
