@@ -14,8 +14,8 @@ interface Rule {
   destination?: string;
   status?: number;
   headers?: Record<string, string>;
-  has?: NextRoute["has"];
-  missing?: NextRoute["missing"];
+  has?: NonNullable<NextRoute["has"]>;
+  missing?: NonNullable<NextRoute["missing"]>;
 }
 
 interface Table {
