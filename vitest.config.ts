@@ -7,7 +7,13 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: "rules", include: ["{core,features,packages,scripts,workers}/**/*.test.ts"] } },
-      { test: { name: "e2e", include: ["tests/{deployments,docs,e2e,wiring}/**/*.test.ts"], ...outside } },
+      {
+        test: {
+          name: "e2e",
+          include: ["tests/{deployments,docs,e2e,functions,wiring}/**/*.test.ts"],
+          ...outside,
+        },
+      },
       { test: { name: "browser", include: ["tests/browser/**/*.test.ts"], ...outside } },
     ],
   },

@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readConfig, startGate } from "@cloudify/platform";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
-import { readConfig } from "#scripts/platform/config.ts";
-import { startGate } from "#scripts/platform/gate.ts";
-import { freePort, ROOT } from "#tests/support/platform.ts";
+import { sourceParts } from "#scripts/platform/parts.ts";
+import { freePort } from "#tests/support/platform.ts";
 
 const SOURCE = `
 const text = "x".repeat(1000);
@@ -53,7 +53,8 @@ export async function startBare(): Promise<{ port: number; stop(): Promise<void>
   const gate = await startGate(
     readConfig({ PORT: String(port), CLOUDIFY_HOME: home }),
     { api: host, edge: host },
-    ROOT,
+    sourceParts,
+    (chunk) => process.stderr.write(chunk),
   );
   return {
     port,

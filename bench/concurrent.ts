@@ -47,7 +47,7 @@ try {
         const files = tree(
           Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`${n}.txt`, `deployment ${i} file ${n}`])),
         );
-        for (const text of Object.values(files)) await upload(project.client, text);
+        await upload(project.client, ...Object.values(files));
         const body = { files: Object.entries(files).map(([path, text]) => entry(path, text)) };
         const params = { project: project.id };
         const { id } = await project.client.request("POST /api/projects/{project}/deployments", {

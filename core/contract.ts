@@ -52,8 +52,8 @@ interface OperationSpec {
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
-  /** A body of bytes rather than JSON. */
-  bytes?: true;
+  /** The media type of a body of bytes; without it a body is JSON. */
+  bytes?: "application/octet-stream" | "multipart/form-data";
   /** The answer's schema; `null` for an empty 204; for a stream its media types, and what each item of it is. */
   output: z.ZodType | null | { stream: readonly string[]; of: z.ZodType };
   status?: 200 | 201 | 202 | 204;
@@ -97,6 +97,12 @@ export function op<const S extends OperationSpec>(
 
 export type Contract = Record<string, OperationSpec>;
 
+/** Plain schemas, which the server does not read the body to check. */
+const BINARY = {
+  "application/octet-stream": { type: "string", format: "binary" },
+  "multipart/form-data": { type: "object", additionalProperties: { type: "string", format: "binary" } },
+} as const;
+
 /** The route of `@hono/zod-openapi` that the server mounts and the document is made from. */
 export function routeOf(operationId: string, spec: OperationSpec) {
   const codes = new Set<ProblemCode>([
@@ -114,7 +120,7 @@ export function routeOf(operationId: string, spec: OperationSpec) {
     ]),
   );
   const body = spec.bytes
-    ? { content: { "application/octet-stream": { schema: z.string().openapi({ format: "binary" }) } } }
+    ? { content: { [spec.bytes]: { schema: BINARY[spec.bytes] } } }
     : spec.body
       ? { required: !spec.body.isOptional(), content: { "application/json": { schema: strict(spec.body) } } }
       : undefined;

@@ -2,7 +2,7 @@
  * What a verb is handed: who acts, for which team, at what time, and the stores. Made once a request by the entry
  * points; nothing global stands behind it.
  */
-import type { D1Database, KVNamespace, R2Bucket } from "@cloudflare/workers-types";
+import type { D1Database, Fetcher, KVNamespace, R2Bucket } from "@cloudflare/workers-types";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { Commit } from "#core/commit.ts";
 import type { Role, Scope } from "#core/contract.ts";
@@ -28,6 +28,8 @@ export interface Base {
   blobs: R2Bucket;
   /** KV: the static-stability copies that the edge falls back on. */
   snapshots: KVNamespace;
+  /** Bundles functions from source. */
+  bundler: Pick<Fetcher, "fetch">;
   objects: Objects;
   /** Opens and seals the teams' data keys. */
   keyEncryptionKeys: KeyRing;

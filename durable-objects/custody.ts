@@ -20,6 +20,8 @@ export abstract class Custody<Effect> extends DurableObject<Env> {
   protected readonly random: Random = systemRandom;
   /** Effects are done one at a time; a second caller finds the first at work. */
   #driving: Promise<void> | null = null;
+  /** Unix milliseconds of the machine's clock; `null`: none, or not known since the object was woken. */
+  #armedAt: number | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -78,19 +80,35 @@ export abstract class Custody<Effect> extends DurableObject<Env> {
 
   /** Forgets everything; the object is as new. */
   protected async clear(): Promise<void> {
-    await this.ctx.storage.deleteAlarm();
+    await this.#setAlarm(null);
     await this.ctx.storage.deleteAll();
     this.createTables();
   }
 
-  /** Sets the alarm to what is due first. */
+  /**
+   * Sees to it that the alarm comes no later than what is due first. One that comes too early is left: it costs less
+   * than setting it anew with every change, since each setting is a write of its own.
+   */
   protected async arm(): Promise<void> {
+    const at = this.#due();
+    if (at === null || (this.#armedAt !== null && this.#armedAt <= at)) return;
+    await this.#setAlarm(at);
+  }
+
+  /** Alarms run on the machine's clock, which is not ours when a test has turned it. */
+  #due(): number | null {
     const [row] = this.ctx.storage.sql.exec<{ due: number | null }>("select min(due) as due from outbox");
-    const due = [row?.due ?? null, this.dueAt()].filter((at) => at !== null);
-    if (due.length === 0) return this.ctx.storage.deleteAlarm();
-    // Alarms run on the machine's clock, which is not ours when a test has turned it.
-    const delay = Math.max(0, Math.min(...due) - this.clock.now());
-    await this.ctx.storage.setAlarm(Date.now() + delay);
+    const now = this.clock.now();
+    // What is owed now is being done, in `drive`; an alarm at once would only do it beside.
+    const owed = row?.due ? Math.max(row.due, now + RETRY_MS) : null;
+    const due = [owed, this.dueAt()].filter((at) => at !== null);
+    return due.length === 0 ? null : Date.now() + Math.max(0, Math.min(...due) - now);
+  }
+
+  async #setAlarm(at: number | null): Promise<void> {
+    this.#armedAt = at;
+    if (at === null) await this.ctx.storage.deleteAlarm();
+    else await this.ctx.storage.setAlarm(at);
   }
 
   /** Does what is owed and due. Never throws. */
@@ -104,7 +122,7 @@ export abstract class Custody<Effect> extends DurableObject<Env> {
   /** Re-arms first, then acts: a platform alarm gives up after a few failures, and must never be the last. */
   override async alarm(): Promise<void> {
     try {
-      await this.ctx.storage.setAlarm(Date.now() + RETRY_MAX_MS);
+      await this.#setAlarm(Date.now() + RETRY_MAX_MS);
       this.tick();
       await this.drive();
     } catch (error) {
@@ -112,7 +130,7 @@ export abstract class Custody<Effect> extends DurableObject<Env> {
         JSON.stringify({ level: "error", at: "alarm", object: this.constructor.name, error: String(error) }),
       );
     }
-    await this.arm();
+    await this.#setAlarm(this.#due());
   }
 
   async #drain(): Promise<void> {

@@ -81,7 +81,7 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
       case "publish":
         return this.#publish(spec);
       case "finish-log":
-        return this.#log(spec).finish(spec.id);
+        return this.#log(spec).finish(spec.id, state.status === "ready" && state.hasFunctions);
       case "project":
         return this.#project(spec, effect.event);
     }
@@ -91,24 +91,36 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
   async #publish(spec: Spec): Promise<void> {
     const state = this.#read();
     if (state?.status !== "releasing") return;
-    const { id, team, project, createdAt } = spec;
-    const served: ServedDeployment = { v: 1, id, site: state.site, team, project, createdAt };
+    const { id, team, project, createdAt, env, hostname, target, branch } = spec;
+    const about = { env, hostname, target, branch };
+    const served: ServedDeployment = { v: 1, id, site: state.site, team, project, createdAt, ...about };
     await this.env.SNAPSHOTS.put(deploymentKey(id), JSON.stringify(served));
     const going = await this.send({ type: "assigning" }, null);
     if (!going.ok && going.reason !== "nothing")
       return void (await this.env.SNAPSHOTS.delete(deploymentKey(id)));
     const release = { deployment: id, site: state.site, createdAt };
-    for (const target of spec.pointerTargets) {
-      const pointer = this.env.POINTERS.get(this.env.POINTERS.idFromName(pointerName(project, target)));
-      await pointer.send({ team, project, target }, { type: "assign", release }, null);
+    for (const pointed of spec.pointerTargets) {
+      const pointer = this.env.POINTERS.get(this.env.POINTERS.idFromName(pointerName(project, pointed)));
+      const percent = (pointed === "production" ? spec.percent : null) ?? undefined;
+      await pointer.send({ team, project, target: pointed }, { type: "assign", release, percent }, null);
     }
     await this.send({ type: "released" }, null);
   }
 
-  /** Guarded by `seq`, so that a late projection can't overwrite a newer one. */
   async #project(spec: Spec, event: Event): Promise<void> {
     const state = this.#read();
     if (!state) return;
+    // A later event has a projection of its own, which writes all that this one would.
+    if (event.seq === state.seq) await this.#copyState(spec.id, state, event.at);
+    const failure = state.status === "error" || state.status === "canceled" ? state.failure : null;
+    const why = event.to === "error" || event.to === "canceled" ? failure : null;
+    const text = why ? `${event.to}: ${why.detail} ${why.fix}` : `${event.to} (${event.cause})`;
+    const level = event.to === "error" ? "error" : "info";
+    await this.#log(spec).append([{ stream: "state", n: event.seq, at: event.at, level, text }]);
+  }
+
+  /** Guarded by `seq`, so that a late projection can't overwrite a newer one. */
+  async #copyState(id: string, state: Deployment, updatedAt: Millis): Promise<void> {
     const failure = state.status === "error" || state.status === "canceled" ? state.failure : null;
     const site = state.status === "ready" || state.status === "releasing" ? state.site : null;
     await this.env.DB.prepare(
@@ -116,7 +128,7 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
          ready_at = ?8, updated_at = ?9 where id = ?1 and state_seq < ?3`,
     )
       .bind(
-        spec.id,
+        id,
         state.status,
         state.seq,
         site,
@@ -124,13 +136,9 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
         failure?.detail ?? null,
         failure?.fix ?? null,
         state.status === "ready" ? state.readyAt : null,
-        event.at,
+        updatedAt,
       )
       .run();
-    const why = event.to === "error" || event.to === "canceled" ? failure : null;
-    const text = why ? `${event.to}: ${why.detail} ${why.fix}` : `${event.to} (${event.cause})`;
-    const level = event.to === "error" ? "error" : "info";
-    await this.#log(spec).append([{ stream: "state", n: event.seq, at: event.at, level, text }]);
   }
 
   #read(): Deployment | null {

@@ -4,11 +4,12 @@ import {
   admit,
   type Budget,
   FOLD_AFTER_MS,
+  FUNCTION_LINES,
   HEARTBEAT_MS,
   type Line,
   type LogRow,
 } from "#features/logs/policy.ts";
-import { type LogRpc, logKey } from "#features/logs/rpc.ts";
+import { type LogRpc, logKey, type Until } from "#features/logs/rpc.ts";
 import type { Env } from "./env.ts";
 
 const PAGE = 500;
@@ -49,14 +50,15 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
             { ...line, level: "warn", text: `${before} lines were dropped: the log is full` },
             before,
           );
-        this.#insert({ ...line, text: verdict.text }, null);
+        this.#insert({ ...line, text: verdict.text }, line.gap ?? null);
       }
       this.#setFact("budget", budget);
+      this.#prune();
     });
     this.#notify();
   }
 
-  async finish(deployment: string): Promise<void> {
+  async finish(deployment: string, isLive: boolean): Promise<void> {
     const budget = this.#fact<Budget>("budget");
     this.ctx.storage.transactionSync(() => {
       if (budget && budget.dropped > 0) {
@@ -71,8 +73,9 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
         this.#setFact("budget", { ...budget, dropped: 0 });
       }
       this.#setFact("finished", deployment);
+      if (isLive) this.#setFact("live", true);
     });
-    await this.ctx.storage.setAlarm(Date.now() + FOLD_AFTER_MS);
+    if (!isLive) await this.ctx.storage.setAlarm(Date.now() + FOLD_AFTER_MS);
     this.#notify();
   }
 
@@ -88,9 +91,9 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
     return this.#folded(deployment, after, limit);
   }
 
-  async follow(deployment: string, after: number): Promise<ReadableStream<Uint8Array>> {
+  async follow(deployment: string, after: number, until: Until): Promise<ReadableStream<Uint8Array>> {
     const { readable, writable } = new IdentityTransformStream();
-    this.ctx.waitUntil(this.#feed(deployment, after, writable.getWriter()).catch(() => undefined));
+    this.ctx.waitUntil(this.#feed(deployment, after, until, writable.getWriter()).catch(() => undefined));
     return readable;
   }
 
@@ -111,6 +114,7 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
   async #feed(
     deployment: string,
     after: number,
+    until: Until,
     writer: WritableStreamDefaultWriter<Uint8Array>,
   ): Promise<void> {
     const encoder = new TextEncoder();
@@ -121,7 +125,8 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
         await writer.write(encoder.encode(rows.map((row) => `${JSON.stringify(row)}\n`).join("")));
         cursor = rows.at(-1)?.seq ?? cursor;
       }
-      if (finished) return writer.close();
+      const isLive = until === "silent" && this.#fact<boolean>("live") === true;
+      if (finished && !isLive) return writer.close();
       if (rows.length === PAGE) continue;
       const isNews = await Promise.race([
         news.then(() => true),
@@ -154,6 +159,20 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
       level: level as LogRow["level"],
       ...(gap === null ? {} : { gap }),
     }));
+  }
+
+  /** Of a live log nearly all rows are of functions, so that the numbers tell how many there are. */
+  #prune(): void {
+    const { sql } = this.ctx.storage;
+    for (const [table, key] of [
+      ["rows", "seq"],
+      ["seen", "rowid"],
+    ]) {
+      sql.exec(
+        `delete from ${table} where ${key} <= (select max(${key}) from ${table}) - ? and stream glob 'function:*'`,
+        FUNCTION_LINES,
+      );
+    }
   }
 
   #insert(line: Line, gap: number | null): void {

@@ -49,9 +49,11 @@ export class PointerObject extends Custody<Effect> implements PointerRpc {
     if (!pointer || !of) return;
     await this.env.SNAPSHOTS.put(pointerKey(of.project, of.target), JSON.stringify(pointer));
     await this.env.DB.prepare(
-      `insert into pointers (project_id, target, epoch, live_deployment, held, updated_at) values (?1, ?2, ?3, ?4, ?5, ?6)
+      `insert into pointers (project_id, target, epoch, live_deployment, held, updated_at, canary_deployment, canary_percent)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
        on conflict (project_id, target) do update set epoch = excluded.epoch, live_deployment = excluded.live_deployment,
-         held = excluded.held, updated_at = excluded.updated_at
+         held = excluded.held, updated_at = excluded.updated_at, canary_deployment = excluded.canary_deployment,
+         canary_percent = excluded.canary_percent
        where excluded.epoch >= pointers.epoch`,
     )
       .bind(
@@ -61,6 +63,8 @@ export class PointerObject extends Custody<Effect> implements PointerRpc {
         pointer.live?.deployment ?? null,
         pointer.held ? 1 : 0,
         pointer.updatedAt,
+        pointer.canary?.release.deployment ?? null,
+        pointer.canary?.percent ?? null,
       )
       .run();
   }

@@ -8,6 +8,8 @@ export interface ControlEnv {
   DB: D1Database;
   BLOBS: R2Bucket;
   SNAPSHOTS: KVNamespace;
+  /** Bundles functions from source; only the API has it. */
+  BUNDLER?: Fetcher;
   DEPLOYMENTS: Objects["deployments"];
   POINTERS: Objects["pointers"];
   LOGS: Objects["logs"];
@@ -27,6 +29,7 @@ export const makeBase = (env: ControlEnv, keepAlive: Base["keepAlive"]): Base =>
   d1: env.DB,
   blobs: env.BLOBS,
   snapshots: env.SNAPSHOTS,
+  bundler: env.BUNDLER ?? NO_BUNDLER,
   objects: { deployments: env.DEPLOYMENTS, pointers: env.POINTERS, logs: env.LOGS, traffic: env.TRAFFIC },
   keyEncryptionKeys: parseKeyRing(env.KEY_ENCRYPTION_KEYS),
   edgeKeys: parseKeyRing(env.EDGE_KEYS),
@@ -36,3 +39,7 @@ export const makeBase = (env: ControlEnv, keepAlive: Base["keepAlive"]): Base =>
   random: systemRandom,
   keepAlive,
 });
+
+const NO_BUNDLER: Base["bundler"] = {
+  fetch: () => Promise.reject(new Error("this Worker has no bundler")),
+};

@@ -5,10 +5,17 @@ import { audit } from "#features/audit/contract.ts";
 import { blobs } from "#features/blobs/contract.ts";
 import { deployments } from "#features/deployments/contract.ts";
 import { envVars } from "#features/env-vars/contract.ts";
+import { functions } from "#features/functions/contract.ts";
 import { projects } from "#features/projects/contract.ts";
 import { traffic } from "#features/traffic/contract.ts";
 
-export const contracts = { accounts, projects, deployments, blobs, envVars, audit, traffic } satisfies Record<
-  string,
-  Contract
->;
+export const contracts = {
+  accounts,
+  projects,
+  deployments,
+  functions,
+  blobs,
+  envVars,
+  audit,
+  traffic,
+} satisfies Record<string, Contract>;

@@ -1,4 +1,4 @@
-/** Bundles the CLI into one file that runs on Node 20 without anything beside it. */
+/** Bundles the CLI into one file that runs on Node 20, with nothing beside it but esbuild. */
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -13,6 +13,8 @@ await build({
   platform: "node",
   format: "esm",
   target: "node20",
+  // A binary; it is installed beside the CLI.
+  external: ["esbuild"],
   legalComments: "none",
   logLevel: "warning",
   // Some dependencies are CommonJS and ask for Node's own modules with `require`.

@@ -1,52 +1,29 @@
 /** `npm start`: the whole platform on this machine, until a signal ends it. The last line of readiness is `ready <url>`. */
-import { fileURLToPath } from "node:url";
-import { type Config, readConfig, StartError } from "./platform/config.ts";
-import { checkPort, startGate } from "./platform/gate.ts";
-import { codeOf, loadKeys, lockHome, openHome } from "./platform/home.ts";
-import { migrate } from "./platform/migrate.ts";
-import { type Platform, startPlatform } from "./platform/miniflare.ts";
-import { seed } from "./platform/seed.ts";
+import { codeOf, LocalPlatform, readConfig, StartError } from "@cloudify/platform";
+import { ROOT, sourceParts } from "./platform/parts.ts";
 import { deployExample } from "./platform/welcome.ts";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const TICK_MS = 60_000;
-
 async function start(): Promise<void> {
-  const asked = readConfig(process.env);
-  openHome(asked.home);
-  const lock = lockHome(asked.home);
-  const stops: (() => Promise<unknown>)[] = [async () => lock.release()];
+  const config = readConfig(process.env);
+  const platform = new LocalPlatform({
+    config,
+    parts: sourceParts,
+    allow: allowedNetworks(),
+    onOutput: (chunk) => process.stderr.write(chunk),
+    onEvent: (event) => console.error(JSON.stringify(event)),
+  });
   const stop = async (code: number): Promise<never> => {
-    for (const one of stops.reverse()) await one().catch(() => undefined);
+    await platform.stop();
     process.exit(code);
   };
-  const obey = () => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      // Miniflare exits at once when it hears one, with nothing else stopped.
-      process.removeAllListeners(signal).once(signal, () => stop(0));
-    }
-  };
-  obey();
+  // They stay: a library that listens too ends the process itself once it is the only one left.
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(0));
   try {
-    const config: Config = { ...asked, port: await checkPort(asked.host, asked.port) };
-    const api = `http://localhost:${config.port}`;
-    const platform = await startPlatform(config, bindingsOf(config, api), ROOT);
-    stops.push(() => platform.miniflare.dispose());
-    obey();
-    const db = await platform.miniflare.getD1Database("DB", "cloudify-api");
-    await migrate(db, `${ROOT}/migrations`);
-    const isWhole = config.without.size === 0;
-    if (isWhole) await seed(db, config.home, api);
-    const sockets = { api: await platform.socketOf("api"), edge: await platform.socketOf("edge-router") };
-    const gate = await startGate(config, sockets, ROOT);
-    lock.addChild(gate.pid);
-    stops.push(() => gate.stop());
-    void gate.ended.then(() => {
+    const { api } = await platform.start(() => {
       console.error("The gate has ended; the platform stops.");
-      return stop(1);
+      void stop(1);
     });
-    if (!config.without.has("cron")) stops.push(tickEveryMinute(platform));
-    const example = isWhole ? await deployExample(config.home, ROOT) : null;
+    const example = config.without.size === 0 ? await deployExample(config.home, ROOT) : null;
     if (example !== null) console.log(`examples/hello is at ${example}`);
     console.log(`ready ${api}`);
   } catch (error) {
@@ -55,32 +32,11 @@ async function start(): Promise<void> {
   }
 }
 
-const bindingsOf = (config: Config, api: string): Record<string, string> => {
-  const { keyEncryptionKeys, edgeKeys } = loadKeys(config.home);
-  return {
-    PUBLIC_ORIGIN: api,
-    DEPLOY_DOMAIN: "localhost",
-    KEY_ENCRYPTION_KEYS: keyEncryptionKeys,
-    EDGE_KEYS: edgeKeys,
-    CLOCK_OFFSET_MS: String(config.clockOffset),
-    POINTER_CACHE_SECONDS: "0",
-  };
-};
-
-/** Stands in for the Cron Trigger `* * * * *`: once at the start, then every minute. */
-function tickEveryMinute(platform: Platform): () => Promise<void> {
-  const tick = async () => {
-    try {
-      const worker = await platform.miniflare.getWorker("cloudify-cron");
-      await worker.scheduled({ cron: "* * * * *", scheduledTime: new Date() });
-    } catch (error) {
-      console.error(JSON.stringify({ level: "error", at: "tick", error: String(error) }));
-    }
-  };
-  void tick();
-  const timer = setInterval(tick, TICK_MS);
-  return async () => clearInterval(timer);
-}
+/** Only public addresses, and those that CLOUDIFY_ALLOW_PRIVATE names: checked when a connection is made. */
+const allowedNetworks = (): string[] => [
+  "public",
+  ...(process.env.CLOUDIFY_ALLOW_PRIVATE ?? "").split(",").filter((cidr) => cidr !== ""),
+];
 
 function tell(error: unknown): void {
   if (error instanceof StartError) console.error(error.message);

@@ -31,13 +31,16 @@ export async function once(
   const now = ctx.clock.now();
   const mine = and(eq(idempotency.teamId, ctx.team), eq(idempotency.key, name));
   const isPending = isNull(idempotency.status);
-  await ctx.db.delete(idempotency).where(and(mine, isPending, lt(idempotency.createdAt, now - PENDING_MS)));
   const fingerprint = await fingerprintOf(ctx.keyEncryptionKeys, ctx.keyEncryptionKeys.current, request);
-  const [taken] = await ctx.db
-    .insert(idempotency)
-    .values({ teamId: ctx.team, key: name, fingerprint, status: null, body: null, createdAt: now })
-    .onConflictDoNothing()
-    .returning({ key: idempotency.key });
+  const stale = and(mine, isPending, lt(idempotency.createdAt, now - PENDING_MS));
+  const [, [taken]] = await ctx.db.batch([
+    ctx.db.delete(idempotency).where(stale),
+    ctx.db
+      .insert(idempotency)
+      .values({ teamId: ctx.team, key: name, fingerprint, status: null, body: null, createdAt: now })
+      .onConflictDoNothing()
+      .returning({ key: idempotency.key }),
+  ]);
   if (!taken) return replay(ctx, name, request);
   let response: Response | null = null;
   try {

@@ -2,6 +2,7 @@
  * Answers a request with one static file, as RFC 9110 has it: methods, validators, conditions, ranges, encodings. Where
  * the bytes lie is the caller's business.
  */
+import { setAll } from "#core/headers.ts";
 import type { StaticFile } from "#features/sites/site.ts";
 import { evaluate, rangeHolds, type Validators } from "./conditional.ts";
 import { isCompressible } from "./content-type.ts";
@@ -93,7 +94,10 @@ const etagOf = (file: StaticFile, encoding: Encoding): string =>
 
 function describe(ask: Ask, { etag, lastModified }: Validators): Headers {
   const headers = new Headers({ "content-type": ask.file.type, "cache-control": DEFAULT_CACHE });
-  for (const [name, value] of ask.headers) if (!OURS.has(name)) headers.set(name, value);
+  setAll(
+    headers,
+    ask.headers.filter(([name]) => !OURS.has(name)),
+  );
   if (isCompressible(ask.file.type)) headers.append("vary", "accept-encoding");
   headers.set("etag", etag);
   if (ask.status === 200) headers.set("accept-ranges", "bytes");

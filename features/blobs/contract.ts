@@ -6,6 +6,9 @@ import { type Contract, op } from "#core/contract.ts";
 export const MAX_PUT_BYTES = 95 * 1024 * 1024;
 /** 512 MiB: the limit of one file of a deployment. */
 export const MAX_BLOB_BYTES = 512 * 1024 * 1024;
+/** One pack of small files. */
+export const MAX_PACK_BYTES = 8 * 1024 * 1024;
+export const MAX_PACK_FILES = 200;
 /** Every part but the last has this size. R2 needs at least 5 MiB, and equal sizes. */
 export const PART_BYTES = 32 * 1024 * 1024;
 
@@ -15,6 +18,27 @@ const Blob = z.object({ sha256: Sha256Schema, size: z.number().int() }).openapi(
 const params = z.object({ sha256: Sha256Schema });
 
 export const blobs = {
+  putPack: op({
+    method: "PUT",
+    path: "/api/blobs",
+    tag: "Uploads",
+    summary: "Upload many small files at once",
+    description: `\`multipart/form-data\` with \`content-length\`: each part is a file, named by its SHA-256. At most ${MAX_PACK_FILES} files and ${MAX_PACK_BYTES} bytes. All of them are stored, or none.`,
+    bytes: "multipart/form-data",
+    output: z.object({ data: z.array(Blob) }).openapi("Pack"),
+    status: 201,
+    scope: "blobs:write",
+    audit: "blob.put-pack",
+    problems: [
+      "bad_request",
+      "invalid_input",
+      "length_required",
+      "too_large",
+      "digest_mismatch",
+      "unavailable",
+      "insufficient_storage",
+    ],
+  }),
   put: op({
     method: "PUT",
     path: "/api/blobs/{sha256}",
@@ -22,7 +46,7 @@ export const blobs = {
     summary: "Upload a file by its digest",
     description: `Needs \`content-length\`, at most ${MAX_PUT_BYTES} bytes. Sending the same bytes again is harmless.`,
     params,
-    bytes: true,
+    bytes: "application/octet-stream",
     output: Blob,
     status: 201,
     scope: "blobs:write",
@@ -58,7 +82,7 @@ export const blobs = {
     tag: "Uploads",
     summary: "Upload one part",
     params: params.extend({ part: z.coerce.number().int().min(1).max(10_000) }),
-    bytes: true,
+    bytes: "application/octet-stream",
     output: z.object({ part: z.number().int(), size: z.number().int() }).openapi("Part"),
     status: 201,
     scope: "blobs:write",

@@ -22,28 +22,39 @@ export async function put(ctx: Ctx, sha256: string, request: Request) {
 /**
  * Stores bytes under their digest; {@link insertBlob}, in the caller's commit, then makes them known.
  *
- * The collector takes a blob in three steps: the row is marked, the bytes go, the row goes. So whoever stores looks at
- * the row first: without one nothing is being deleted, and a row that was just touched is safe for a day.
- *
  * @param send Is handed what takes the bytes.
- * @throws Problem `unavailable` while the collector deletes these very bytes, and as {@link guarded}.
+ * @throws Problem as {@link beforeStoring} and {@link guarded}.
  */
 export async function storeBlob(
   ctx: Ctx,
   sha256: string,
   send: (store: (body: Body) => Promise<unknown>) => Promise<unknown>,
 ): Promise<void> {
-  const [held] = await ctx.db
-    .select({ touchedAt: blobs.touchedAt })
-    .from(blobs)
-    .where(and(eq(blobs.teamId, ctx.team), eq(blobs.sha256, sha256)));
-  if (held?.touchedAt === 0) {
+  await beforeStoring(ctx, [sha256]);
+  await send((body) => guarded(ctx.blobs.put(blobKey(ctx.team, sha256), body, { sha256 })));
+}
+
+/**
+ * The collector takes a blob in three steps: the row is marked, the bytes go, the row goes. So whoever stores looks at
+ * the row first: without one nothing is being deleted, and a row that was just touched is safe for a day.
+ *
+ * @param digests At most {@link DIGESTS_A_QUERY}.
+ * @throws Problem `unavailable` while the collector deletes one of these.
+ */
+export async function beforeStoring(ctx: Ctx, digests: readonly string[]): Promise<void> {
+  const list = JSON.stringify(digests);
+  const doomed = ctx.d1
+    .prepare(
+      `select 1 from json_each(?1) j cross join blobs b on b.team_id = ?2 and b.sha256 = j.value
+       where b.touched_at = 0 limit 1`,
+    )
+    .bind(list, ctx.team);
+  const [, found] = await ctx.d1.batch([touch(ctx, ctx.team, list), doomed]);
+  if (found?.results.length !== 0) {
     throw new Problem("unavailable", "An old copy of this file is being deleted at this moment.", {
       fix: "Send it again in a moment.",
     });
   }
-  if (held) await touch(ctx, ctx.team, JSON.stringify([sha256])).run();
-  await send((body) => guarded(ctx.blobs.put(blobKey(ctx.team, sha256), body, { sha256 })));
 }
 
 export function insertBlob(ctx: Ctx, sha256: string, size: number): Write {

@@ -40,7 +40,15 @@ export async function runCompile(base: Base, task: CompileTask, memory: Shares):
     if (!compiled.ok) return await fail(compiled.failure, false);
     await say("warn", shortened(compiled.warnings));
     await say("info", [summary(compiled.facts, base.clock.now() - startedAt)]);
-    await stub.send({ type: "compiled", attempt: task.attempt, site: compiled.site }, null);
+    await stub.send(
+      {
+        type: "compiled",
+        attempt: task.attempt,
+        site: compiled.site,
+        hasFunctions: compiled.facts.functions > 0,
+      },
+      null,
+    );
   } catch (error) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     console.error(JSON.stringify({ level: "error", at: "compile", ...task, error: text }));
@@ -65,9 +73,10 @@ function shortened(warnings: readonly string[]): string[] {
   return more > 0 ? [...warnings.slice(0, MAX_WARNINGS), `and ${more} more warnings`] : [...warnings];
 }
 
-function summary({ files, bytes, routes, encoded }: Facts, duration: number): string {
+function summary({ files, bytes, routes, functions, encoded }: Facts, duration: number): string {
   const compressed = encoded === 0 ? "" : `, compressed ${encoded}`;
-  return `compiled ${files} files of ${bytes} bytes and ${routes} routes${compressed}, in ${duration} ms`;
+  const run = functions === 0 ? "" : `, ${functions} functions`;
+  return `compiled ${files} files of ${bytes} bytes and ${routes} routes${run}${compressed}, in ${duration} ms`;
 }
 
 type Say = (level: Level, texts: readonly string[]) => Promise<void>;

@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { type Contract, MillisSchema, op, PageQuery, page } from "#core/contract.ts";
 import { MAX_BLOB_BYTES, Sha256Schema } from "#features/blobs/contract.ts";
 import { TargetSchema } from "#features/env-vars/contract.ts";
+import { Canary } from "#features/projects/contract.ts";
 
 export const MAX_FILES = 25_000;
 export const MAX_DEPLOYMENT_BYTES = 5 * 1024 * 1024 * 1024;
@@ -65,6 +66,7 @@ export const PointerAnswer = z
     epoch: z.number().int(),
     held: z.boolean(),
     live: z.string().nullable(),
+    canary: Canary.nullable(),
     url: z.string(),
   })
   .openapi("Pointer");
@@ -74,8 +76,8 @@ const LogRow = z
   .object({
     seq: z.number().int(),
     at: MillisSchema,
-    stream: z.string().openapi({ description: "`state`, `system`, `build`; later `function` streams" }),
-    level: z.enum(["info", "warn", "error"]),
+    stream: z.string().openapi({ description: "`state`, `system`, `build`, `function:<name>`" }),
+    level: z.enum(["debug", "info", "warn", "error"]),
     text: z.string(),
     gap: z.number().int().optional().openapi({ description: "How many lines were dropped here by a cap" }),
   })
@@ -100,6 +102,9 @@ export const deployments = {
     params: ofProject,
     body: z.object({
       target: TargetSchema.default("preview"),
+      percent: z.number().int().min(1).max(100).optional().openapi({
+        description: "Of production's visitors, once it is ready; see /rollout. Absent: all",
+      }),
       git: Git.optional(),
       files: z.array(ManifestFile).min(1).max(MAX_FILES),
       buildLog: Sha256Schema.optional().openapi({
@@ -172,12 +177,33 @@ export const deployments = {
     path: "/api/projects/{project}/rollback",
     tag: "Deployments",
     summary: "Go back to an earlier production deployment",
-    description: "It sticks: later deployments do not take production until a promote.",
+    description:
+      "It sticks: later deployments do not take production until a promote. While a rollout is under way, one that names " +
+      "no deployment ends it instead: everybody gets what is live, and nothing is held.",
     params: ofProject,
     body: z.object({ deploymentId: z.string().optional(), ifEpoch }).optional(),
     output: PointerAnswer,
     scope: "deployments:write",
     audit: "deployment.rollback",
+    problems: ["not_found", "illegal_transition", "conflict", "unavailable"],
+  }),
+  rollout: op({
+    method: "POST",
+    path: "/api/projects/{project}/rollout",
+    tag: "Deployments",
+    summary: "Give a share of production's visitors to a second deployment",
+    description:
+      "Each visitor stays with one of the two, by a cookie; who is among 10 % is among 50 %. `percent` 100 makes it what " +
+      "production serves, 0 ends the rollout. Without `deploymentId` it moves the rollout that is under way.",
+    params: ofProject,
+    body: z.object({
+      deploymentId: z.string().optional(),
+      percent: z.number().int().min(0).max(100),
+      ifEpoch,
+    }),
+    output: PointerAnswer,
+    scope: "deployments:write",
+    audit: "deployment.rollout",
     problems: ["not_found", "illegal_transition", "conflict", "unavailable"],
   }),
   redeploy: op({
@@ -215,11 +241,13 @@ export const deployments = {
     summary: "Read or follow a deployment's log",
     description:
       "NDJSON of `LogRow`, or server-sent events with `accept: text/event-stream`. `after` resumes behind a `seq`; " +
-      "`follow=1` stays until the deployment has finished.",
+      "`follow=1` stays: until the deployment has ended, and behind that for as long as it has functions that may write; " +
+      "`until=ended` leaves then all the same.",
     params,
     query: z.object({
       after: z.coerce.number().int().min(0).default(0),
       follow: z.enum(["0", "1"]).default("0"),
+      until: z.enum(["ended", "silent"]).default("silent"),
     }),
     output: { stream: ["application/x-ndjson", "text/event-stream"], of: LogRow },
     scope: "logs:read",

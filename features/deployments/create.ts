@@ -16,6 +16,7 @@ import { type GitData, UNFINISHED } from "./tables.ts";
 interface CreateInput {
   target: string;
   git?: GitData | undefined;
+  percent?: number | undefined;
   files: ManifestFile[];
   buildLog?: string | undefined;
 }
@@ -23,14 +24,16 @@ interface CreateInput {
 export async function create(ctx: Ctx, idOrName: string, input: CreateInput) {
   const project = await getProject(ctx, idOrName);
   checkTarget(input.target);
+  checkPercent(input);
   checkManifest(input.files, MAX_DEPLOYMENT_BYTES);
   const { text, digest: manifest } = await manifestOf(input.files);
   const isKnown = await checkUploaded(ctx, input, manifest);
   if (!isKnown) await storeBlob(ctx, manifest, (store) => store(text));
   const size = new TextEncoder().encode(text).length;
   const bytes = input.files.reduce((sum, file) => sum + file.size, 0);
-  const { target, git = null, buildLog = null } = input;
-  const about = { manifest, bytes, fileCount: input.files.length, target, git, buildLog, redeployOf: null };
+  const { target, git = null, buildLog = null, percent = null } = input;
+  const own = { target, git, buildLog, percent, redeployOf: null };
+  const about = { ...own, manifest, bytes, fileCount: input.files.length };
   const named = [...new Set([...digestsOf(input), manifest])];
   return insert(ctx, project, about, (id) => [insertBlob(ctx, manifest, size), ...nameBlobs(ctx, id, named)]);
 }
@@ -45,7 +48,7 @@ export async function redeploy(ctx: Ctx, idOrHost: string, to: string | undefine
     });
   }
   const { manifest, bytes, fileCount, git, projectId, target } = before;
-  const about = { manifest, bytes, fileCount, git, target: to ?? target, buildLog: null };
+  const about = { manifest, bytes, fileCount, git, target: to ?? target, buildLog: null, percent: null };
   const project = await getProject(ctx, projectId);
   return insert(ctx, project, { ...about, redeployOf: before.id }, (id) => copyNames(ctx, before.id, id));
 }
@@ -55,6 +58,13 @@ function checkTarget(target: string): void {
   const detail = "Nothing is deployed to development: it is the environment of your own machine.";
   throw new Problem("invalid_input", detail, {
     fix: "Deploy to production, preview, or an environment of your own.",
+  });
+}
+
+function checkPercent({ target, percent }: CreateInput): void {
+  if (percent === undefined || target === "production") return;
+  throw new Problem("invalid_input", `percent is of production's visitors, not of ${target}'s.`, {
+    fix: "Leave it out, or deploy to production.",
   });
 }
 
@@ -91,7 +101,7 @@ const digestsOf = ({ files, buildLog }: CreateInput): string[] => [
 ];
 
 /** The manifest is a blob like any other: equal outputs share it. */
-async function manifestOf(files: readonly ManifestFile[]): Promise<{ text: string; digest: string }> {
+export async function manifestOf(files: readonly ManifestFile[]): Promise<{ text: string; digest: string }> {
   const sorted = files
     .map(({ path, sha256: digest, size }) => ({ path, sha256: digest, size }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -100,7 +110,7 @@ async function manifestOf(files: readonly ManifestFile[]): Promise<{ text: strin
 }
 
 /** Tells the collector what the manifest names, by as few statements as there can be. */
-function nameBlobs(ctx: Ctx, id: string, named: string[]): Write[] {
+export function nameBlobs(ctx: Ctx, id: string, named: string[]): Write[] {
   const writes: Write[] = [];
   for (let at = 0; at < named.length; at += DIGESTS_A_QUERY) {
     const list = JSON.stringify(named.slice(at, at + DIGESTS_A_QUERY));

@@ -1,6 +1,6 @@
 /** A deployment's row with its hosts, its names and what it owes, in one commit; then its life begins. */
 import { sql } from "drizzle-orm";
-import { isUniqueFailure, mustHold, type Write } from "#core/commit.ts";
+import { type Audit, isUniqueFailure, mustHold, type Write } from "#core/commit.ts";
 import type { Ctx } from "#core/ctx.ts";
 import { sha256 } from "#core/encoding.ts";
 import { newId } from "#core/ids.ts";
@@ -10,7 +10,7 @@ import { effects } from "#features/effects.ts";
 import { freeze } from "#features/env-vars/freeze.ts";
 import { branchLabels, branchTarget, environmentLabels, immutableLabel } from "#features/hosts/names.ts";
 import { insertHost, insertHostOnce, pointerHost } from "#features/hosts/service.ts";
-import { getProject, type ProjectRow } from "#features/projects/service.ts";
+import { getProject, type NewProject, type ProjectRow } from "#features/projects/service.ts";
 import { type DeploymentRow, shape } from "./show.ts";
 import { deployments, type GitData } from "./tables.ts";
 
@@ -24,6 +24,7 @@ export interface About {
   target: string;
   git: GitData | null;
   buildLog: string | null;
+  percent: number | null;
   redeployOf: string | null;
 }
 
@@ -35,23 +36,37 @@ export interface About {
 export async function insert(ctx: Ctx, project: ProjectRow, about: About, naming: (id: string) => Write[]) {
   for (let tries = 1, current = project; ; tries++) {
     try {
-      return await insertOnce(ctx, current, about, naming);
+      return await insertOnce(ctx, { project: current }, about, naming);
     } catch (error) {
-      const isLost = isUniqueFailure(error) || (error instanceof Problem && error.code === "conflict");
-      if (!isLost || tries === MAX_TRIES) throw error;
+      if (!isLostName(error) || tries === MAX_TRIES) throw error;
       current = await getProject(ctx, project.id);
     }
   }
 }
 
-async function insertOnce(ctx: Ctx, project: ProjectRow, about: About, naming: (id: string) => Write[]) {
+/** Somebody took one of its names meanwhile: worth another try. */
+export const isLostName = (error: unknown): boolean =>
+  isUniqueFailure(error) || (error instanceof Problem && error.code === "conflict");
+
+export interface Place {
+  project: ProjectRow;
+  /** Set when it is made in the same commit. */
+  fresh?: NewProject;
+  /** The entry; without it, that a deployment was created. */
+  audit?: Audit;
+}
+
+export async function insertOnce(ctx: Ctx, place: Place, about: About, naming: (id: string) => Write[]) {
+  const { project, fresh } = place;
   const { target, git } = about;
   const now = ctx.clock.now();
   const id = newId("deployment", now, ctx.random);
   const branch = git?.branch ?? null;
   const [envDigest, taken] = await Promise.all([
     freeze(ctx, project.id, target, branch),
-    pointersTaken(ctx, project, target, branch),
+    fresh
+      ? [{ target: "production", hostname: fresh.hostname, isNew: false }]
+      : pointersTaken(ctx, project, target, branch),
   ]);
   const hostname = `${immutableLabel(project.name, ctx.random.bytes(7))}.${ctx.deployDomain}`;
   const pointerTargets = taken.map((one) => one.target);
@@ -72,7 +87,8 @@ async function insertOnce(ctx: Ctx, project: ProjectRow, about: About, naming: (
   const begin = owe(ctx, "deployment.start", { deployment: id, hosts: made.join(" ") });
   const detail = { project: project.id, target, files: about.fileCount, redeployOf: about.redeployOf };
   await ctx.commit(
-    { action: "deployment.create", target: id, detail },
+    place.audit ?? { action: "deployment.create", target: id, detail },
+    ...(fresh?.writes ?? []),
     mustHold(ctx.db, sql`exists (select 1 from projects where id = ${project.id})`),
     ctx.db.insert(deployments).values(row),
     insertHost(ctx, { ...owner, hostname, kind: "deployment", ref: id }),
@@ -82,7 +98,7 @@ async function insertOnce(ctx: Ctx, project: ProjectRow, about: About, naming: (
     ...naming(id),
     begin.write,
   );
-  await settle(ctx, effects, [begin]);
+  await settle(ctx, effects, [...(fresh?.owed ?? []), begin]);
   return shape(ctx, row, { project: project.name, aliases: taken.map((one) => one.hostname), liveOn: [] });
 }
 

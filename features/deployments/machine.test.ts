@@ -21,9 +21,12 @@ const spec: Spec = {
   project: "prj_1",
   target: "production",
   branch: null,
+  percent: null,
   pointerTargets: ["production"],
   manifest: "m",
   buildLog: null,
+  env: "e",
+  hostname: "h",
   createdAt: 0,
 };
 const failure = { code: "boom", detail: "It broke.", fix: "Mend it." };
@@ -39,7 +42,7 @@ const input: fc.Arbitrary<Input> = fc.oneof(
   { weight: 3, arbitrary: fc.constant<Input>({ type: "tick" }) },
   { weight: 2, arbitrary: attempt.map((n): Input => ({ type: "claim", attempt: n })) },
   attempt.map((n): Input => ({ type: "heartbeat", attempt: n })),
-  attempt.map((n): Input => ({ type: "compiled", attempt: n, site: "s" })),
+  attempt.map((n): Input => ({ type: "compiled", attempt: n, site: "s", hasFunctions: false })),
   fc.record({
     type: fc.constant("failed" as const),
     attempt,
@@ -146,7 +149,7 @@ test("an old attempt's result can't win", () => {
   state = at(state, { type: "claim", attempt: 1 }, 1);
   state = at(state, { type: "tick" }, dueAt(state) ?? 0);
   expect(state).toMatchObject({ status: "compiling", attempt: 2 });
-  expect(step(state, { type: "compiled", attempt: 1, site: "old" }, 70_000)).toEqual({
+  expect(step(state, { type: "compiled", attempt: 1, site: "old", hasFunctions: false }, 70_000)).toEqual({
     ok: false,
     reason: "not-holder",
   });

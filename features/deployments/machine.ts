@@ -30,10 +30,16 @@ export interface Spec {
   branch: string | null;
   /** Pointers that it takes when it is ready. */
   pointerTargets: string[];
+  /** Of production's visitors, while it is rolled out; `null`: all of them at once. */
+  percent: number | null;
   /** SHA-256 of the manifest, a blob of the team. */
   manifest: string;
   /** SHA-256 of an uploaded build log. */
   buildLog: string | null;
+  /** Digest of its frozen environment. */
+  env: string;
+  /** Its own, immutable host. */
+  hostname: string;
   createdAt: Millis;
 }
 
@@ -64,8 +70,8 @@ export type Deployment = Common &
   (
     | { status: "queued"; deadline: Millis }
     | { status: "compiling"; deadline: Millis; attempt: number; claimed: boolean; until: Millis }
-    | { status: "releasing"; deadline: Millis; site: string; assigning: boolean }
-    | { status: "ready"; site: string; readyAt: Millis }
+    | { status: "releasing"; deadline: Millis; site: string; hasFunctions: boolean; assigning: boolean }
+    | { status: "ready"; site: string; hasFunctions: boolean; readyAt: Millis }
     | { status: "error"; failure: Failure; endedAt: Millis }
     | { status: "canceled"; failure: Failure; endedAt: Millis }
   );
@@ -74,7 +80,7 @@ export type Input =
   | { type: "granted" }
   | { type: "claim"; attempt: number }
   | { type: "heartbeat"; attempt: number }
-  | { type: "compiled"; attempt: number; site: string }
+  | { type: "compiled"; attempt: number; site: string; hasFunctions: boolean }
   | { type: "failed"; attempt: number; failure: Failure; retryable: boolean }
   | { type: "assigning" }
   | { type: "released" }
@@ -144,11 +150,11 @@ export function step(state: Deployment, input: Input, now: Millis): Step {
       if (state.status !== "compiling") return illegal;
       if (state.attempt !== input.attempt || !state.claimed) return notHolder;
       const { spec, seq } = state;
-      const { site } = input;
+      const { site, hasFunctions } = input;
       const deadline = now + RELEASE_MS;
       return move(
         state,
-        { spec, seq, status: "releasing", deadline, site, assigning: false },
+        { spec, seq, status: "releasing", deadline, site, hasFunctions, assigning: false },
         "compiled",
         now,
         [{ kind: "publish" }],
@@ -167,8 +173,14 @@ export function step(state: Deployment, input: Input, now: Millis): Step {
       return state.assigning ? nothing : quiet({ ...state, assigning: true });
     case "released": {
       if (state.status !== "releasing") return illegal;
-      const { spec, seq, site } = state;
-      return move(state, { spec, seq, status: "ready", site, readyAt: now }, "released", now, ENDING);
+      const { spec, seq, site, hasFunctions } = state;
+      return move(
+        state,
+        { spec, seq, status: "ready", site, hasFunctions, readyAt: now },
+        "released",
+        now,
+        ENDING,
+      );
     }
     case "cancel":
       // Once a pointer may name it, taking it back would be a rollback, which is somebody's decision.

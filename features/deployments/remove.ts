@@ -1,5 +1,5 @@
 /** The end of a deployment: no pointer names it any more, then its rows go, then what they left behind. */
-import { and, eq } from "drizzle-orm";
+import { and, eq, or } from "drizzle-orm";
 import { mustChange } from "#core/commit.ts";
 import type { Ctx } from "#core/ctx.ts";
 import { owe, settle } from "#core/outbox.ts";
@@ -45,7 +45,12 @@ async function forget(ctx: Ctx, row: DeploymentRow, other: DeploymentRow | null)
   const live = await ctx.db
     .select({ target: pointers.target })
     .from(pointers)
-    .where(and(eq(pointers.projectId, row.projectId), eq(pointers.liveDeployment, row.id)));
+    .where(
+      and(
+        eq(pointers.projectId, row.projectId),
+        or(eq(pointers.liveDeployment, row.id), eq(pointers.canaryDeployment, row.id)),
+      ),
+    );
   if (!other && live[0]) throw inUse(live[0].target);
   const replacement = other && releaseOf(other);
   // Its pin is left to lapse: until then the pointers' projections have caught up, and show where it is live.

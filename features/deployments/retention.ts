@@ -36,7 +36,7 @@ export async function retire(base: Base): Promise<{ removed: number; kept: numbe
          from deployments d)
        where status in ('ready', 'error', 'canceled')
          and case when production then rank > ?1 and created_at < ?2 else rank > ?3 and created_at < ?4 end
-         and not exists (select 1 from pointers p where p.project_id = projectId and p.live_deployment = id)
+         and not exists (select 1 from pointers p where p.project_id = projectId and id in (p.live_deployment, p.canary_deployment))
        order by random() limit ?5`,
     )
     .bind(KEPT_PRODUCTION, now - PRODUCTION_MS, KEPT_OTHERS, now - OTHERS_MS, BATCH)

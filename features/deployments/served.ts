@@ -11,6 +11,12 @@ export interface ServedDeployment {
   project: string;
   /** Unix milliseconds; the files' `last-modified`. */
   createdAt: number;
+  /** Digest of its frozen environment. */
+  env: string;
+  /** Its own, immutable host. */
+  hostname: string;
+  target: string;
+  branch: string | null;
 }
 
 export const deploymentKey = (id: string): string => `deployment:${id}`;

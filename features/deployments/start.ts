@@ -23,10 +23,14 @@ export async function startDeployment(base: Base, deployment: string): Promise<v
     target,
     branch,
     pointerTargets,
+    percent,
     manifest,
     buildLog,
+    envDigest: env,
+    hostname,
     createdAt,
   } = row;
   const stub = base.objects.deployments.get(base.objects.deployments.idFromName(id));
-  await stub.start({ id, team, project, target, branch, pointerTargets, manifest, buildLog, createdAt });
+  const about = { target, branch, pointerTargets, percent, manifest, buildLog, env, hostname, createdAt };
+  await stub.start({ id, team, project, ...about });
 }

@@ -43,6 +43,8 @@ export const deployments = sqliteTable(
     envDigest: text("env_digest").notNull(),
     /** Pointer targets that this deployment takes when ready. */
     pointerTargets: text("pointer_targets", { mode: "json" }).$type<string[]>().notNull(),
+    /** When it is ready it takes so much of production; `null`: all of it. */
+    percent: integer("percent"),
     buildLog: text("build_log"),
     redeployOf: text("redeploy_of"),
     createdBy: text("created_by").notNull(),

@@ -1,23 +1,14 @@
 /**
  * Freezes a deployment's environment when it is created: a later change of a variable reaches later deployments only, so
  * a rollback is the old code with its old variables.
- *
- * R2 key `env/<team>/<digest>`: sealed with the edge key, bound to its own name; the plain text is the canonical JSON of
- * a {@link FrozenEnvironment}. A digest of what could be guessed is keyed (HMAC).
+ * A digest of what could be guessed is keyed (HMAC).
  */
 import type { Ctx } from "#core/ctx.ts";
 import { canonicalJson, hmacSha256 } from "#core/encoding.ts";
 import { seal } from "#core/seal.ts";
+import { environmentKey, type FrozenEnvironment } from "./frozen.ts";
 import { refuseOversize } from "./limit.ts";
 import { valuesOf } from "./service.ts";
-
-interface FrozenEnvironment {
-  v: 1;
-  /** By name. What the platform owns will stand here as a reference, and be resolved when an isolate starts. */
-  values: Record<string, string>;
-}
-
-const environmentKey = (team: string, digest: string): string => `env/${team}/${digest}`;
 
 /** @returns The digest that names it. */
 export async function freeze(

@@ -5,12 +5,14 @@ import { MINUTE, type Millis, SECOND } from "#core/time.ts";
 export const LINE_BYTES = 8 * 1024;
 /** Bytes of text in one deployment's log; lines past it are counted in a gap. */
 export const LOG_BYTES = 16 * 1024 * 1024;
+/** Lines that functions write: so many of the newest are kept, beside the rest of the log. */
+export const FUNCTION_LINES = 20_000;
 /** A finished deployment's log moves to R2 after this, and its object is emptied. */
 export const FOLD_AFTER_MS = 10 * MINUTE;
 /** Readers that hear nothing for this long are sent an empty line. */
 export const HEARTBEAT_MS = 15 * SECOND;
 
-export type Level = "info" | "warn" | "error";
+export type Level = "debug" | "info" | "warn" | "error";
 
 /** A line as a writer gives it: `n` numbers the lines of its stream, so that a repeated append adds nothing. */
 export interface Line {
@@ -19,6 +21,8 @@ export interface Line {
   at: Millis;
   level: Level;
   text: string;
+  /** How many lines its writer dropped here. */
+  gap?: number;
 }
 
 /** A line as a reader gets it: `seq` orders all streams. */
@@ -41,9 +45,12 @@ export interface Budget {
 
 export type Verdict = { keep: true; text: string; budget: Budget } | { keep: false; budget: Budget };
 
-/** Changes of state are always kept: a reader must see how it ended. */
+export const isOfFunction = (stream: string): boolean => stream.startsWith("function:");
+
+/** Changes of state are always kept: a reader must see how it ended. Lines of functions have a limit of their own. */
 export function admit(budget: Budget, line: Line): Verdict {
   const text = cut(line.text);
+  if (isOfFunction(line.stream)) return { keep: true, text, budget };
   const bytes = budget.bytes + text.length;
   if (line.stream !== "state" && bytes > LOG_BYTES) {
     return { keep: false, budget: { ...budget, dropped: budget.dropped + 1 } };

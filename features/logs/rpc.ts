@@ -1,14 +1,22 @@
 /** What a LogObject answers. One object a deployment, named by its id; made by the first line. */
 import type { Line, LogRow } from "./policy.ts";
 
+export type Until = "ended" | "silent";
+
 export interface LogRpc extends Rpc.DurableObjectBranded {
   append(lines: Line[]): Promise<void>;
-  /** The deployment has ended: followers are let go once they have read everything, and the log is folded later. */
-  finish(deployment: string): Promise<void>;
+  /**
+   * The deployment has ended: followers are let go once they have read everything, and the log is folded later; unless
+   * it is live, since its functions go on writing.
+   */
+  finish(deployment: string, isLive: boolean): Promise<void>;
   /** Rows behind `after`, at most `limit`. `finished`: no more will come behind the last. */
   read(deployment: string, after: number, limit: number): Promise<{ rows: LogRow[]; finished: boolean }>;
-  /** NDJSON of rows behind `after` and of all that come, until it is finished. Empty lines are heartbeats. */
-  follow(deployment: string, after: number): Promise<ReadableStream<Uint8Array>>;
+  /**
+   * NDJSON of rows behind `after` and of all that come, until no more can come, or, if asked so, until the deployment has
+   * ended. Empty lines are heartbeats.
+   */
+  follow(deployment: string, after: number, until: Until): Promise<ReadableStream<Uint8Array>>;
   remove(deployment: string): Promise<void>;
 }
 

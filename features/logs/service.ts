@@ -3,7 +3,7 @@ import type { Ctx } from "#core/ctx.ts";
 import { reach } from "#features/deployments/objects.ts";
 import { getRow } from "#features/deployments/read.ts";
 import type { LogRow } from "./policy.ts";
-import type { LogRpc } from "./rpc.ts";
+import type { LogRpc, Until } from "./rpc.ts";
 import { toServerSentEvents } from "./server-sent.ts";
 
 const PAGE = 2_000;
@@ -11,6 +11,7 @@ const PAGE = 2_000;
 interface EventsInput {
   after: number;
   follow: "0" | "1";
+  until: Until;
   /** `text/event-stream` wanted. */
   sse: boolean;
 }
@@ -18,12 +19,12 @@ interface EventsInput {
 export async function events(
   ctx: Ctx,
   idOrHost: string,
-  { after, follow, sse }: EventsInput,
+  { after, follow, until, sse }: EventsInput,
 ): Promise<Response> {
   const { id } = await getRow(ctx, idOrHost);
   const log = ctx.objects.logs.get(ctx.objects.logs.idFromName(id));
   const lines = await reach(async () =>
-    follow === "1" ? await log.follow(id, after) : await once(log, id, after),
+    follow === "1" ? await log.follow(id, after, until) : await once(log, id, after),
   );
   const body = sse ? lines.pipeThrough(toServerSentEvents()) : lines;
   const type = sse ? "text/event-stream" : "application/x-ndjson";

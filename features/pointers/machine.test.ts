@@ -10,10 +10,27 @@ const release = fc.integer({ min: 0, max: 40 }).map((n) => ({
 const ifEpoch = fc.option(fc.nat(30), { nil: undefined });
 const event: fc.Arbitrary<PointerEvent> = fc.oneof(
   { weight: 4, arbitrary: release.map((one) => ({ type: "assign" as const, release: one })) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant("assign" as const),
+      release,
+      percent: fc.integer({ min: 1, max: 100 }),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant("promote" as const), release, ifEpoch }) },
   {
     weight: 2,
     arbitrary: fc.record({ type: fc.constant("rollback" as const), release: fc.option(release), ifEpoch }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant("rollout" as const),
+      release: fc.option(release),
+      percent: fc.integer({ min: 0, max: 100 }),
+      ifEpoch,
+    }),
   },
   {
     weight: 1,
@@ -27,16 +44,33 @@ const event: fc.Arbitrary<PointerEvent> = fc.oneof(
 
 function check(before: Pointer, event: PointerEvent, after: Pointer): void {
   const moved = before.live?.deployment !== after.live?.deployment;
-  expect(after.epoch).toBe(before.epoch + (moved ? 1 : 0));
+  const isOther = JSON.stringify(before.canary) !== JSON.stringify(after.canary);
+  expect(after.epoch).toBe(before.epoch + (moved || isOther ? 1 : 0));
   expect(after.previous.length).toBeLessThanOrEqual(PREVIOUS_LIMIT);
   expect(after.waiting.length).toBeLessThanOrEqual(PREVIOUS_LIMIT);
-  const names = [...after.previous, ...after.waiting].map((one) => one.deployment);
+  const canary = after.canary ? [after.canary.release] : [];
+  const names = [...after.previous, ...after.waiting, ...canary].map((one) => one.deployment);
+  if (after.canary) {
+    expect(after.live).not.toBeNull();
+    expect(after.canary.percent).toBeGreaterThan(0);
+    expect(after.canary.percent).toBeLessThan(100);
+    const { canary: was } = before;
+    if (was?.release.deployment === after.canary.release.deployment) {
+      expect(after.canary.salt).toBe(was.salt);
+    }
+  }
+  if (before.canary && event.type !== "forget") {
+    const { createdAt, deployment } = before.canary.release;
+    const isFull =
+      after.waiting.length === PREVIOUS_LIMIT && after.waiting.every((one) => one.createdAt >= createdAt);
+    if (!isFull) expect(known(after, deployment)).toBeDefined();
+  }
   expect(new Set(names).size).toBe(names.length);
   if (after.live) expect(names).not.toContain(after.live.deployment);
   if (before.live) expect(after.live).not.toBeNull();
   if (before.held && event.type === "assign") expect(moved).toBe(false);
   if (after.held && !before.held) expect(event.type).toBe("rollback");
-  if (before.held && !after.held) expect(event.type).toBe("promote");
+  if (before.held && !after.held) expect(["promote", "rollout"]).toContain(event.type);
   if (moved && event.type === "assign" && before.live && after.live) {
     expect(after.live.createdAt).toBeGreaterThanOrEqual(before.live.createdAt);
   }
@@ -112,4 +146,26 @@ test("a second rollback goes further back, and never to what did not go live", (
   const back: PointerEvent = { type: "rollback", release: null };
   expect(run(assign(1), assign(2), assign(3), back).live).toEqual(at(2));
   expect(run(assign(1), assign(2), assign(3), back, assign(4), back).live).toEqual(at(1));
+});
+
+test("a rollout ends with everybody on one release, whichever way it ends", () => {
+  const begun = run({ type: "assign", release: at(1) }, { type: "rollout", release: at(2), percent: 10 });
+  expect(begun).toMatchObject({ live: at(1), canary: { release: at(2), percent: 10 }, epoch: 2 });
+  const on = (event: PointerEvent) => {
+    const next = step(begun, event, 3);
+    return next.ok ? next.state : null;
+  };
+  const further = on({ type: "rollout", release: null, percent: 50 });
+  expect(further?.canary).toMatchObject({ percent: 50, salt: begun.canary?.salt });
+  const done = on({ type: "rollout", release: null, percent: 100 });
+  expect(done).toMatchObject({ live: at(2), previous: [at(1)], held: false });
+  const back = on({ type: "rollback", release: null });
+  expect(back).toMatchObject({ live: at(1), waiting: [at(2)], held: false });
+  for (const ended of [done, back]) expect(ended?.canary).toBeUndefined();
+  expect(step(begun, { type: "forget", deployment: "dpl_2", replacement: null }, 3)).toMatchObject({
+    ok: false,
+  });
+  expect(step(run(), { type: "rollout", release: null, percent: 5 }, 3)).toMatchObject({
+    reason: "no-canary",
+  });
 });

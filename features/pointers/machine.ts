@@ -3,10 +3,11 @@
  *
  *     assign   a finished deployment takes the target, unless a rollback holds it or a newer one is live
  *     promote  someone chooses a deployment; a hold ends
- *     rollback someone goes back; the hold begins, and lasts until a promote
- *     forget   a deployment is removed from the history; refused while it is live
+ *     rollout  a share of the visitors goes to a second deployment, the canary; all of them: a promote
+ *     rollback someone goes back: out of a rollout, else to what was live before. The latter holds until a promote
+ *     forget   a deployment is removed from the history; refused while it is served
  *
- * Every change of what is live raises the epoch by one. The rules know neither who calls nor where it is stored.
+ * Every change of what is served raises the epoch by one. The rules know neither who calls nor where it is stored.
  */
 import type { Millis } from "#core/time.ts";
 
@@ -22,6 +23,15 @@ export interface Release {
   createdAt: Millis;
 }
 
+/** A share of the visitors; who is among them is decided by `bucketOf`. */
+export interface Canary {
+  release: Release;
+  /** From 1 to 99. */
+  percent: number;
+  /** Another for each canary, so that it is not the same visitors who try everything first. */
+  salt: string;
+}
+
 export interface Pointer {
   v: typeof POINTER_VERSION;
   /** 0 before the first release. */
@@ -29,6 +39,8 @@ export interface Pointer {
   /** Owner of the blobs that the site names. */
   team: string;
   live: Release | null;
+  /** Never without something live. Absent: there is none. */
+  canary?: Canary;
   /** A rollback sticks: finished deployments do not take the target while it is set. */
   held: boolean;
   /** What was live before, newest first, without repeats and without the live one. */
@@ -39,14 +51,15 @@ export interface Pointer {
 }
 
 export type PointerEvent =
-  | { type: "assign"; release: Release }
+  | { type: "assign"; release: Release; percent?: number | undefined }
   | { type: "promote"; release: Release; ifEpoch?: number | undefined }
+  | { type: "rollout"; release: Release | null; percent: number; ifEpoch?: number | undefined }
   | { type: "rollback"; release: Release | null; ifEpoch?: number | undefined }
   | { type: "forget"; deployment: string; replacement: Release | null };
 
 export type PointerStep =
   | { ok: true; changed: boolean; state: Pointer }
-  | { ok: false; reason: "stale-epoch" | "nothing-before" | "live" };
+  | { ok: false; reason: "stale-epoch" | "nothing-before" | "no-canary" | "live" };
 
 export const emptyPointer = (team: string, now: Millis): Pointer => ({
   v: POINTER_VERSION,
@@ -66,14 +79,22 @@ export function step(state: Pointer, event: PointerEvent, now: Millis): PointerS
       if (state.held || (state.live && !isNewer(release, state.live))) {
         return wait(state, release, now);
       }
-      return live(state, release, false, now);
+      return event.percent === undefined
+        ? live(state, release, false, now)
+        : rollout(state, release, event.percent, now);
     }
     case "promote": {
       if (isStale(state, event.ifEpoch)) return { ok: false, reason: "stale-epoch" };
       return live(state, event.release, false, now);
     }
+    case "rollout": {
+      if (isStale(state, event.ifEpoch)) return { ok: false, reason: "stale-epoch" };
+      const release = event.release ?? state.canary?.release;
+      return release ? rollout(state, release, event.percent, now) : { ok: false, reason: "no-canary" };
+    }
     case "rollback": {
       if (isStale(state, event.ifEpoch)) return { ok: false, reason: "stale-epoch" };
+      if (state.canary && !event.release) return { ok: true, changed: true, state: revert(state, now) };
       const target = event.release ?? before(state);
       if (!target) return { ok: false, reason: "nothing-before" };
       return live(state, target, true, now);
@@ -85,6 +106,10 @@ export function step(state: Pointer, event: PointerEvent, now: Millis): PointerS
         const moved = live(state, replacement, state.held, now);
         return moved.ok ? { ...moved, state: without(moved.state, deployment) } : moved;
       }
+      if (state.canary?.release.deployment === deployment) {
+        if (!replacement || replacement.deployment === deployment) return { ok: false, reason: "live" };
+        return { ok: true, changed: true, state: without(revert(state, now), deployment) };
+      }
       const left = without(state, deployment);
       return { ok: true, changed: !!known(state, deployment), state: left };
     }
@@ -94,6 +119,7 @@ export function step(state: Pointer, event: PointerEvent, now: Millis): PointerS
 /** The release that a request which names this deployment may be pinned to. */
 export function known(state: Pointer, deployment: string): Release | undefined {
   if (state.live?.deployment === deployment) return state.live;
+  if (state.canary?.release.deployment === deployment) return state.canary.release;
   return [...state.previous, ...state.waiting].find((release) => release.deployment === deployment);
 }
 
@@ -117,11 +143,13 @@ const without = (state: Pointer, deployment: string): Pointer => ({
 });
 
 function live(state: Pointer, release: Release, held: boolean, now: Millis): PointerStep {
+  const { canary, ...alone } = state;
   if (state.live?.deployment === release.deployment) {
+    if (canary) return { ok: true, changed: true, state: { ...revert(state, now), held } };
     const changed = state.held !== held;
     return { ok: true, changed, state: changed ? { ...state, held, updatedAt: now } : state };
   }
-  const rest = without(state, release.deployment);
+  const rest = without(canary ? remember(alone, canary.release) : alone, release.deployment);
   const previous = (state.live ? [state.live, ...rest.previous] : rest.previous).slice(0, PREVIOUS_LIMIT);
   return {
     ok: true,
@@ -130,11 +158,43 @@ function live(state: Pointer, release: Release, held: boolean, now: Millis): Poi
   };
 }
 
+/** A canary that follows another takes its place; the same one keeps its salt, so that who is in it stays in it. */
+function rollout(state: Pointer, release: Release, percent: number, now: Millis): PointerStep {
+  if (percent >= 100 || !state.live) return live(state, release, false, now);
+  const { canary, ...alone } = state;
+  const isSame = canary?.release.deployment === release.deployment;
+  if (percent <= 0) {
+    return isSame
+      ? { ok: true, changed: true, state: revert(state, now) }
+      : { ok: false, reason: "no-canary" };
+  }
+  // Everybody has it already.
+  if (state.live.deployment === release.deployment) return { ok: false, reason: "live" };
+  if (isSame && canary.percent === percent) return { ok: true, changed: false, state };
+  const rest = without(canary && !isSame ? remember(alone, canary.release) : alone, release.deployment);
+  const salt = isSame ? canary.salt : `${release.deployment}.${state.epoch + 1}`;
+  return {
+    ok: true,
+    changed: true,
+    state: { ...rest, epoch: state.epoch + 1, canary: { release, percent, salt }, updatedAt: now },
+  };
+}
+
+/** Everybody is back on what is live; who is in the middle of something may still name the canary. */
+function revert(state: Pointer, now: Millis): Pointer {
+  const { canary, ...alone } = state;
+  return canary ? { ...remember(alone, canary.release), epoch: state.epoch + 1, updatedAt: now } : state;
+}
+
 /** A finished deployment that does not go live is still one that a client may be pinned to. */
 function wait(state: Pointer, release: Release, now: Millis): PointerStep {
   if (known(state, release.deployment)) return { ok: true, changed: false, state };
-  const waiting = [release, ...state.waiting]
-    .sort((a, b) => (isNewer(a, b) ? -1 : 1))
-    .slice(0, PREVIOUS_LIMIT);
-  return { ok: true, changed: true, state: { ...state, waiting, updatedAt: now } };
+  return { ok: true, changed: true, state: { ...remember(state, release), updatedAt: now } };
 }
+
+const remember = (state: Pointer, release: Release): Pointer => ({
+  ...state,
+  waiting: [release, ...state.waiting.filter((one) => one.deployment !== release.deployment)]
+    .sort((a, b) => (isNewer(a, b) ? -1 : 1))
+    .slice(0, PREVIOUS_LIMIT),
+});

@@ -8,6 +8,9 @@ export const pointers = sqliteTable(
     target: text("target").notNull(),
     epoch: integer("epoch").notNull(),
     liveDeployment: text("live_deployment"),
+    canaryDeployment: text("canary_deployment"),
+    /** From 1 to 99 where there is a canary. */
+    canaryPercent: integer("canary_percent"),
     held: integer("held", { mode: "boolean" }).notNull(),
     updatedAt: integer("updated_at").notNull(),
   },

@@ -25,10 +25,15 @@ export const Settings = z
   })
   .openapi("ProjectSettings");
 
+export const Canary = z
+  .object({ deploymentId: z.string(), percent: z.number().int() })
+  .openapi("Canary", { description: "A deployment that a share of production's visitors gets" });
+
 export const Project = z
   .object({
     id: z.string(),
     name: SlugSchema,
+    kind: z.enum(["site", "function"]).openapi({ description: "`function`: see /api/functions" }),
     teamId: z.string(),
     settings: Settings,
     settingsVersion: z.number().int(),
@@ -37,6 +42,7 @@ export const Project = z
       .object({ deploymentId: z.string(), epoch: z.number().int(), held: z.boolean() })
       .nullable()
       .openapi({ description: "What production serves; `held` after a rollback, until a promote" }),
+    canary: Canary.nullable(),
     createdAt: MillisSchema,
     updatedAt: MillisSchema,
   })

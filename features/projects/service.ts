@@ -1,6 +1,6 @@
 /** Projects and their settings. */
 import { and, asc, eq, gt, inArray, like, or } from "drizzle-orm";
-import { isUniqueFailure, mustChange } from "#core/commit.ts";
+import { isUniqueFailure, mustChange, type Write } from "#core/commit.ts";
 import { addressOf, type Base, type Ctx } from "#core/ctx.ts";
 import { newId } from "#core/ids.ts";
 import { type Owed, owe, settle } from "#core/outbox.ts";
@@ -68,29 +68,12 @@ export async function list(ctx: Ctx, { limit, cursor, search }: ListInput) {
 }
 
 export async function create(ctx: Ctx, input: { name: string; settings?: SettingsChange | undefined }) {
-  if (isReserved(input.name)) {
-    throw new Problem("invalid_input", `The name ${input.name} is kept for the platform.`, {
-      fix: "Choose another name.",
-    });
-  }
-  const settings = withChange(DEFAULTS, input.settings ?? {});
-  const now = ctx.clock.now();
-  const id = newId("project", now, ctx.random);
-  const row = {
-    id,
-    teamId: ctx.team,
-    name: input.name,
-    settings,
-    settingsVersion: 1,
-    createdAt: now,
-    updatedAt: now,
-  };
-  const [team] = await ctx.db.select({ slug: teams.slug }).from(teams).where(eq(teams.id, ctx.team));
-  const labels = productionLabels(input.name, team?.slug ?? "", id);
   for (let tries = 1; ; tries++) {
+    const { row, writes, owed } = await planProject(ctx, { ...input, kind: "site" });
     try {
-      await insert(ctx, row, await firstFree(ctx, labels));
-      return get(ctx, id);
+      await ctx.commit({ action: "project.create", target: row.id, detail: { name: row.name } }, ...writes);
+      await settle(ctx, effects, owed);
+      return get(ctx, row.id);
     } catch (cause) {
       if (!isUniqueFailure(cause)) throw cause;
       await refuseTaken(ctx, input.name, cause);
@@ -100,20 +83,50 @@ export async function create(ctx: Ctx, input: { name: string; settings?: Setting
   }
 }
 
-async function insert(ctx: Ctx, row: ProjectRow, hostname: string): Promise<void> {
-  const { id, settings, settingsVersion: version, createdAt, teamId } = row;
-  const host = { hostname, kind: "pointer" as const, ref: "production", projectId: id, teamId, createdAt };
+/** A project that is not there yet: the rows of a commit, and what they owe. */
+export interface NewProject {
+  row: ProjectRow;
+  /** Production's. */
+  hostname: string;
+  writes: Write[];
+  owed: Owed[];
+}
+
+/** @throws Problem `invalid_input` for a name of the platform's own, and what settings are refused for. */
+export async function planProject(
+  ctx: Ctx,
+  {
+    name,
+    kind,
+    settings: change = {},
+  }: { name: string; kind: ProjectRow["kind"]; settings?: SettingsChange | undefined },
+): Promise<NewProject> {
+  if (isReserved(name)) {
+    throw new Problem("invalid_input", `The name ${name} is kept for the platform.`, {
+      fix: "Choose another name.",
+    });
+  }
+  const settings = withChange(DEFAULTS, change);
+  const now = ctx.clock.now();
+  const id = newId("project", now, ctx.random);
+  const about = { teamId: ctx.team, name, kind, settings };
+  const row: ProjectRow = { ...about, id, settingsVersion: 1, createdAt: now, updatedAt: now };
+  const [team] = await ctx.db.select({ slug: teams.slug }).from(teams).where(eq(teams.id, ctx.team));
+  const hostname = await firstFree(ctx, productionLabels(name, team?.slug ?? "", id));
+  const owned = { projectId: id, teamId: ctx.team, createdAt: now };
   const owed = [oweHostCopy(ctx, hostname), owePolicy(ctx, id)];
-  await ctx.commit(
-    { action: "project.create", target: id, detail: { name: row.name } },
-    ctx.db.insert(projects).values(row),
-    ctx.db
-      .insert(projectSettings)
-      .values({ projectId: id, version, settings, at: createdAt, actorId: ctx.actor.id }),
-    insertHost(ctx, host),
-    ...owed.map((one) => one.write),
-  );
-  await settle(ctx, effects, owed);
+  const version = { projectId: id, version: 1, settings, at: now, actorId: ctx.actor.id };
+  return {
+    row,
+    hostname,
+    owed,
+    writes: [
+      ctx.db.insert(projects).values(row),
+      ctx.db.insert(projectSettings).values(version),
+      insertHost(ctx, { ...owned, hostname, kind: "pointer", ref: "production" }),
+      ...owed.map((one) => one.write),
+    ],
+  };
 }
 
 async function refuseTaken(ctx: Ctx, name: string, cause?: unknown): Promise<void> {
@@ -200,6 +213,10 @@ async function show(ctx: Ctx, rows: ProjectRow[]) {
       live: pointer?.liveDeployment
         ? { deploymentId: pointer.liveDeployment, epoch: pointer.epoch, held: pointer.held }
         : null,
+      canary:
+        pointer?.canaryDeployment && pointer.canaryPercent !== null
+          ? { deploymentId: pointer.canaryDeployment, percent: pointer.canaryPercent }
+          : null,
     };
   });
 }

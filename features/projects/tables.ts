@@ -10,6 +10,8 @@ export const projects = sqliteTable(
     id: text("id").primaryKey(),
     teamId: text("team_id").notNull(),
     name: text("name").notNull(),
+    /** A function is a project that holds one function and nothing else; see features/functions. */
+    kind: text("kind").$type<"site" | "function">().notNull().default("site"),
     settings: text("settings", { mode: "json" }).$type<ProjectSettings>().notNull(),
     settingsVersion: integer("settings_version").notNull(),
     createdAt: integer("created_at").notNull(),

@@ -53,12 +53,24 @@ export function classify(source: string, caseSensitive: boolean, budget: Budget)
   }
 }
 
-/** Begins at the start, and repeats at most once without a bound: it can't take more than linear time. */
+/**
+ * Begins at the start, and repeats at most once without a bound: it can't take more than linear time. Neither can a
+ * look-ahead of that kind that is tried at one place only, before anything has repeated.
+ */
 function isPlainlySafe(source: string): boolean {
   if (!source.startsWith("^") || hasTopLevelAlternative(source)) return false;
-  const bare = source.replace(/\\./g, "x").replace(/\[[^\]]*\]/g, "x");
-  return (bare.match(/[*+]|\{\d+,\}/g) ?? []).length <= 1 && !/\)[*+{]/.test(bare);
+  let bare = source.replace(/\\./g, "x").replace(/\[[^\]]*\]/g, "x");
+  for (;;) {
+    const ahead = /\(\?[=!]([^()]*)\)(?![*+?{])/.exec(bare);
+    if (!ahead) break;
+    if (repeatsOf(bare.slice(0, ahead.index)) > 0 || repeatsOf(ahead[1] ?? "") > 1) return false;
+    bare = bare.slice(0, ahead.index) + bare.slice(ahead.index + ahead[0].length);
+  }
+  return repeatsOf(bare) <= 1 && !/\)[*+{]/.test(bare);
 }
+
+/** Repetitions without a bound. */
+const repeatsOf = (bare: string): number => (bare.match(/[*+]|\{\d+,\}/g) ?? []).length;
 
 function isSafe(source: string, caseSensitive: boolean, budget: Budget): boolean {
   const key = `${caseSensitive ? "" : "i"} ${source}`;

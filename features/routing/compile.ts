@@ -11,6 +11,7 @@ import {
   PHASES,
   type Phase,
   type RouteTable,
+  type Transform,
   type ValueTest,
 } from "./table.ts";
 
@@ -51,6 +52,13 @@ const condition = z.discriminatedUnion("type", [
     value: value.optional(),
   }),
 ]);
+const transform = z.strictObject({
+  type: z.enum(["request.headers", "request.query", "response.headers"]),
+  op: z.enum(["append", "set", "delete"]),
+  target: z.strictObject({ key: z.union([z.string().min(1), valueMatcher]) }),
+  args: z.union([z.string(), z.array(z.string())]).optional(),
+  env: z.array(z.string()).optional(),
+});
 const sourceRoute = z.strictObject({
   src: z.string(),
   dest: z.string().max(8_192).optional(),
@@ -64,6 +72,7 @@ const sourceRoute = z.strictObject({
   check: z.boolean().optional(),
   important: z.boolean().optional(),
   caseSensitive: z.boolean().optional(),
+  transforms: z.array(transform).max(64).optional(),
   middlewarePath: z.string().optional(),
   middlewareRawSrc: z.array(z.string()).optional(),
   middleware: z.number().optional(),
@@ -120,9 +129,29 @@ function compileRoute(
   budget: Budget,
   issues: RouteIssue[],
 ): CompiledRoute | undefined {
-  const pattern = compilePattern(route.src, route.caseSensitive === true, `${path}.src`, budget, issues);
+  const pattern = compilePattern(
+    anchored(route.src),
+    route.caseSensitive === true,
+    `${path}.src`,
+    budget,
+    issues,
+  );
   const has = compileConditions(route.has, `${path}.has`, budget, issues);
   const missing = compileConditions(route.missing, `${path}.missing`, budget, issues);
+  const transforms = route.transforms?.map((one, i): Transform => {
+    const { type, op, target, args = [] } = one;
+    const at = `${path}.transforms[${i}].target.key`;
+    const isHeader = type !== "request.query";
+    return {
+      type,
+      op,
+      target:
+        typeof target.key === "string"
+          ? { key: isHeader ? target.key.toLowerCase() : target.key }
+          : { tests: compileTests(target.key, at, budget, issues) },
+      args: typeof args === "string" ? [args] : args,
+    };
+  });
   if (!pattern) return undefined;
   return {
     pattern,
@@ -136,12 +165,19 @@ function compileRoute(
     ...(route.override ? { override: true as const } : {}),
     ...(route.check ? { check: true as const } : {}),
     ...(route.important ? { important: true as const } : {}),
+    ...(transforms ? { transforms } : {}),
     ...(route.middlewarePath === undefined ? {} : { middlewarePath: route.middlewarePath }),
     ...(route.locale?.redirect
       ? { locale: { redirect: route.locale.redirect, cookie: route.locale.cookie ?? null } }
       : {}),
   };
 }
+
+/** A `src` stands for the whole path: Vercel's own `normalizeRoutes` adds what is missing to it. */
+const anchored = (source: string): string => {
+  const start = source.startsWith("^") ? source : `^${source}`;
+  return start.endsWith("$") ? start : `${start}$`;
+};
 
 const lowerCased = (headers: Record<string, string>): [string, string][] =>
   Object.entries(headers).map(([name, text]) => [name.toLowerCase(), text]);

@@ -38,7 +38,7 @@ function read(condition: Condition, asked: Asked): string | null {
   }
 }
 
-function holds(test: ValueTest, value: string): Captures | null {
+export function holds(test: ValueTest, value: string): Captures | null {
   switch (test.op) {
     case "matches":
       return match(test.pattern, value)?.named ?? null;

@@ -31,7 +31,7 @@ function ask(
   );
 }
 
-const where = (found: Resolution<string>) => {
+const where = (found: Resolution<string, never>) => {
   switch (found.kind) {
     case "output":
       return `${found.output} ${found.status ?? 200}`;
@@ -209,7 +209,7 @@ describe("phases", () => {
   test("hit adds headers to what was found, and only to that", async () => {
     const routes = [
       { handle: "hit" },
-      { src: "^/assets/", headers: { "cache-control": "max-age=1" }, continue: true },
+      { src: "^/assets/.*", headers: { "cache-control": "max-age=1" }, continue: true },
     ];
     const found = await ask("/assets/a.js", routes, { outputs: ["/assets/a.js"] });
     expect(found.headers).toEqual([["cache-control", "max-age=1"]]);

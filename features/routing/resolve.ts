@@ -7,12 +7,15 @@
  * Knows neither stores nor responses. Source: Build Output API v3, "Configuration"; where its wording leaves the order
  * open, what Vercel's own builders emit decides.
  */
+import type { HeaderList } from "#core/headers.ts";
+import type { Verdict } from "#features/functions/middleware.ts";
 import { type Asked, fulfil, parseCookies } from "./conditions.ts";
 import { localeTarget } from "./locale.ts";
 import { MAX_PATH } from "./path.ts";
 import { match } from "./pattern.ts";
 import { type Captures, headerSafe, isAbsolute, localTarget, mergeQuery, substitute } from "./substitute.ts";
-import type { CompiledRoute, Phase, RouteTable } from "./table.ts";
+import type { CompiledRoute, Phase, RouteTable, Transform } from "./table.ts";
+import { alter, headerChange, type RequestChange } from "./transforms.ts";
 
 export interface RoutingRequest {
   method: string;
@@ -20,12 +23,21 @@ export interface RoutingRequest {
   header(name: string): string | null;
 }
 
+/** What a middleware decided: an answer of its own, or how the request goes on. */
+export type Decision<Answer> = { kind: "answer"; answer: Answer } | Extract<Verdict, { kind: "go-on" }>;
+
+/** @param url As the visitor sees it, with the query that routes have added. @param changes Of earlier ones. */
+export type Middleware<Answer> = (
+  name: string,
+  url: URL,
+  changes: readonly RequestChange[],
+) => Promise<Decision<Answer>>;
+
 /** @param pathname As in a URL: with a leading slash, percent-encoded. */
 export type FindOutput<Output> = (pathname: string) => Promise<Output | undefined>;
 
-export type HeaderList = [name: string, value: string][];
-
-export type Resolution<Output> =
+export type Resolution<Output, Answer> =
+  | { kind: "answer"; answer: Answer; headers: HeaderList }
   | {
       kind: "output";
       output: Output;
@@ -33,9 +45,17 @@ export type Resolution<Output> =
       query: URLSearchParams;
       status: number | null;
       headers: HeaderList;
+      /** What middlewares changed of the request's headers. */
+      changes: readonly RequestChange[];
     }
   | { kind: "redirect"; status: number; location: string; headers: HeaderList }
-  | { kind: "external"; url: string; status: number | null; headers: HeaderList }
+  | {
+      kind: "external";
+      url: string;
+      status: number | null;
+      headers: HeaderList;
+      changes: readonly RequestChange[];
+    }
   | { kind: "status"; status: number; headers: HeaderList };
 
 /** A table can send a path round and round; real ones need fewer than ten. */
@@ -51,24 +71,26 @@ const NEXT: Record<Phase, Phase> = {
   error: "error",
 };
 
-export function resolve<Output>(
+export function resolve<Output, Answer = never>(
   request: RoutingRequest,
   table: RouteTable,
   find: FindOutput<Output>,
-): Promise<Resolution<Output>> {
-  return new Resolver(request, table, find).run();
+  middleware: Middleware<Answer> | null = null,
+): Promise<Resolution<Output, Answer>> {
+  return new Resolver(request, table, find, middleware).run();
 }
 
-type Verdict = { to: "next" } | { to: "done" } | { to: "refuse" } | { to: "phase"; phase: Phase };
-const next: Verdict = { to: "next" };
-const done: Verdict = { to: "done" };
+type Outcome = { to: "next" } | { to: "done" } | { to: "refuse" } | { to: "phase"; phase: Phase };
+const next: Outcome = { to: "next" };
+const done: Outcome = { to: "done" };
 
-class Resolver<Output> {
+class Resolver<Output, Answer> {
   readonly #table: RouteTable;
   readonly #find: FindOutput<Output>;
+  readonly #middleware: Middleware<Answer> | null;
   readonly #method: string;
   readonly #original: URL;
-  readonly #asked: Asked;
+  #asked: Asked;
   #pathname: string;
   #query: URLSearchParams;
   #external: string | null = null;
@@ -76,10 +98,20 @@ class Resolver<Output> {
   #status: number | null = null;
   #headers = new Map<string, string>();
   #important = new Map<string, string>();
+  /** Headers of middlewares that may stand more than once. */
+  #cookies: HeaderList = [];
+  #changes: RequestChange[] = [];
+  #answer: { answer: Answer } | null = null;
 
-  constructor(request: RoutingRequest, table: RouteTable, find: FindOutput<Output>) {
+  constructor(
+    request: RoutingRequest,
+    table: RouteTable,
+    find: FindOutput<Output>,
+    middleware: Middleware<Answer> | null,
+  ) {
     this.#table = table;
     this.#find = find;
+    this.#middleware = middleware;
     this.#method = request.method;
     this.#original = request.url;
     this.#pathname = request.url.pathname;
@@ -92,13 +124,15 @@ class Resolver<Output> {
     };
   }
 
-  async run(): Promise<Resolution<Output>> {
+  async run(): Promise<Resolution<Output, Answer>> {
     let phase: Phase = "main";
     for (let count = 0; count < MAX_PHASES; count++) {
       const verdict = await this.#routes(phase);
+      if (this.#answer) return { kind: "answer", answer: this.#answer.answer, headers: this.#list() };
       if (this.#location !== null) return this.#redirect(this.#location);
       if (this.#external !== null) {
-        return { kind: "external", url: this.#external, status: this.#status, headers: this.#list() };
+        const about = { url: this.#external, status: this.#status, headers: this.#list() };
+        return { kind: "external", ...about, changes: this.#changes };
       }
       if (verdict.to === "refuse") return this.#error(this.#status ?? 404);
       if (verdict.to === "phase") {
@@ -115,7 +149,7 @@ class Resolver<Output> {
     return this.#error(508);
   }
 
-  async #routes(phase: Phase): Promise<Verdict> {
+  async #routes(phase: Phase): Promise<Outcome> {
     for (const route of this.#table.phases[phase]) {
       const captures = this.#matches(route);
       const verdict = captures ? await this.#apply(phase, route, captures) : next;
@@ -144,7 +178,7 @@ class Resolver<Output> {
     return { ...captures, wildcard: this.#table.wildcard[this.#asked.host] ?? "" };
   }
 
-  async #apply(phase: Phase, route: CompiledRoute, captures: Captures): Promise<Verdict> {
+  async #apply(phase: Phase, route: CompiledRoute, captures: Captures): Promise<Outcome> {
     if (route.override) {
       this.#status = null;
       this.#headers.clear();
@@ -155,7 +189,17 @@ class Resolver<Output> {
       const to = localeTarget(route.locale, this.#pathname, this.#asked.cookies, language);
       if (to !== null) return this.#leave(to, 307, captures);
     }
+    if (route.middlewarePath !== undefined && this.#middleware) {
+      const before = this.#pathname;
+      await this.#ask(this.#middleware, route.middlewarePath);
+      if (this.#answer || this.#external !== null) return done;
+      if (before !== this.#pathname && route.dest === undefined) {
+        this.#setHeaders(route, captures);
+        return next;
+      }
+    }
     this.#setHeaders(route, captures);
+    for (const one of route.transforms ?? []) this.#transform(one, captures);
     if (route.status !== undefined) this.#status = route.status;
     const isRedirect = route.status !== undefined && route.status >= 300 && route.status <= 399;
     if (this.#location !== null) return done;
@@ -172,8 +216,57 @@ class Resolver<Output> {
     return isRefusal ? { to: "refuse" } : done;
   }
 
+  #transform(transform: Transform, captures: Captures): void {
+    const values = transform.args.map((one) => headerSafe(substitute(one, captures)));
+    switch (transform.type) {
+      case "request.query":
+        alter(this.#query, this.#query.keys(), transform, values);
+        return;
+      case "request.headers":
+        this.#change(headerChange(transform, values));
+        return;
+      case "response.headers": {
+        const headers = new Headers([...this.#headers]);
+        alter(headers, headers.keys(), transform, values);
+        this.#headers = new Map(headers);
+      }
+    }
+  }
+
+  async #ask(middleware: Middleware<Answer>, name: string): Promise<void> {
+    const url = new URL(this.#original);
+    url.search = this.#query.toString();
+    const decision = await middleware(name, url, this.#changes);
+    if (decision.kind === "answer") {
+      this.#answer = { answer: decision.answer };
+      return;
+    }
+    for (const [header, value] of decision.headers) {
+      if (header === "set-cookie") this.#cookies.push([header, value]);
+      else this.#headers.set(header, value);
+    }
+    if (decision.request) this.#change(decision.request);
+    if (decision.rewrite !== null && URL.canParse(decision.rewrite, this.#original)) {
+      const target = new URL(decision.rewrite, this.#original);
+      if (target.host !== this.#original.host) this.#external = target.href;
+      else {
+        this.#pathname = target.pathname;
+        this.#query = new URLSearchParams(target.searchParams);
+        this.#asked = { ...this.#asked, query: this.#query };
+      }
+    }
+  }
+
+  /** Conditions of later routes see the request as the middleware left it. */
+  #change(change: RequestChange): void {
+    this.#changes = [...this.#changes, change];
+    const { header: before } = this.#asked;
+    const header = (name: string): string | null => change.read(name.toLowerCase(), before(name));
+    this.#asked = { ...this.#asked, header, cookies: parseCookies(header("cookie")) };
+  }
+
   /** `check`: the new path is looked up; when it is not there the table is entered again with it. */
-  async #check(phase: Phase, before: string): Promise<Verdict> {
+  async #check(phase: Phase, before: string): Promise<Outcome> {
     if (before === this.#pathname) {
       if (phase !== "miss") return { to: "phase", phase: NEXT[phase] };
       this.#status = 404;
@@ -196,7 +289,7 @@ class Resolver<Output> {
     }
   }
 
-  #leave(template: string, status: number, captures: Captures): Verdict {
+  #leave(template: string, status: number, captures: Captures): Outcome {
     const target = localTarget(template, headerSafe(substitute(template, captures)));
     this.#location = mergeQuery(target, this.#original.searchParams);
     this.#status = status;
@@ -220,7 +313,7 @@ class Resolver<Output> {
     return true;
   }
 
-  #redirect(location: string): Resolution<Output> {
+  #redirect(location: string): Resolution<Output, Answer> {
     const isRedirect = this.#status !== null && this.#status >= 300 && this.#status <= 399;
     return {
       kind: "redirect",
@@ -230,7 +323,7 @@ class Resolver<Output> {
     };
   }
 
-  async #hit(output: Output): Promise<Resolution<Output>> {
+  async #hit(output: Output): Promise<Resolution<Output, Answer>> {
     for (const route of this.#table.phases.hit) {
       const captures = this.#matches(route);
       if (!captures) continue;
@@ -245,11 +338,12 @@ class Resolver<Output> {
       query: this.#query,
       status: this.#status,
       headers,
+      changes: this.#changes,
     };
   }
 
   /** The error phase: the first route for this status whose destination is there gives the page. */
-  async #error(status: number): Promise<Resolution<Output>> {
+  async #error(status: number): Promise<Resolution<Output, Answer>> {
     for (const route of this.#table.phases.error) {
       if (route.status !== undefined && route.status !== status) continue;
       const captures = this.#matches(route);
@@ -259,13 +353,13 @@ class Resolver<Output> {
       if (!this.#rewrite(route.dest, captures)) continue;
       const output = await this.#find(this.#pathname);
       if (output === undefined) continue;
-      const headers = this.#list();
-      return { kind: "output", output, pathname: this.#pathname, query: this.#query, status, headers };
+      const about = { pathname: this.#pathname, query: this.#query, status, headers: this.#list() };
+      return { kind: "output", output, ...about, changes: this.#changes };
     }
     return { kind: "status", status, headers: this.#list() };
   }
 
   #list(): HeaderList {
-    return [...new Map([...this.#headers, ...this.#important])];
+    return [...new Map([...this.#headers, ...this.#important]), ...this.#cookies];
   }
 }

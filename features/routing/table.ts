@@ -35,6 +35,16 @@ export interface Locale {
   cookie: string | null;
 }
 
+/** Changes headers or the query, of the request or of the answer. */
+export interface Transform {
+  type: "request.headers" | "request.query" | "response.headers";
+  op: "append" | "set" | "delete";
+  /** A name, or a test that names must pass. */
+  target: { key: string } | { tests: ValueTest[] };
+  /** Templates of the values. */
+  args: string[];
+}
+
 export interface CompiledRoute {
   pattern: Pattern;
   dest?: string;
@@ -53,6 +63,7 @@ export interface CompiledRoute {
   /** Its headers can't be set again by later routes. */
   important?: true;
   middlewarePath?: string;
+  transforms?: Transform[];
   locale?: Locale;
 }
 

@@ -7,6 +7,7 @@ import type { Failure } from "#features/deployments/machine.ts";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
 import type { RouteTable } from "#features/routing/table.ts";
 import { encodeBlobs } from "./encode.ts";
+import { collectFunctions } from "./functions.ts";
 import { indexFiles, type PlainIndex } from "./index-files.ts";
 import { readBlob } from "./lost.ts";
 import { MAX_CONFIG_BYTES, type OutputConfig, parseOutput } from "./output.ts";
@@ -30,6 +31,7 @@ export interface Facts {
   files: number;
   bytes: number;
   routes: number;
+  functions: number;
   /** Files that were compressed for this deployment; the others had been before. */
   encoded: number;
 }
@@ -51,20 +53,40 @@ export async function compile(base: Base, team: string, manifest: string, work: 
   const { config } = parsed;
   const indexed = indexFiles(files, config.overrides);
   if (!indexed.ok) return indexed;
-  const routes = countOf(config.routes);
-  if (indexed.index.size === 0 && routes === 0) {
+  const made = await collectFunctions(base, team, files, work);
+  if (!made.ok) return made;
+  const missing = middlewareMissing(config.routes, made.functions);
+  if (missing !== null) {
     return refuse(
-      "The output has neither files in static/ nor routes, so every address would answer 404.",
+      `config.json: routes name the middleware ${missing}, which is not an edge function of the output.`,
+      FIX,
+    );
+  }
+  const routes = countOf(config.routes);
+  const functions = Object.keys(made.functions).length;
+  if (
+    indexed.index.size === 0 &&
+    routes === 0 &&
+    functions === 0 &&
+    Object.keys(made.prerenders).length === 0
+  ) {
+    return refuse(
+      "The output has neither files in static/ nor functions nor routes, so every address would answer 404.",
       "Check the output directory of the build; `cloudify deploy` of a folder serves its files.",
     );
   }
   await work.alive();
   const { index, encoded } = await encode(base, team, indexed.index, work);
-  const stored = await store(base, team, config, index, work);
+  const stored = await store(base, team, config, index, made, work);
   if (!stored.ok) return stored;
   const bytes = [...index.values()].reduce((sum, file) => sum + file.size, 0);
-  const warnings = [...config.warnings, ...indexed.warnings];
-  return { ok: true, site: stored.site, facts: { files: index.size, bytes, routes, encoded }, warnings };
+  const warnings = [...config.warnings, ...indexed.warnings, ...made.warnings];
+  return {
+    ok: true,
+    site: stored.site,
+    facts: { files: index.size, bytes, routes, functions, encoded },
+    warnings,
+  };
 }
 
 async function encode(base: Base, team: string, plain: PlainIndex, work: Work) {
@@ -86,15 +108,21 @@ async function store(
   team: string,
   config: OutputConfig,
   index: Map<string, StaticFile>,
+  { functions, prerenders }: Required<Pick<SiteHead, "functions" | "prerenders">>,
   work: Work,
 ): Promise<Stored> {
   const { routes, directoryRedirect } = config;
-  const head = { v: SITE_VERSION, team, routes, fileCount: index.size, directoryRedirect } as const;
+  const about = { v: SITE_VERSION, team, routes, fileCount: index.size, directoryRedirect } as const;
+  const head = {
+    ...about,
+    ...(Object.keys(functions).length > 0 ? { functions } : {}),
+    ...(Object.keys(prerenders).length > 0 ? { prerenders } : {}),
+  };
   let text = index.size > INLINE_FILES ? null : textOf({ ...head, files: sorted(index) });
   const isSharded = text === null || bytesOf(text) > MAX_HEAD_BYTES;
   if (text === null || isSharded) text = textOf({ ...head, files: null });
   if (bytesOf(text) > MAX_HEAD_BYTES) {
-    const detail = `The site's routes come to ${bytesOf(text)} bytes; ${MAX_HEAD_BYTES} are allowed.`;
+    const detail = `The site's routes and functions come to ${bytesOf(text)} bytes; ${MAX_HEAD_BYTES} are allowed.`;
     return refuse(detail, "Use fewer routes, or join them with patterns.");
   }
   const shards = isSharded ? await shardsOf(index) : [];
@@ -123,6 +151,16 @@ const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
 
 const sorted = (index: Map<string, StaticFile>): StaticIndex =>
   Object.fromEntries([...index].sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** A middleware that routes name must be there: without it what it guards would be open. */
+function middlewareMissing(routes: RouteTable, functions: Record<string, unknown>): string | null {
+  const named = Object.values(routes.phases).flatMap((phase) => phase.map((route) => route.middlewarePath));
+  return (
+    named.find((name) => name !== undefined && !Object.hasOwn(functions, name.replace(/^\/+/, ""))) ?? null
+  );
+}
+
+const FIX = "Build the output again, or take the route out.";
 
 const countOf = (routes: RouteTable): number =>
   Object.values(routes.phases).reduce((sum, phase) => sum + phase.length, 0);

@@ -44,7 +44,7 @@ const schema = z.looseObject({
 const HARMLESS = ["framework", "flags", "deploymentId", "cache"];
 const KNOWN = new Set([...Object.keys(schema.shape), ...HARMLESS]);
 /** Files beside `static/` that builders leave for their own tools. */
-const OWN_FILES = /^(?:config\.json$|builds\.json$|flags\.json$|diagnostics\/|static\/)/;
+const OWN_FILES = /^(?:config\.json$|builds\.json$|flags\.json$|diagnostics\/|static\/|functions\/)/;
 
 export interface OutputConfig {
   routes: RouteTable;
@@ -72,10 +72,6 @@ export function parseOutput(text: string, paths: readonly string[]): Parsed {
     return refuse("invalid_output", `config.json: ${at}: ${first?.message}.`, FIX);
   }
   const { routes, wildcard, overrides = {}, crons, images, cloudify } = parsed.data;
-  const functions = functionsIn(paths, routes);
-  if (functions.length > 0) {
-    return refuse("functions_not_yet", `The output needs functions: ${listed(functions)}.`, FUNCTIONS_FIX);
-  }
   if (crons && crons.length > 0) {
     const named = crons.map((one) => (isRecord(one) ? String(one.path) : String(one)));
     const detail = `config.json has crons, which nothing runs yet: ${listed(named)}.`;
@@ -108,24 +104,9 @@ function warningsOf(keys: readonly string[], images: unknown, paths: readonly st
   }
   const outside = paths.filter((path) => !OWN_FILES.test(path));
   if (outside.length > 0) {
-    warnings.push(`not served, since they are not in static/: ${listed(outside)}`);
+    warnings.push(`not served, since they are neither in static/ nor in functions/: ${listed(outside)}`);
   }
   return warnings;
-}
-
-/** Everything that would have to be run: functions, prerenders (which regenerate), middleware. */
-function functionsIn(paths: readonly string[], routes: unknown): string[] {
-  const functions = new Set<string>();
-  for (const path of paths) {
-    if (!path.startsWith("functions/")) continue;
-    const name = path.slice("functions/".length);
-    functions.add(/^(.+?)\.(?:func(?:\/|$)|prerender-)/.exec(name)?.[1] ?? name);
-  }
-  for (const route of Array.isArray(routes) ? (routes as unknown[]) : []) {
-    if (!isRecord(route)) continue;
-    if (typeof route.middlewarePath === "string") functions.add(`${route.middlewarePath} (middleware)`);
-  }
-  return [...functions].sort();
 }
 
 function parseJson(text: string): { ok: true; value: unknown } | { ok: false; why: string } {
@@ -146,8 +127,6 @@ function listed(names: readonly string[]): string {
 
 const FIX =
   "Build the output again with a tool that emits the Build Output API v3, or with `cloudify build`.";
-const FUNCTIONS_FIX =
-  'Export the site as static files (for Next.js `output: "export"`); functions come with a later version.';
 
 const refuse = (code: string, detail: string, fix: string): Parsed => ({
   ok: false,

@@ -6,6 +6,7 @@
  * of more than `INLINE_FILES` files. Bytes of a file lie under `blobs/<team>/<sha256>`, and its compressed forms under
  * `encoded/<team>/<sha256>.<br|gzip>`.
  */
+import type { FunctionEntry } from "#features/functions/function.ts";
 import type { RouteTable } from "#features/routing/table.ts";
 
 /** Raised when the shape changes; a router that meets a higher one keeps its last good site. */
@@ -30,6 +31,15 @@ export interface StaticFile {
 /** Keys are URL paths, decoded, without the leading slash: `index.html`, `assets/app.js`. */
 export type StaticIndex = Record<string, StaticFile>;
 
+/** A page that was rendered when the output was built (Build Output API v3, "Prerender Functions"). */
+export interface Prerender {
+  file: StaticFile;
+  status: number;
+  headers: [name: string, value: string][];
+  /** Seconds after which it should be rendered anew; `false`: never. */
+  expiration: number | false;
+}
+
 export interface SiteHead {
   v: typeof SITE_VERSION;
   /** Owner of the blobs. */
@@ -38,6 +48,10 @@ export interface SiteHead {
   /** `null`: sharded, ask the shard of the path. */
   files: StaticIndex | null;
   fileCount: number;
+  /** Output's name → its function. Absent: there are none. */
+  functions?: Record<string, FunctionEntry>;
+  /** Output's name → what is served of it before anything can render it anew. */
+  prerenders?: Record<string, Prerender>;
   /** `/docs` answers with a redirect to `/docs/` when only `docs/index.html` exists, so that relative links work. */
   directoryRedirect: boolean;
 }

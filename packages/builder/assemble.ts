@@ -6,6 +6,7 @@ import { cp, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ProjectConfig } from "./config.ts";
 import { collectFiles, type FoundFile } from "./files.ts";
+import type { FunctionSource } from "./functions/discover.ts";
 import { BuildProblem } from "./problem.ts";
 
 export interface OutputConfig {
@@ -34,9 +35,14 @@ export async function assembleOutput(
   config: ProjectConfig,
   framework: string | null,
   isSource: boolean,
+  functions: readonly FunctionSource[] = [],
 ): Promise<Assembled> {
-  const files = await collectFiles(folder, isSource);
-  if (files.length === 0) {
+  const found = await collectFiles(folder, isSource);
+  // Sources of functions are not served.
+  const sources = new Set(functions.map((one) => one.file));
+  const files =
+    functions.length === 0 || !isSource ? found : found.filter((file) => !isSourceOf(file.path, sources));
+  if (files.length === 0 && functions.length === 0) {
     throw new BuildProblem(
       "nothing_to_deploy",
       `There are no files in ${folder}.`,
@@ -60,6 +66,18 @@ export async function assembleOutput(
   await rename(draft, output);
   return { output, files: own.length };
 }
+
+/** Helpers of functions stand beside them in `api/`; what is no source there is a file like any other. */
+const isSourceOf = (path: string, sources: ReadonlySet<string>): boolean =>
+  sources.has(path) || (path.startsWith("api/") && /\.[mc]?[jt]sx?$/.test(path)) || NEVER_SERVED.has(path);
+
+const NEVER_SERVED = new Set([
+  "package.json",
+  "package-lock.json",
+  "pnpm-lock.yaml",
+  "yarn.lock",
+  "tsconfig.json",
+]);
 
 export function configOf(
   files: readonly FoundFile[],

@@ -1,6 +1,8 @@
 /** Carries out a plan: the output's folder is what comes back. */
 import { join } from "node:path";
 import { assembleOutput } from "./assemble.ts";
+import { discover, type FunctionSource } from "./functions/discover.ts";
+import { addFunctions } from "./functions/emit.ts";
 import { type BuildPlan, isDirectory, isFile } from "./plan.ts";
 import { BuildProblem } from "./problem.ts";
 import { type LogLine, runCommand } from "./run.ts";
@@ -26,16 +28,19 @@ export async function runBuild(plan: BuildPlan, options: BuildOptions): Promise<
       return plan.output;
     case "static": {
       say(`Static files (${plan.why})`);
-      const { files } = await assembleOutput(plan.folder, options.output, plan.config, null, true);
+      const functions = await discover(plan.root);
+      const { folder, config } = plan;
+      const { files } = await assembleOutput(folder, options.output, config, null, true, functions);
       say(`${files} files`);
+      await build(plan.root, options.output, functions, say);
       return options.output;
     }
     case "build": {
-      const { root, framework, install, build, config } = plan;
+      const { root, framework, install, build: command, config } = plan;
       say(`Framework: ${framework?.name ?? "none detected"}`);
       const run = { cwd: root, ...options };
       if (install !== null) await runCommand(install, "The install", run);
-      await runCommand(build, "The build", run);
+      await runCommand(command, "The build", run);
       const own = join(root, ".vercel/output");
       if (await isFile(join(own, "config.json"))) {
         say("The build made a Build Output tree itself");
@@ -44,9 +49,21 @@ export async function runBuild(plan: BuildPlan, options: BuildOptions): Promise<
       const made = await findMade(plan);
       const { files } = await assembleOutput(made, options.output, config, framework?.slug ?? null, false);
       say(`${files} files from ${made}`);
+      await build(root, options.output, await discover(root), say);
       return options.output;
     }
   }
+}
+
+async function build(
+  root: string,
+  output: string,
+  sources: readonly FunctionSource[],
+  say: (text: string) => void,
+): Promise<void> {
+  if (sources.length === 0) return;
+  const { names } = await addFunctions(root, output, sources);
+  say(`${names.length} functions: ${names.join(", ")}`);
 }
 
 async function findMade({

@@ -2,6 +2,7 @@
 export { type BuildOptions, runBuild } from "./build.ts";
 export { collectFiles } from "./files.ts";
 export { type HashedFile, hashFiles } from "./hash.ts";
+export { mappedFiles } from "./mapped.ts";
 export { type BuildPlan, type BuildSettings, type Mode, planBuild } from "./plan.ts";
 export { BuildProblem } from "./problem.ts";
 export type { LogLine } from "./run.ts";

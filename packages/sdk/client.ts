@@ -22,6 +22,8 @@ type Anything = { params?: Record<string, unknown>; query?: Record<string, unkno
 /** What is sent besides JSON: bytes that can be sent again when the connection breaks. */
 export interface Bytes {
   size: number;
+  /** Media type. */
+  type: string;
   open(): BodyInit;
 }
 
@@ -68,7 +70,7 @@ export class Client {
   }
 
   async upload(path: string, bytes: Bytes, signal?: AbortSignal): Promise<void> {
-    const headers = { "content-type": "application/octet-stream", "content-length": String(bytes.size) };
+    const headers = { "content-type": bytes.type, "content-length": String(bytes.size) };
     await (await this.send("PUT", path, headers, () => bytes.open(), signal)).body?.cancel();
   }
 
@@ -85,9 +87,14 @@ export class Client {
   }
 
   /** A deployment's log from behind `after`, each row once and in order, over any number of cuts. */
-  async *follow(deployment: string, after: number, signal?: AbortSignal): AsyncGenerator<LogRow> {
+  async *follow(
+    deployment: string,
+    after: number,
+    signal?: AbortSignal,
+    until: "ended" | "silent" = "silent",
+  ): AsyncGenerator<LogRow> {
     for (let cursor = after, failures = 0; ; ) {
-      const path = `/api/deployments/${encodeURIComponent(deployment)}/events?follow=1&after=${cursor}`;
+      const path = `/api/deployments/${encodeURIComponent(deployment)}/events?follow=1&until=${until}&after=${cursor}`;
       try {
         const response = await this.send("GET", path, {}, () => null, signal);
         for await (const line of linesOf(response)) {

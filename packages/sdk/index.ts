@@ -2,4 +2,4 @@
 export { type Bytes, Client, type ClientOptions } from "./client.ts";
 export { ApiError, type ProblemDocument } from "./error.ts";
 export type { Deployment, EnvVar, LogRow, OperationName, Project } from "./types.ts";
-export { uploadBlob } from "./upload.ts";
+export { type Source, uploadAll } from "./upload.ts";

@@ -53,7 +53,7 @@ export interface LogRow {
   seq: number;
   at: number;
   stream: string;
-  level: "info" | "warn" | "error";
+  level: "debug" | "info" | "warn" | "error";
   text: string;
   gap?: number;
 }

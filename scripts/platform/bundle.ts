@@ -12,7 +12,7 @@ export async function bundle(entry: string): Promise<string> {
     platform: "browser",
     mainFields: ["browser", "module", "main"],
     conditions: ["workerd", "worker", "browser"],
-    external: ["cloudflare:*", "node:*"],
+    external: ["cloudflare:*", "node:*", "*.wasm"],
     sourcemap: "inline",
     sourcesContent: false,
     logLevel: "silent",

@@ -1,10 +1,10 @@
 /** The first start: an owner's token and a team for it. */
 import type { D1Database } from "@cloudflare/workers-types";
+import { readCredentials, writeCredentials } from "@cloudify/platform";
 import { sha256 } from "#core/encoding.ts";
 import { newId } from "#core/ids.ts";
 import { systemClock, systemRandom } from "#core/time.ts";
 import { newSecret } from "#features/accounts/secret.ts";
-import { readCredentials, writeCredentials } from "./home.ts";
 
 const TEAM = "local";
 

@@ -136,7 +136,7 @@ export function outputOf(tree: Record<string, string>): Output {
 
 /** Waits for the end of its log. */
 export async function finished(platform: TestPlatform, id: string): Promise<Answer["body"]> {
-  await platform.call("GET", `/api/deployments/${id}/events?follow=1`);
+  await platform.call("GET", `/api/deployments/${id}/events?follow=1&until=ended`);
   return (await platform.call("GET", `/api/deployments/${id}`)).body;
 }
 
@@ -187,6 +187,8 @@ function options(home: string, sources: readonly string[], clockOffset: number) 
       modulesRoot: "/",
       bindings,
       unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+      // Nothing bundles functions here; tests/functions has the whole platform.
+      ...(worker === "api" ? { serviceBindings: { BUNDLER: NOWHERE } } : {}),
     };
   });
   const all = {
@@ -200,6 +202,8 @@ function options(home: string, sources: readonly string[], clockOffset: number) 
   };
   return convertV4MiniflareOptions(all as unknown as Parameters<typeof convertV4MiniflareOptions>[0]);
 }
+
+const NOWHERE = { external: { address: "127.0.0.1:9", http: {} } };
 
 /** What the Workers say of their own failures; `TEST_LOG=1` shows it. */
 function showErrors(stdout: NodeJS.ReadableStream, stderr: NodeJS.ReadableStream): void {

@@ -117,8 +117,8 @@ test.each([
   [
     "middleware",
     '{"version":3,"routes":[{"src":"/","middlewarePath":"mw"}]}',
-    "functions_not_yet",
-    "mw (middleware)",
+    "invalid_output",
+    "the middleware mw",
   ],
   [
     "a header in a type",
@@ -162,12 +162,14 @@ test("an output that needs functions names them all, whatever its form", async (
     "static/index.html": "x",
     "functions/api/users.func/.vc-config.json": "{}",
     "functions/api/users.func/index.js": "1",
+    "functions/page.func/.vc-config.json": '{"runtime":"nodejs24.x","handler":"index.js"}',
     "functions/isr.prerender-config.json": "{}",
     "functions/isr.prerender-fallback.html": "x",
     "functions/loose.js": "1",
   });
   expect(done.error.code).toBe("functions_not_yet");
-  expect(done.error.detail).toBe("The output needs functions: api/users, isr, loose.js.");
+  const named = "api/users (without a runtime), isr, loose.js, page (nodejs24.x)";
+  expect(done.error.detail).toBe(`The output needs functions that nothing runs yet: ${named}.`);
 });
 
 test("an output that would serve nothing is an error, not a site of 404s", async () => {

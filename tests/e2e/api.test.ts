@@ -122,6 +122,10 @@ test("every mutating operation writes exactly one audit entry, under the name th
   for (const content of Object.values(text)) await upload(client, content);
   const files = Object.entries(text).map(([path, content]) => entry(path, content));
   const third = await deployTree(client, project, tree({ "a.txt": "4" }));
+  const source = { source: "export default () => new Response('x')" };
+  const { id: unwanted } = await client.request("POST /api/functions", {
+    body: { name: "unwanted", ...source },
+  });
 
   /** Operation → how to call it so that it succeeds. */
   const calls: Record<string, () => Promise<unknown>> = {
@@ -142,8 +146,17 @@ test("every mutating operation writes exactly one audit entry, under the name th
     "deployments.promote": () => call("POST", `/api/deployments/${made.id}/promote`),
     "deployments.rollback": () =>
       call("POST", `/api/projects/${project}/rollback`, json({ deploymentId: second.id })),
+    "deployments.rollout": () =>
+      call("POST", `/api/projects/${project}/rollout`, json({ deploymentId: made.id, percent: 10 })),
+    "functions.deploy": () => call("POST", "/api/functions", json({ name: "wanted", ...source })),
+    "functions.remove": () => call("DELETE", `/api/functions/${unwanted}`),
     "deployments.redeploy": () => call("POST", `/api/deployments/${second.id}/redeploy`),
     "deployments.remove": () => call("DELETE", `/api/deployments/${third.id}`),
+    "blobs.putPack": () => {
+      const pack = new FormData();
+      for (const one of ["in", "a pack"]) pack.append(sha256(Buffer.from(one)), new Blob([one]), one);
+      return call("PUT", "/api/blobs", { body: pack });
+    },
     "blobs.put": () => call("PUT", `/api/blobs/${digest}`, { body: bytes }),
     "blobs.startParts": () => call("POST", `/api/blobs/${partDigest}/parts`, json({ size: 8 })),
     "blobs.putPart": () => call("PUT", `/api/blobs/${partDigest}/parts/1`, { body: "in parts" }),
@@ -191,9 +204,11 @@ test("another team's token finds nothing of this team's, whatever it asks", asyn
     team: project.teamId,
     sha256: sha256("nobody has this"),
     part: "1",
+    function: project.id,
   };
   const bodies: Record<string, unknown> = {
     "deployments.create": { files: [entry("config.json", "{}")] },
+    "deployments.rollout": { percent: 10, deploymentId: made.id },
     "projects.update": { settings: {} },
     "envVars.create": { key: "X", value: "v", targets: ["preview"] },
     "envVars.update": { value: "v" },
@@ -351,7 +366,7 @@ describe("bad input", () => {
     ["no version", "{}", "invalid_output"],
     ["a catastrophic pattern", '{"version":3,"routes":[{"src":"^/(?=a)(a+)+$"}]}', "invalid_output"],
     ["an unknown key of a route", '{"version":3,"routes":[{"src":"/","magic":true}]}', "not_yet"],
-    ["middleware", '{"version":3,"routes":[{"src":"/","middlewarePath":"middleware"}]}', "functions_not_yet"],
+    ["middleware", '{"version":3,"routes":[{"src":"/","middlewarePath":"middleware"}]}', "invalid_output"],
     ["crons", '{"version":3,"crons":[{"path":"/","schedule":"* * * * *"}]}', "not_yet"],
   ])("an output with %s ends in an error that says what to do", async (_, config, code) => {
     const done = await deployTree(client, project, { "config.json": config, "static/a": "a" });

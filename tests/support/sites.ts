@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { ApiError, type Client, type Deployment, uploadBlob } from "@cloudify/sdk";
+import { ApiError, type Client, type Deployment, uploadAll } from "@cloudify/sdk";
 
 export function folder(files: Record<string, string | Buffer>, name = "site"): string {
   const root = join(mkdtempSync(join(tmpdir(), "cloudify-site-")), name);
@@ -29,15 +29,14 @@ export const tree = (files: Record<string, string>, config: object = {}): Record
   ...Object.fromEntries(Object.entries(files).map(([path, text]) => [`static/${path}`, text])),
 });
 
-export async function upload(client: Client, content: string | Buffer): Promise<void> {
-  const bytes = Buffer.from(content);
-  const source = { sha256: sha256(bytes), size: bytes.length };
-  await uploadBlob(
+export const upload = (client: Client, ...contents: (string | Buffer)[]): Promise<void> =>
+  uploadAll(
     client,
-    { ...source, read: (start, end) => new Uint8Array(bytes.subarray(start, end)) },
-    () => undefined,
+    contents.map((content) => {
+      const bytes = Buffer.from(content);
+      return { sha256: sha256(bytes), size: bytes.length, load: async () => new Blob([bytes]) };
+    }),
   );
-}
 
 /** Through the API alone: uploads, creates, and waits for the end. */
 export async function deployTree(
@@ -46,7 +45,7 @@ export async function deployTree(
   files: Record<string, string>,
   more: { target?: string; git?: { branch: string } } = {},
 ): Promise<Deployment> {
-  await Promise.all(Object.values(files).map((text) => upload(client, text)));
+  await upload(client, ...Object.values(files));
   const body = { files: Object.entries(files).map(([path, text]) => entry(path, text)), ...more };
   const made = await client.request("POST /api/projects/{project}/deployments", {
     params: { project },
@@ -56,7 +55,7 @@ export async function deployTree(
 }
 
 export async function finished(client: Client, deployment: string): Promise<Deployment> {
-  for await (const _ of client.follow(deployment, 0)) {
+  for await (const _ of client.follow(deployment, 0, undefined, "ended")) {
     // Its log ends when it has.
   }
   return client.request("GET /api/deployments/{deployment}", { params: { deployment } });

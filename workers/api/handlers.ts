@@ -2,6 +2,7 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import * as accounts from "#features/accounts/service.ts";
 import * as audit from "#features/audit/service.ts";
+import { putPack } from "#features/blobs/pack.ts";
 import * as parts from "#features/blobs/parts.ts";
 import * as blobs from "#features/blobs/service.ts";
 import { contracts } from "#features/contracts.ts";
@@ -10,6 +11,8 @@ import * as move from "#features/deployments/move.ts";
 import * as read from "#features/deployments/read.ts";
 import { remove as removeDeployment } from "#features/deployments/remove.ts";
 import * as envVars from "#features/env-vars/service.ts";
+import { deploy as deployFunction } from "#features/functions/deploy.ts";
+import * as functions from "#features/functions/service.ts";
 import * as logs from "#features/logs/service.ts";
 import * as projects from "#features/projects/service.ts";
 import * as traffic from "#features/traffic/service.ts";
@@ -43,6 +46,7 @@ export function mountFeatures(app: OpenAPIHono<ApiEnv>): void {
     promote: (ctx, { params, body }) => move.promote(ctx, params.deployment, body?.ifEpoch),
     rollback: (ctx, { params, body }) =>
       move.rollback(ctx, params.project, body?.deploymentId, body?.ifEpoch),
+    rollout: (ctx, { params, body }) => move.rollout(ctx, params.project, body),
     redeploy: (ctx, { params, body }) => create.redeploy(ctx, params.deployment, body?.target),
     remove: (ctx, { params, query }) => removeDeployment(ctx, params.deployment, query.replacement),
     events: (ctx, { params, query, request }) => {
@@ -51,7 +55,14 @@ export function mountFeatures(app: OpenAPIHono<ApiEnv>): void {
       return logs.events(ctx, params.deployment, { ...query, after: Math.max(query.after, last || 0), sse });
     },
   });
+  mount(app, "functions", contracts.functions, {
+    list: (ctx, { query }) => functions.list(ctx, query),
+    deploy: (ctx, { body }) => deployFunction(ctx, body),
+    get: (ctx, { params }) => functions.get(ctx, params.function),
+    remove: (ctx, { params }) => functions.remove(ctx, params.function),
+  });
   mount(app, "blobs", contracts.blobs, {
+    putPack: (ctx, { request }) => putPack(ctx, request),
     put: (ctx, { params, request }) => blobs.put(ctx, params.sha256, request),
     startParts: (ctx, { params, body }) => parts.startParts(ctx, params.sha256, body.size),
     putPart: (ctx, { params, request }) => parts.putPart(ctx, params.sha256, params.part, request),

@@ -1,4 +1,5 @@
 /** What the router is bound to. All of it is read, but for the Cache API, the traffic events, and compressed forms. */
+import type { LogRpc } from "#features/logs/rpc.ts";
 import type { PointerRpc } from "#features/pointers/rpc.ts";
 import type { TrafficRpc } from "#features/traffic/rpc.ts";
 
@@ -11,6 +12,16 @@ export interface Env {
   SNAPSHOTS: KVNamespace;
   POINTERS: DurableObjectNamespace<PointerRpc>;
   TRAFFIC: DurableObjectNamespace<TrafficRpc>;
+  /** Where lines of functions go. */
+  LOGS: DurableObjectNamespace<LogRpc>;
+  /** Opens frozen environments; see core/seal.ts. A secret. */
+  EDGE_KEYS: string;
+  /** Runs functions. */
+  ISOLATES: Fetcher;
+  /** On one machine only: where functions run that ended their process before. */
+  QUARANTINE?: Fetcher;
+  /** On one machine only: what the platform's own processes prove themselves with. */
+  INTERNAL_KEY?: string;
   /** Outgoing fetches for customers; only public addresses. Absent in production, where the network does the same. */
   EGRESS?: Fetcher;
   /** Milliseconds added to the clock; tests only. */

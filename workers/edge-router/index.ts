@@ -2,7 +2,9 @@
 import { newId } from "#core/ids.ts";
 import { Problem } from "#core/problem.ts";
 import { systemClock, systemRandom } from "#core/time.ts";
+import { HOPS_HEADER, KEY_HEADER } from "#features/functions/call.ts";
 import type { Env } from "./env.ts";
+import { INTERNAL_HOST, internal } from "./functions/internal.ts";
 import { refuse } from "./pages.ts";
 import { pipeline } from "./pipeline.ts";
 import type { Scope } from "./scope.ts";
@@ -11,9 +13,13 @@ export default {
   async fetch(request, env, ctx): Promise<Response> {
     const clock = systemClock(Number(env.CLOCK_OFFSET_MS ?? 0));
     const requestId = newId("request", clock.now(), systemRandom);
+    const isInternal = env.INTERNAL_KEY !== undefined && request.headers.get(KEY_HEADER) === env.INTERNAL_KEY;
+    if (isInternal && new URL(request.url).hostname === INTERNAL_HOST) return internal(request, env);
+    const hops = isInternal ? Number(request.headers.get(HOPS_HEADER) ?? 0) : 0;
     const scope: Scope = { env, clock, requestId, keepAlive: (work) => ctx.waitUntil(work) };
     try {
-      const response = await pipeline(scope, request);
+      const response = await pipeline(scope, request, hops);
+      if (response.webSocket) return response;
       // RFC 9110, 6.6.1. Cloudflare's network would set it; workerd by itself does not.
       response.headers.set("date", new Date(clock.now()).toUTCString());
       return response;

@@ -1,6 +1,144 @@
-/** Customers' functions will run behind this Worker; it is deployed so that the first version that does finds its place. It refuses everything. */
-import { Problem } from "#core/problem.ts";
+/**
+ * The isolates Worker: runs customers' functions, each with each environment in a V8 isolate of its own (Worker Loader).
+ * On one machine it stands in a workerd process of its own, since a function that spins takes its process with it; there
+ * it asks the platform for code over HTTP. In production it reads the store itself.
+ */
+import { WorkerEntrypoint } from "cloudflare:workers";
+import {
+  CALL_HEADER,
+  type Call,
+  decodeCall,
+  FAULT_HEADER,
+  HOPS_HEADER,
+  KEY_HEADER,
+  MAX_HOPS,
+  START_HEADER,
+} from "#features/functions/call.ts";
+import type { LoadedCode } from "./functions/code.ts";
+import { readCode } from "./functions/code.ts";
+import { LogBuffer, type Traced } from "./functions/lines.ts";
+import { writeLines } from "./functions/sink.ts";
+import type { IsolatesEnv } from "./isolates/env.ts";
+import { workerCode } from "./isolates/worker-code.ts";
+
+/** Code id → values that its lines must not show. Isolates of one process share it. */
+const secrets = new Map<string, readonly string[]>();
+const MAX_KNOWN = 5_000;
+
+const logs = new LogBuffer();
 
 export default {
-  fetch: () => new Problem("not_yet", "The isolates Worker does nothing yet.").toResponse(),
-} satisfies ExportedHandler;
+  async fetch(request, env, ctx): Promise<Response> {
+    if (env.INTERNAL_KEY !== undefined && request.headers.get(KEY_HEADER) !== env.INTERNAL_KEY) {
+      return new Response("not found\n", { status: 404 });
+    }
+    const given = request.headers.get(CALL_HEADER);
+    // The watchdog's question: an answer shows that nothing holds the thread.
+    if (given === null) return new Response("alive\n");
+    const call = decodeCall(given);
+    let isCold = false;
+    const worker = env.LOADER.get(call.id, async () => {
+      isCold = true;
+      const code = await codeOf(env, call);
+      if (secrets.size > MAX_KNOWN) secrets.clear();
+      secrets.set(call.id, code.secrets);
+      return workerCode(code, ctx.exports.Outbound({ props: call }), ctx.exports.Tail({ props: call }));
+    });
+    const headers = new Headers(request.headers);
+    headers.delete(KEY_HEADER);
+    const { body, method } = request;
+    const cf = request.cf ?? {};
+    try {
+      const init = { method, headers, cf, redirect: "manual" as const, signal: request.signal };
+      const answer = await worker
+        .getEntrypoint()
+        .fetch(request.url, body === null ? init : { ...init, body });
+      if (answer.webSocket) return answer;
+      const response = new Response(answer.body, answer);
+      response.headers.set(START_HEADER, isCold ? "cold" : "warm");
+      return response;
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      const hung = /would never generate a response|had hung/.test(text);
+      const why = hung ? "The function can never answer: nothing that it waits for is under way." : text;
+      ctx.waitUntil(report(env, call, [{ level: "error", text: why, at: Date.now() }]));
+      return new Response(null, { status: 500, headers: { [FAULT_HEADER]: hung ? "hung" : "load" } });
+    }
+  },
+} satisfies ExportedHandler<IsolatesEnv>;
+
+/** Everything that a function fetches leaves through here. A host of this platform is answered by the router. */
+export class Outbound extends WorkerEntrypoint<IsolatesEnv, Call> {
+  override async fetch(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    if (url.protocol !== "http:" && url.protocol !== "https:")
+      throw new TypeError(`${url.protocol} is not fetched`);
+    if (url.username !== "" || url.password !== "")
+      throw new TypeError("Credentials in an address are not sent");
+    const headers = new Headers(request.headers);
+    const hops = Number(headers.get(HOPS_HEADER) ?? 0) + 1;
+    for (const name of [...headers.keys()])
+      if (/^(?:x-cloudify-|mf-|cf-|x-vercel-)/.test(name)) headers.delete(name);
+    const isOurs = this.env.PLATFORM !== undefined && isHostOf(url.hostname, this.env.DEPLOY_DOMAIN);
+    if (isOurs) {
+      if (hops > MAX_HOPS) return new Response("loop detected\n", { status: 508 });
+      headers.set(HOPS_HEADER, String(hops));
+      headers.set(KEY_HEADER, this.env.INTERNAL_KEY ?? "");
+    }
+    const onward = new Request(request, { headers });
+    if (isOurs && this.env.PLATFORM) return this.env.PLATFORM.fetch(onward);
+    if (!this.env.EGRESS) return fetch(onward);
+    try {
+      return await this.env.EGRESS.fetch(onward);
+    } catch {
+      // The network says neither what it refuses nor why.
+      throw new TypeError(`${url.host} can't be reached: functions reach public addresses that answer.`);
+    }
+  }
+}
+
+const isHostOf = (hostname: string, domain: string): boolean => hostname.endsWith(`.${domain}`);
+
+/** Takes the lines and exceptions of one invocation, when it is over. */
+export class Tail extends WorkerEntrypoint<IsolatesEnv, Call> {
+  override async tail(events: TraceItem[]): Promise<void> {
+    const lines = events.flatMap((event): Traced[] => [
+      ...event.logs.map(({ level, message, timestamp }) => ({
+        level: level as Traced["level"],
+        text: Array.isArray(message) ? message.map(String).join(" ") : String(message),
+        at: timestamp,
+      })),
+      ...event.exceptions.map(({ name, message, stack, timestamp }) => ({
+        level: "error" as const,
+        text: `Uncaught ${name}: ${message}\n${stack ?? ""}`.trimEnd(),
+        at: timestamp,
+      })),
+      ...(event.truncated
+        ? [{ level: "warn" as const, text: TRUNCATED, at: event.eventTimestamp ?? Date.now() }]
+        : []),
+    ]);
+    await report(this.env, this.ctx.props, lines);
+  }
+}
+
+const TRUNCATED = "Some lines are missing here: one call wrote more than the runtime passes on.";
+
+/** Lines are gathered for a moment: one write for many. */
+async function report(env: IsolatesEnv, call: Call, lines: readonly Traced[]): Promise<void> {
+  if (lines.length === 0) return;
+  await logs.add(call, lines, secrets.get(call.id) ?? [], async (deployment, batch) => {
+    if (!env.PLATFORM) return writeLines(env, deployment, batch);
+    const headers = { [KEY_HEADER]: env.INTERNAL_KEY ?? "" };
+    const body = JSON.stringify({ deployment, lines: batch });
+    await env.PLATFORM.fetch("http://platform.internal/lines", { method: "POST", headers, body });
+  });
+}
+
+async function codeOf(env: IsolatesEnv, call: Call): Promise<LoadedCode> {
+  if (!env.PLATFORM) return readCode(env, call);
+  const headers = { [KEY_HEADER]: env.INTERNAL_KEY ?? "" };
+  const body = JSON.stringify(call);
+  const answer = await env.PLATFORM.fetch("http://platform.internal/code", { method: "POST", headers, body });
+  if (!answer.ok) throw new Error(`The code of ${call.name} can't be read (${answer.status}).`);
+  return (await answer.json()) as LoadedCode;
+}

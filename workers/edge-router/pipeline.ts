@@ -2,15 +2,21 @@
  * Every request to a deployed host, in order: host → release → protection → routing → answer → one traffic event.
  * Stages decide; this page is the only place that knows their order.
  */
+import { type HeaderList, setAll } from "#core/headers.ts";
 import { Problem } from "#core/problem.ts";
 import { serveStatic } from "#features/assets/serve.ts";
+import { MAX_HOPS } from "#features/functions/call.ts";
+import { VISITOR_COOKIE, VISITOR_SECONDS } from "#features/pointers/bucket.ts";
 import { checkPath } from "#features/routing/path.ts";
-import { type HeaderList, resolve } from "#features/routing/resolve.ts";
+import { type Resolution, resolve } from "#features/routing/resolve.ts";
 import { mergeQuery } from "#features/routing/substitute.ts";
+import type { StaticFile } from "#features/sites/site.ts";
 import type { TrafficEvent } from "#features/traffic/machine.ts";
 import { refuse } from "./pages.ts";
 import type { Scope } from "./scope.ts";
 import { rewriteOutside } from "./stages/external.ts";
+import { callFunction } from "./stages/functions.ts";
+import { changed, failed, Middlewares, withHeaders } from "./stages/middleware.ts";
 import { protection } from "./stages/protection.ts";
 import { FileSource } from "./storage/files.ts";
 import { findOutput, type Output } from "./storage/outputs.ts";
@@ -18,8 +24,6 @@ import { readSite } from "./storage/sites.ts";
 import { findTarget, type Target } from "./target.ts";
 import { report } from "./traffic.ts";
 
-/** A rewrite to a host of this platform is a request of its own; a circle of them ends here. */
-const MAX_HOPS = 8;
 /** Answered before routing; an output that holds such files is refused. */
 const RESERVED = /^\/(?:_cloudify|\.well-known\/cloudify)(?:\/|$)/;
 
@@ -27,6 +31,8 @@ interface Answer {
   response: Response;
   cache: TrafficEvent["cache"];
   bytes: number;
+  /** Of all functions that were asked; `null`: none was. */
+  functionMs: number | null;
 }
 
 export async function pipeline(scope: Scope, request: Request, hops = 0): Promise<Response> {
@@ -40,8 +46,7 @@ export async function pipeline(scope: Scope, request: Request, hops = 0): Promis
   const target = await findTarget(scope, request, url);
   if (target instanceof Problem) return refuse(request, target, scope.requestId);
   const answer = await respond(scope, request, url, target, hops);
-  finish(scope, request, url, target, answer);
-  return answer.response;
+  return finish(scope, request, url, target, answer);
 }
 
 async function respond(
@@ -58,31 +63,39 @@ async function respond(
     );
   }
   const head = await readSite(scope, target.site);
+  const middlewares = new Middlewares(scope, request, target, head, hops);
   const header = (name: string) => request.headers.get(name);
-  const routed = await resolve<Output>({ method: request.method, url, header }, head.routes, (pathname) =>
-    findOutput(scope, target.site, head, pathname),
+  const routed = await resolve<Output, Response>(
+    { method: request.method, url, header },
+    head.routes,
+    (pathname) => findOutput(scope, target.site, head, pathname),
+    middlewares.ask,
   );
+  const answer = await answerWith(scope, request, url, target, hops, routed);
+  return middlewares.ms === null
+    ? answer
+    : { ...answer, functionMs: middlewares.ms + (answer.functionMs ?? 0) };
+}
+
+async function answerWith(
+  scope: Scope,
+  request: Request,
+  url: URL,
+  target: Target,
+  hops: number,
+  routed: Resolution<Output, Response>,
+): Promise<Answer> {
   switch (routed.kind) {
-    case "output": {
-      const { redirectTo, file } = routed.output;
-      if (redirectTo !== null)
-        return plain(redirect(308, mergeQuery(redirectTo, url.searchParams), routed.headers));
-      const source = new FileSource(scope, target.team, file);
-      const acceptEncoding = (request.cf?.clientAcceptEncoding as string | undefined) ?? null;
-      const { createdAt: lastModified } = target;
-      const ask = { method: request.method, header, acceptEncoding, file, lastModified };
-      const served = await serveStatic(
-        { ...ask, status: routed.status ?? 200, headers: routed.headers },
-        (encoding, span) => source.open(encoding, span),
-      );
-      if (!served.ok) return plain(refuse(request, LOST, scope.requestId));
-      return { response: served.response, cache: source.tier, bytes: served.bytes };
-    }
+    case "output":
+      return output(scope, request, url, target, hops, routed);
+    case "answer":
+      return plain(withHeaders(routed.answer, routed.headers));
     case "redirect":
       return plain(redirect(routed.status, routed.location, routed.headers));
     case "external": {
       const again = (onward: Request) => pipeline(scope, onward, hops + 1);
-      const found = await rewriteOutside(scope, request, routed.url, routed.headers, again);
+      const onward = changed(request, routed.changes);
+      const found = await rewriteOutside(scope, onward, routed.url, routed.headers, again);
       return plain(found instanceof Problem ? refuse(request, found, scope.requestId) : found);
     }
     case "status":
@@ -90,9 +103,69 @@ async function respond(
   }
 }
 
+async function output(
+  scope: Scope,
+  request: Request,
+  url: URL,
+  target: Target,
+  hops: number,
+  routed: Extract<Resolution<Output, Response>, { kind: "output" }>,
+): Promise<Answer> {
+  const { output: found } = routed;
+  switch (found.kind) {
+    case "file":
+      if (found.redirectTo !== null)
+        return plain(redirect(308, mergeQuery(found.redirectTo, url.searchParams), routed.headers));
+      return file(scope, request, target, found.file, routed.status ?? 200, routed.headers);
+    case "page": {
+      const { file: stored, status: code, headers } = found.page;
+      return file(scope, request, target, stored, routed.status ?? code, [...headers, ...routed.headers]);
+    }
+    case "function": {
+      const asked = new URL(url);
+      asked.search = routed.query.toString();
+      const { name, entry } = found;
+      const given = { request, url: asked, name, entry, changes: routed.changes, hops };
+      const called = await callFunction(scope, target, given);
+      if (!called.ok) return { ...plain(failed(scope, request, called)), functionMs: called.ms };
+      const response = withHeaders(called.response, routed.headers);
+      // A route of the error phase gives the page its status.
+      const code = response.status === 200 ? (routed.status ?? 200) : response.status;
+      const final = response.webSocket
+        ? response
+        : new Response(request.method === "HEAD" ? null : response.body, {
+            status: code,
+            headers: response.headers,
+          });
+      return { ...plain(final), functionMs: called.ms };
+    }
+  }
+}
+
+async function file(
+  scope: Scope,
+  request: Request,
+  target: Target,
+  stored: StaticFile,
+  code: number,
+  headers: HeaderList,
+): Promise<Answer> {
+  const source = new FileSource(scope, target.team, stored);
+  const acceptEncoding = (request.cf?.clientAcceptEncoding as string | undefined) ?? null;
+  const { createdAt: lastModified } = target;
+  const header = (name: string) => request.headers.get(name);
+  const ask = { method: request.method, header, acceptEncoding, file: stored, lastModified };
+  const served = await serveStatic({ ...ask, status: code, headers }, (encoding, span) =>
+    source.open(encoding, span),
+  );
+  if (!served.ok) return plain(refuse(request, LOST, scope.requestId));
+  return { response: served.response, cache: source.tier, bytes: served.bytes, functionMs: null };
+}
+
 /** What every answer carries, and the one event it leaves. */
-function finish(scope: Scope, request: Request, url: URL, target: Target, answer: Answer): void {
-  const { response, cache, bytes } = answer;
+function finish(scope: Scope, request: Request, url: URL, target: Target, answer: Answer): Response {
+  const { cache, bytes, functionMs } = answer;
+  const response = settable(answer.response);
   response.headers.set("x-cloudify-id", scope.requestId);
   response.headers.set("x-cloudify-deployment", target.deployment);
   if (cache !== "none") {
@@ -101,6 +174,11 @@ function finish(scope: Scope, request: Request, url: URL, target: Target, answer
     response.headers.set("cache-status", status);
   }
   if (!target.isProduction) response.headers.set("x-robots-tag", "noindex");
+  if (target.visitor !== undefined && !response.webSocket) {
+    const secure = url.protocol === "https:" ? "; Secure" : "";
+    const cookie = `${VISITOR_COOKIE}=${target.visitor}; Path=/; Max-Age=${VISITOR_SECONDS}; HttpOnly; SameSite=Lax${secure}`;
+    response.headers.append("set-cookie", cookie);
+  }
   report(scope, {
     at: scope.clock.now(),
     team: target.team,
@@ -111,19 +189,22 @@ function finish(scope: Scope, request: Request, url: URL, target: Target, answer
     cache,
     bytesIn: Number(request.headers.get("content-length") ?? 0),
     bytesOut: bytes,
-    functionMs: null,
+    functionMs,
     region: null,
     sampled: 1,
   });
+  return response;
 }
 
-const plain = (response: Response): Answer => ({ response, cache: "none", bytes: 0 });
+/** What came over the network has headers that can't be set; a WebSocket is passed on as it is. */
+const settable = (response: Response): Response =>
+  response.webSocket ? new Response(null, { status: 101, webSocket: response.webSocket }) : response;
+
+const plain = (response: Response): Answer => ({ response, cache: "none", bytes: 0, functionMs: null });
 
 function redirect(status: number, location: string, headers: HeaderList): Response {
-  const response = new Response(null, {
-    status,
-    headers: headers.map(([name, value]): [string, string] => [name, value]),
-  });
+  const response = new Response(null, { status });
+  setAll(response.headers, headers);
   response.headers.set("location", location);
   if (!response.headers.has("cache-control"))
     response.headers.set("cache-control", "public, max-age=0, must-revalidate");
@@ -135,7 +216,7 @@ function status(scope: Scope, request: Request, code: number, headers: HeaderLis
   const problem =
     code === 404 ? new Problem("not_found", "This page does not exist.") : code === 508 ? LOOP : null;
   const response = problem ? refuse(request, problem, scope.requestId) : new Response(null, { status: code });
-  for (const [name, value] of headers) response.headers.set(name, value);
+  setAll(response.headers, headers);
   return response;
 }
 

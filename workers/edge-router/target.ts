@@ -1,6 +1,7 @@
 /** Host → what is served there now: which release of which project, and under which policy. */
 import { Problem } from "#core/problem.ts";
-import { known } from "#features/pointers/machine.ts";
+import { releaseFor, VISITOR_COOKIE } from "#features/pointers/bucket.ts";
+import { known, type Pointer } from "#features/pointers/machine.ts";
 import type { Policy } from "#features/projects/policy.ts";
 import { findDeployment } from "./resolution/deployments.ts";
 import { findHost } from "./resolution/hosts.ts";
@@ -18,6 +19,8 @@ export interface Target {
   createdAt: number;
   isProduction: boolean;
   policy: Policy;
+  /** Set while a rollout is under way, for a visitor who has no name yet: what its cookie is to say. */
+  visitor?: string;
 }
 
 /** @returns What to serve, or the problem to answer with. */
@@ -38,7 +41,8 @@ export async function findTarget(scope: Scope, request: Request, url: URL): Prom
   }
   const pointer = await findPointer(scope, project, host.ref);
   const pinned = pointer && pin(request, url, (id) => known(pointer, id));
-  const release = pinned ?? pointer?.live;
+  const chosen = pointer && !pinned ? choose(pointer, request) : null;
+  const release = pinned ?? chosen?.release;
   if (!release) return notServed(null);
   const isProduction = host.ref === "production";
   return {
@@ -49,8 +53,19 @@ export async function findTarget(scope: Scope, request: Request, url: URL): Prom
     createdAt: release.createdAt,
     isProduction,
     policy,
+    ...(chosen?.isNew ? { visitor: chosen.visitor } : {}),
   };
 }
+
+/** While two deployments share the visitors, each keeps to one of them by a name of its own. */
+function choose({ live, canary }: Pointer, request: Request) {
+  if (!canary || !live) return { release: live, visitor: "", isNew: false };
+  const named = VISITOR.exec(request.headers.get("cookie") ?? "")?.[1];
+  const visitor = named ?? crypto.randomUUID();
+  return { release: releaseFor(live, canary, visitor), visitor, isNew: named === undefined };
+}
+
+const VISITOR = new RegExp(`(?:^|;\\s*)${VISITOR_COOKIE}=([\\w-]{1,64})(?:;|$)`);
 
 /** Skew protection: a client that carries the id of a deployment stays with it, if the pointer knows it. */
 function pin<T>(request: Request, url: URL, find: (id: string) => T | undefined): T | undefined {

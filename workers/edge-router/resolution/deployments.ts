@@ -24,11 +24,12 @@ async function read(scope: Scope, id: string): Promise<Found> {
   });
   if (copy && copy.v === 1) return { served: copy };
   const row = await scope.env.DB.prepare(
-    `select status, site, team_id as team, project_id as project, created_at as createdAt from deployments where id = ?1`,
+    `select id, status, site, team_id as team, project_id as project, created_at as createdAt, env_digest as env,
+       hostname, target, branch from deployments where id = ?1`,
   )
     .bind(id)
-    .first<{ status: string; site: string | null; team: string; project: string; createdAt: number }>();
+    .first<Omit<ServedDeployment, "v" | "site"> & { status: string; site: string | null }>();
   if (row?.status !== "ready" || row.site === null) return { state: row?.status ?? null };
-  const { site, team, project, createdAt } = row;
-  return { served: { v: 1, id, site, team, project, createdAt } };
+  const { status: _, site, ...about } = row;
+  return { served: { v: 1, site, ...about } };
 }

@@ -3,9 +3,9 @@
  * can be reached: the network service behind `EGRESS` looks at the address when it connects, so a name that changes its
  * mind is refused too. A host of this platform is answered by the router itself.
  */
+import { type HeaderList, setAll } from "#core/headers.ts";
 import { Problem } from "#core/problem.ts";
 import { MINUTE } from "#core/time.ts";
-import type { HeaderList } from "#features/routing/resolve.ts";
 import { findHost } from "../resolution/hosts.ts";
 import type { Scope } from "../scope.ts";
 
@@ -42,7 +42,7 @@ export async function rewriteOutside(
       : fetch(outgoing, { signal });
     const found = await send;
     const response = new Response(found.body, found);
-    for (const [name, value] of headers) response.headers.set(name, value);
+    setAll(response.headers, headers);
     return response;
   } catch (cause) {
     const isLate = cause instanceof Error && cause.name === "TimeoutError";

@@ -1,15 +1,21 @@
 /** A site's outputs, as routing looks for them: a path, then the index of a directory. */
+import type { FunctionEntry } from "#features/functions/function.ts";
 import { decodePath } from "#features/routing/path.ts";
-import type { SiteHead, StaticFile } from "#features/sites/site.ts";
+import type { Prerender, SiteHead, StaticFile } from "#features/sites/site.ts";
 import type { Scope } from "../scope.ts";
 import { findFile } from "./sites.ts";
 
-export interface Output {
-  file: StaticFile;
-  /** Set when the path names a directory without its slash, and the site wants it. */
-  redirectTo: string | null;
-}
+export type Output =
+  | {
+      kind: "file";
+      file: StaticFile;
+      /** Set when the path names a directory without its slash, and the site wants it. */
+      redirectTo: string | null;
+    }
+  | { kind: "page"; page: Prerender }
+  | { kind: "function"; name: string; entry: FunctionEntry };
 
+/** Files first, then pages, then functions. */
 export async function findOutput(
   scope: Scope,
   digest: string,
@@ -25,9 +31,16 @@ export async function findOutput(
     if (!file) continue;
     const isIndexOf = path !== base && base !== "" && !isDirectory;
     const redirectTo = isIndexOf && head.directoryRedirect ? `/${pathname.replace(/^\/+/, "")}/` : null;
-    return { file, redirectTo };
+    return { kind: "file", file, redirectTo };
   }
-  return undefined;
+  return base === "" ? run(head, "index") : (run(head, base) ?? run(head, `${base}/index`));
+}
+
+function run({ prerenders = {}, functions = {} }: SiteHead, name: string): Output | undefined {
+  const page = Object.hasOwn(prerenders, name) ? prerenders[name] : undefined;
+  if (page) return { kind: "page", page };
+  const entry = Object.hasOwn(functions, name) ? functions[name] : undefined;
+  return entry && { kind: "function", name, entry };
 }
 
 /** A slash behind a file's name makes it another name, unless it is a page without an extension. */

@@ -8,16 +8,17 @@ import {
   hashFiles,
   type LogLine,
   type Mode,
+  mappedFiles,
   planBuild,
   runBuild,
 } from "@cloudify/builder";
-import { ApiError, type Client, type Deployment, type Project } from "@cloudify/sdk";
+import { ApiError, type Client, type Deployment, type Project, type Source } from "@cloudify/sdk";
 import color from "picocolors";
 import { type Context, ensureProject, link, linkOf, slugOf } from "../context.ts";
 import { type GitData, gitDataOf } from "../git.ts";
 import { bytes } from "../output.ts";
 import { CliProblem } from "../problem.ts";
-import { fileSource, textSource, type UploadSource, uploadMissing } from "../uploads.ts";
+import { fileSource, textSource, uploadMissing } from "../uploads.ts";
 
 export interface DeployFlags {
   prod?: boolean;
@@ -47,7 +48,7 @@ export async function deploy(context: Context, folder = ".", flags: DeployFlags)
   try {
     const where = { root, output: join(scratch, "output") };
     const { output, log } = await build(context, client, project, where, target, flags, stop.signal);
-    const { manifest, sources } = await readOutput(context, output);
+    const { manifest, sources } = await readOutput(context, output, root);
     const git = await gitOf(root, flags);
     const buildLog = log === "" ? undefined : textSource(log);
     const upload = await uploadMissing(context, client, buildLog ? [...sources, buildLog] : sources, {
@@ -167,8 +168,9 @@ function redact(text: string, values: readonly string[]): string {
     .reduce((shown, value) => shown.replaceAll(value, "[redacted]"), text);
 }
 
-async function readOutput(context: Context, output: string) {
-  const found = await collectFiles(output, false);
+async function readOutput(context: Context, output: string, root: string) {
+  const own = await collectFiles(output, false);
+  const found = [...own, ...(await mappedFiles(output, root, own))];
   const total = found.reduce((sum, file) => sum + file.size, 0);
   let count = 0;
   const hashed = await hashFiles(found, () => {
@@ -176,9 +178,7 @@ async function readOutput(context: Context, output: string) {
     context.out.progress(`Reading ${count}/${found.length} files (${bytes(total)})`);
   });
   const manifest = hashed.map(({ path, sha256, size }) => ({ path, sha256, size }));
-  const sources: UploadSource[] = [
-    ...new Map(hashed.map((file) => [file.sha256, fileSource(file)])).values(),
-  ];
+  const sources: Source[] = [...new Map(hashed.map((file) => [file.sha256, fileSource(file)])).values()];
   return { manifest, sources };
 }
 
@@ -189,7 +189,7 @@ async function waitFor(
   { id }: Deployment,
   signal: AbortSignal,
 ): Promise<Deployment> {
-  for await (const row of client.follow(id, 0, signal)) {
+  for await (const row of client.follow(id, 0, signal, "ended")) {
     if (row.stream === "build") continue;
     context.out.note(`${color.dim(row.stream)} ${row.text}`);
   }

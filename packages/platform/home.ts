@@ -1,6 +1,14 @@
 /** The home of a local platform: its lock, its keys, its credentials. */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, statfsSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { StartError } from "./config.ts";
 
@@ -26,6 +34,16 @@ export function openHome(home: string): void {
   }
 }
 
+/** Another platform runs on the home. */
+export class HomeInUse extends StartError {
+  readonly pid: number;
+
+  constructor(home: string, pid: number) {
+    super(`A platform runs on ${home} already (process ${pid}); stop it, or set CLOUDIFY_HOME.`);
+    this.pid = pid;
+  }
+}
+
 interface Lock {
   pid: number;
   /** When the process began, in the kernel's ticks: a pid alone may be another's by now. */
@@ -37,11 +55,7 @@ interface Lock {
 export function lockHome(home: string): { addChild(pid: number): void; release(): void } {
   const path = join(home, "lock.json");
   const held = readJson<Lock>(path);
-  if (held && isSame(held)) {
-    throw new StartError(
-      `A platform runs on ${home} already (process ${held.pid}); stop it, or set CLOUDIFY_HOME.`,
-    );
-  }
+  if (held && isSame(held)) throw new HomeInUse(home, held.pid);
   for (const child of held?.children ?? []) {
     if (isSame(child)) process.kill(child.pid, "SIGKILL");
   }
@@ -105,6 +119,17 @@ function isSame({ pid, began }: { pid: number; began: string }): boolean {
   }
   const now = beganAt(pid);
   return now === null || now === began;
+}
+
+/** Linux: what a process has started, so that a killed instance's can be ended too. Empty where there is no /proc. */
+export function childrenOf(pid: number): number[] {
+  try {
+    const tasks = readdirSync(`/proc/${pid}/task`);
+    const lists = tasks.map((task) => readFileSync(`/proc/${pid}/task/${task}/children`, "utf8"));
+    return lists.flatMap((list) => list.split(" ").filter(Boolean).map(Number));
+  } catch {
+    return [];
+  }
 }
 
 /** Linux: field 22 of /proc/<pid>/stat, behind the name in brackets. `null` where there is no /proc. */

@@ -15,7 +15,7 @@ interface Env {
 export default {
   async fetch(request, env): Promise<Response> {
     const url = new URL(request.url);
-    const clientIp = (request.cf?.clientIp as string | undefined)?.replace(/^::ffff:/, "") ?? null;
+    const clientIp = addressOf(request.cf?.clientIp as string | undefined);
     const hosts = new Set(JSON.parse(env.HOSTS) as string[]);
     const verdict = inspect(url, request.headers, clientIp, hosts, env.TEST_CF === "1");
     if (!verdict.ok) return problem(verdict.status, verdict.code, "The request's head is too large.");
@@ -50,6 +50,12 @@ export default {
     }
   },
 } satisfies ExportedHandler<Env>;
+
+/** `203.0.113.9:4711`, `[2001:db8::1]:4711`, `::ffff:203.0.113.9` → the address alone. */
+function addressOf(client: string | undefined): string | null {
+  const bare = client?.replace(/^\[(.*)\](?::\d+)?$/, "$1").replace(/^([\d.]+):\d+$/, "$1");
+  return bare?.replace(/^::ffff:/, "") ?? null;
+}
 
 /** The gate is on its own: it can't borrow the platform's errors, but it says them alike. */
 function problem(status: number, code: string, detail: string): Response {

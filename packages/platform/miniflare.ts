@@ -1,12 +1,11 @@
 /**
- * The platform process: the Workers of wrangler.toml in one Miniflare, persisted under the home, each reached only
- * through a direct socket on loopback. The two unstable names that this rests on appear here and nowhere else.
+ * The platform process: the Workers in one Miniflare, persisted under the home, each reached only through a direct
+ * socket on loopback. Miniflare's unstable names appear here and nowhere else.
  */
 import { join } from "node:path";
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
-import { unstable_getMiniflareWorkerOptions } from "wrangler";
-import { bundle } from "./bundle.ts";
+import type { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { type Config, WORKERS, type WorkerName } from "./config.ts";
+import type { Parts } from "./parts.ts";
 
 export interface Platform {
   miniflare: Miniflare;
@@ -14,26 +13,62 @@ export interface Platform {
   socketOf(worker: WorkerName): Promise<string>;
 }
 
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
 type V4Options = Parameters<typeof convertV4MiniflareOptions>[0];
+
+export interface PlatformOptions {
+  /** Texts that every Worker is given. */
+  bindings: Record<string, string>;
+  /** Ports of the processes of functions. */
+  functions: { main: number; quarantine: number };
+  /** Port of the process that bundles functions. */
+  bundler: number;
+  allow: readonly string[];
+  onOutput(chunk: Buffer): void;
+}
 
 export async function startPlatform(
   config: Config,
-  bindings: Record<string, string>,
-  root: string,
+  { bindings, functions, bundler, allow, onOutput }: PlatformOptions,
+  parts: Parts,
 ): Promise<Platform> {
-  const workers = await Promise.all(WORKERS.map((worker) => workerOptions(worker, config, bindings, root)));
+  const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = parts.runtime.miniflare;
+  const ofRouter = {
+    EGRESS: { network: { allow: [...allow], tlsOptions: { trustBrowserCas: true } } },
+    ISOLATES: isolatesAt(functions.main),
+    QUARANTINE: isolatesAt(functions.quarantine),
+  };
+  const ofApi = { BUNDLER: { external: { address: `127.0.0.1:${bundler}`, http: {} } } };
+  const services = (worker: WorkerName) =>
+    worker === "edge-router" ? ofRouter : worker === "api" ? ofApi : {};
+  const workers = await Promise.all(
+    WORKERS.map((worker) => workerOptions(worker, config, bindings, services(worker), parts)),
+  );
   const options = {
     host: "127.0.0.1",
     port: 0,
     log: new Log(LogLevel.ERROR),
-    handleRuntimeStdio: passOn,
+    // What Workers print is one JSON line each; what workerd itself prints is for whoever debugs it.
+    handleRuntimeStdio(stdout: NodeJS.ReadableStream, stderr: NodeJS.ReadableStream) {
+      for (const stream of [stdout, stderr]) stream.on("data", onOutput);
+    },
     resourcePersistencePath: join(config.home, "state"),
     unsafeLocalExplorer: false,
     telemetry: { enabled: false },
     workers,
   } as unknown as V4Options;
+  const mine = SIGNALS.map((signal) => process.listeners(signal));
   const miniflare = new Miniflare(convertV4MiniflareOptions(options));
+  // It listens to signals too, and would leave at once with nothing else stopped.
+  const onlyMine = () => {
+    for (const [i, signal] of SIGNALS.entries())
+      for (const one of process.listeners(signal))
+        if (!mine[i]?.includes(one)) process.removeListener(signal, one);
+  };
+  onlyMine();
   await miniflare.ready;
+  onlyMine();
   return {
     miniflare,
     async socketOf(worker) {
@@ -47,33 +82,28 @@ async function workerOptions(
   worker: WorkerName,
   config: Config,
   bindings: Record<string, string>,
-  root: string,
+  services: object,
+  parts: Parts,
 ) {
-  const { workerOptions: options, main } = unstable_getMiniflareWorkerOptions(
-    join(root, "wrangler.toml"),
-    worker,
-  );
+  const { code, options } = await parts.worker(worker);
   const isAway = config.without.has(worker);
-  const source = isAway ? away(worker) : await bundle(main ?? "");
-  const own = worker === "edge-router" ? { EGRESS: egress() } : {};
+  const source = isAway ? away(worker) : code;
   return {
     ...options,
     name: `cloudify-${worker}`,
     modules: [{ type: "ESModule", path: "index.mjs", contents: source }],
     modulesRoot: "/",
     bindings: { ...(options.bindings as object), ...bindings },
-    serviceBindings: { ...(options.serviceBindings as object), ...own },
+    serviceBindings: { ...(options.serviceBindings as object), ...services },
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
     // The consumer is the truth of the queue's settings; without it pokes would only pile up.
     ...(isAway ? { queueConsumers: {} } : {}),
   };
 }
 
-/** Only public addresses, and those that CLOUDIFY_ALLOW_PRIVATE names: checked when a connection is made. */
-function egress() {
-  const more = (process.env.CLOUDIFY_ALLOW_PRIVATE ?? "").split(",").filter((cidr) => cidr !== "");
-  return { network: { allow: ["public", ...more], tlsOptions: { trustBrowserCas: true } } };
-}
+const isolatesAt = (port: number) => ({
+  external: { address: `127.0.0.1:${port}`, http: { cfBlobHeader: "MF-CF-Blob" } },
+});
 
 /** Stands in for a Worker that is away: its address answers 503, its objects fail every call. */
 function away(worker: WorkerName): string {
@@ -93,10 +123,4 @@ export default {
   fetch: () => new Response(${JSON.stringify(body)}, { status: 503, headers: { "content-type": "application/problem+json" } }),
   scheduled() {},
 };`;
-}
-
-/** What Workers print is one JSON line each; what workerd itself prints is for whoever debugs it. */
-function passOn(stdout: NodeJS.ReadableStream, stderr: NodeJS.ReadableStream): void {
-  stdout.on("data", (chunk: Buffer) => process.stderr.write(chunk));
-  stderr.on("data", (chunk: Buffer) => process.stderr.write(chunk));
 }

@@ -1,21 +1,27 @@
 /** Starts the gate: plain workerd from a configuration written into the home. */
-import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
-import workerd from "workerd";
-import { bundle } from "./bundle.ts";
 import { type Config, StartError } from "./config.ts";
 import { codeOf } from "./home.ts";
+import type { Parts } from "./parts.ts";
+import { spawnWorkerd, type WorkerdProcess } from "./workerd.ts";
 
 const START_MS = 15_000;
+const FIRST_PORT = 20_000;
+const PORTS = 12_000;
 
-export interface Gate {
-  pid: number;
-  /** Resolves when it has ended, which it should not by itself. */
-  ended: Promise<void>;
-  stop(): Promise<void>;
+/** On loopback, and outside the range that the system takes ports from: a process that is replaced finds it free again. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    try {
+      return await checkPort("127.0.0.1", FIRST_PORT + randomInt(PORTS));
+    } catch {
+      // Taken; there are many.
+    }
+  }
 }
 
 /** Claims nothing; finds out early, in one line, what would go wrong late. @returns The port, chosen if it was 0. */
@@ -38,34 +44,19 @@ export async function checkPort(host: string, port: number): Promise<number> {
 export async function startGate(
   config: Config,
   sockets: { api: string; edge: string },
-  root: string,
-): Promise<Gate> {
+  parts: Pick<Parts, "script" | "runtime">,
+  onOutput: (chunk: Buffer) => void,
+): Promise<WorkerdProcess> {
   const folder = join(config.home, "gate");
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "gate.js"), await bundle(join(root, "scripts/platform/gate.worker.ts")));
+  writeFileSync(join(folder, "gate.js"), await parts.script("gate"));
   writeFileSync(join(folder, "config.capnp"), configuration(config, sockets));
-  // The shell holds workerd's life to ours: when this process dies, however it dies, `cat` ends, and so does workerd.
-  const script = '"$0" "$@" </dev/null & pid=$!; echo $pid; cat >/dev/null; kill $pid; wait $pid';
-  const child = spawn("sh", ["-c", script, workerd.default, "serve", "config.capnp"], {
-    cwd: folder,
-    stdio: ["pipe", "pipe", "inherit"],
-    detached: true,
-  });
-  const [first] = (await once(child.stdout, "data")) as [Buffer];
-  const ended = once(child, "exit").then(() => undefined);
-  const pid = Number.parseInt(first.toString(), 10);
+  const process = await spawnWorkerd(parts.runtime.workerd, folder, "config.capnp", onOutput);
   await Promise.race([
     reachable(config.host, config.port),
-    ended.then(() => refuse("the gate did not start")),
+    process.ended.then(() => refuse("the gate did not start")),
   ]);
-  return {
-    pid,
-    ended,
-    async stop() {
-      child.stdin.end();
-      await ended;
-    },
-  };
+  return process;
 }
 
 const refuse = (why: string): never => {

@@ -1,0 +1,43 @@
+/** What the router tells the isolates with each request: a header that only the platform can set. */
+
+export const CALL_HEADER = "x-cloudify-call";
+/** Proves to the isolates, and to the platform's own endpoints, that the platform asks. */
+export const KEY_HEADER = "x-cloudify-key";
+/** How many functions and rewrites a request has been through. */
+export const HOPS_HEADER = "x-cloudify-hops";
+/** From the isolates: what went wrong, one of {@link Fault}. */
+export const FAULT_HEADER = "x-cloudify-fault";
+/** From the isolates: `cold` or `warm`. */
+export const START_HEADER = "x-cloudify-start";
+
+/** A request to a host of this platform passes through at most so many functions and rewrites. */
+export const MAX_HOPS = 8;
+
+export interface Call {
+  /** See `codeIdOf`. */
+  id: string;
+  team: string;
+  project: string;
+  deployment: string;
+  /** The output's name: `api/hello`. */
+  name: string;
+  /** Digest of its code. */
+  code: string;
+  /** Digest of its frozen environment. */
+  env: string | null;
+  /** What the platform adds to its environment. */
+  system: Record<string, string>;
+  requestId: string;
+  hops: number;
+}
+
+/**
+ * - `load`: its code can't be loaded, or throws when it is. - `threw`: the handler did. - `hung`: it can never answer.
+ * - `no-response`: what it returned is not a Response.
+ */
+export const FAULTS = ["load", "threw", "hung", "no-response"] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** Header values are bytes: names of functions need not be ASCII. */
+export const encodeCall = (call: Call): string => encodeURIComponent(JSON.stringify(call));
+export const decodeCall = (text: string): Call => JSON.parse(decodeURIComponent(text)) as Call;

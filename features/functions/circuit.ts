@@ -1,0 +1,54 @@
+/**
+ * Where a function may run, after what it did to its neighbours. Local workerd enforces no CPU limit, so one that spins
+ * takes its whole process down with it.
+ *
+ *     main ─its process ends with it in flight→ quarantine ─again→ open ─time→ quarantine ─time→ main
+ *
+ * In quarantine one function runs at a time, so that a second end has one culprit and an innocent neighbour of the first
+ * goes home. The rules know neither clock nor process.
+ */
+import { HOUR, MINUTE, type Millis } from "#core/time.ts";
+
+const FIRST_MS = MINUTE;
+const LONGEST_MS = HOUR;
+
+export type Place = "main" | "quarantine";
+
+interface Record_ {
+  level: "quarantine" | "open";
+  until: Millis;
+  /** How often its process ended; doubles the time. */
+  strikes: number;
+}
+
+/** By code id. A function without an entry is trusted. */
+export type Circuits = ReadonlyMap<string, Record_>;
+
+export const noCircuits: Circuits = new Map();
+
+export type Placement = { to: Place } | { to: "nowhere"; retryAt: Millis };
+
+export function place(circuits: Circuits, code: string, now: Millis): Placement {
+  const held = circuits.get(code);
+  if (!held) return { to: "main" };
+  if (held.level === "open")
+    return now < held.until ? { to: "nowhere", retryAt: held.until } : { to: "quarantine" };
+  return now < held.until ? { to: "quarantine" } : { to: "main" };
+}
+
+/** A process has ended. @param suspects What was in flight in it. */
+export function ended(circuits: Circuits, where: Place, suspects: Iterable<string>, now: Millis): Circuits {
+  const next = new Map(circuits);
+  for (const code of suspects) {
+    const strikes = (next.get(code)?.strikes ?? 0) + 1;
+    const until = now + Math.min(LONGEST_MS, FIRST_MS * 2 ** (strikes - 1));
+    next.set(code, { level: where === "main" ? "quarantine" : "open", until, strikes });
+  }
+  return next;
+}
+
+/** Forgets who has behaved for as long as they were held. */
+export function forgive(circuits: Circuits, now: Millis): Circuits {
+  const kept = [...circuits].filter(([, held]) => now < held.until + LONGEST_MS);
+  return kept.length === circuits.size ? circuits : new Map(kept);
+}

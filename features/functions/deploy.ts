@@ -1,0 +1,152 @@
+/** A function's source → a version of it: bundled, stored as an output of one function, and deployed to production. */
+import { and, eq } from "drizzle-orm";
+import type { Ctx } from "#core/ctx.ts";
+import { sha256 } from "#core/encoding.ts";
+import { Problem } from "#core/problem.ts";
+import { SECOND } from "#core/time.ts";
+import { insertBlob, storeBlob } from "#features/blobs/service.ts";
+import { manifestOf, nameBlobs } from "#features/deployments/create.ts";
+import { insertOnce, isLostName, type Place } from "#features/deployments/insert.ts";
+import type { ManifestFile } from "#features/deployments/manifest.ts";
+import { planProject } from "#features/projects/service.ts";
+import { projects } from "#features/projects/tables.ts";
+import { type Bundled, type Bundling, shown } from "./bundle.ts";
+import { MAX_SOURCE_BYTES } from "./contract.ts";
+import { get } from "./service.ts";
+
+const BUNDLE_MS = 30 * SECOND;
+const MAX_TRIES = 3;
+const MAX_SCRIPT_BYTES = 10 * 1024 * 1024;
+const SHOWN_ERRORS = 20;
+
+export interface DeployInput {
+  name: string;
+  source?: string | undefined;
+  files?: Record<string, string> | undefined;
+  entry?: string | undefined;
+  imports?: Record<string, string> | undefined;
+  percent?: number | undefined;
+}
+
+/** @throws Problem `bundle_failed` and others; nothing was made then. */
+export async function deploy(ctx: Ctx, input: DeployInput) {
+  await placeOf(ctx, input.name);
+  const { code, map } = await bundle(ctx, bundlingOf(input));
+  const files = await Promise.all(
+    Object.entries(outputOf(code, map)).map(([path, text]) => store(ctx, path, text)),
+  );
+  const { text, digest } = await manifestOf(files);
+  const manifest = await store(ctx, "", text);
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  const own = { target: "production", git: null, buildLog: null, redeployOf: null };
+  const about = { ...own, manifest: digest, bytes, fileCount: files.length, percent: input.percent ?? null };
+  const blobs = new Map([...files, manifest].map((file) => [file.sha256, file]));
+  const naming = (id: string) => [
+    ...[...blobs.values()].map((file) => insertBlob(ctx, file.sha256, file.size)),
+    ...nameBlobs(ctx, id, [...blobs.keys()]),
+  ];
+  for (let tries = 1; ; tries++) {
+    const place = await placeOf(ctx, input.name);
+    const detail = { name: input.name, bytes, percent: about.percent, isNew: place.fresh !== undefined };
+    const audit = { action: "function.deploy", target: place.project.id, detail };
+    try {
+      await insertOnce(ctx, { ...place, audit }, about, naming);
+      return await get(ctx, place.project.id);
+    } catch (error) {
+      if (!isLostName(error) || tries === MAX_TRIES) throw error;
+    }
+  }
+}
+
+/** The function's project, or the one that is to be made. @throws Problem `name_taken` by a site. */
+async function placeOf(ctx: Ctx, name: string): Promise<Place> {
+  const [held] = await ctx.db
+    .select()
+    .from(projects)
+    .where(and(eq(projects.teamId, ctx.team), eq(projects.name, name)));
+  if (!held) {
+    const fresh = await planProject(ctx, { name, kind: "function" });
+    return { project: fresh.row, fresh };
+  }
+  if (held.kind === "function") return { project: held };
+  throw new Problem("name_taken", `There is a project called ${name} already, which is not a function.`, {
+    fix: "Choose another name, or add it to the project as api/….",
+  });
+}
+
+function bundlingOf({ source, files, entry, imports = {} }: DeployInput): Bundling {
+  const all = files ?? { [entry ?? "index.ts"]: source ?? "" };
+  const size = Object.values(all).reduce((sum, text) => sum + new TextEncoder().encode(text).length, 0);
+  if (size > MAX_SOURCE_BYTES) {
+    const detail = `The source has ${size} bytes; ${MAX_SOURCE_BYTES} are allowed.`;
+    throw new Problem("too_large", detail, {
+      fix: "Leave out what it does not need, or deploy it as api/… of a project, which is bundled on your machine.",
+    });
+  }
+  const first = entry ?? ENTRIES.find((name) => Object.hasOwn(all, name)) ?? Object.keys(all)[0];
+  if (first === undefined || !Object.hasOwn(all, first)) {
+    throw new Problem("invalid_input", `There is no file ${first ?? "index.ts"} among the files.`, {
+      fix: "Name one of them in `entry`.",
+    });
+  }
+  return { files: all, entry: first, imports };
+}
+
+const ENTRIES = ["index.ts", "index.tsx", "index.mts", "index.js", "index.mjs", "index.jsx"];
+
+async function bundle(ctx: Ctx, asked: Bundling): Promise<{ code: string; map: string }> {
+  const answer = await ask(ctx, asked);
+  if (answer.ok) {
+    if (answer.code.length <= MAX_SCRIPT_BYTES) return answer;
+    const detail = `It comes to ${answer.code.length} bytes; ${MAX_SCRIPT_BYTES} are allowed.`;
+    throw new Problem("function_too_large", detail, { fix: "Leave out what it does not need, or split it." });
+  }
+  if (answer.reason === "busy") {
+    throw new Problem("unavailable", "Too many functions are being bundled at this moment.", {
+      fix: "Try again in a moment.",
+    });
+  }
+  const [first] = answer.errors;
+  const more = answer.errors.length > 1 ? `\n(and ${answer.errors.length - 1} more errors)` : "";
+  throw new Problem("bundle_failed", first ? shown(first) + more : "It can't be bundled.", {
+    fix: first?.fix ?? "Correct it, and deploy again.",
+    extensions: { errors: answer.errors.slice(0, SHOWN_ERRORS) },
+  });
+}
+
+async function ask(ctx: Ctx, asked: Bundling): Promise<Bundled> {
+  try {
+    const answer = await ctx.bundler.fetch("http://bundler.internal/", {
+      method: "POST",
+      body: JSON.stringify(asked),
+      signal: AbortSignal.timeout(BUNDLE_MS),
+    });
+    if (!answer.ok) throw new Error(`the bundler answered ${answer.status}`);
+    return await answer.json<Bundled>();
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === "TimeoutError") {
+      throw new Problem("deadline_exceeded", `It was not bundled within ${BUNDLE_MS / SECOND} seconds.`, {
+        fix: "Deploy it as api/… of a project, which is bundled on your machine.",
+        cause,
+      });
+    }
+    throw new Problem("unavailable", "What bundles functions does not answer.", {
+      fix: "Try again in a moment.",
+      cause,
+    });
+  }
+}
+
+/** Every path is the function's. */
+const outputOf = (code: string, map: string): Record<string, string> => ({
+  "config.json": JSON.stringify({ version: 3, routes: [{ src: "/.*", dest: "/index" }] }),
+  "functions/index.func/.vc-config.json": JSON.stringify({ runtime: "edge", entrypoint: "index.js" }),
+  "functions/index.func/index.js": code,
+  "functions/index.func/index.js.map": map,
+});
+
+async function store(ctx: Ctx, path: string, text: string): Promise<ManifestFile> {
+  const digest = await sha256(text);
+  await storeBlob(ctx, digest, (send) => send(text));
+  return { path, sha256: digest, size: new TextEncoder().encode(text).length };
+}

@@ -1,0 +1,49 @@
+/**
+ * An edge function as the control plane compiled it: what the site's head says of it, and the code that an isolate is
+ * made from. The edge trusts both.
+ *
+ * R2 keys: `functions/<team>/<digest>` is the code; `functions/<team>/<digest>.maps` its source maps, which are never
+ * served.
+ */
+
+/** Bytes of all modules of one function. */
+export const MAX_SCRIPT_BYTES = 10 * 1024 * 1024;
+/** Functions of one deployment: all of them stand in the site's head. */
+export const MAX_FUNCTIONS = 1_000;
+
+/** What the site's head says of one function. */
+export interface FunctionEntry {
+  /** SHA-256 of its code; names the R2 object. */
+  code: string;
+}
+
+export type CodeModule =
+  | { js: string }
+  | { cjs: string }
+  | { text: string }
+  | { json: unknown }
+  /** Base64. */
+  | { wasm: string }
+  /** Base64. */
+  | { data: string };
+
+export interface FunctionCode {
+  v: 1;
+  /** Name of the module whose default export answers. */
+  main: string;
+  modules: Record<string, CodeModule>;
+  /** What `fetch("blob:<name>")` answers: the module's name that holds the bytes. */
+  assets: Record<string, string>;
+  /** Variables that its builder gave it; the project's own go before them. */
+  environment: Record<string, string>;
+}
+
+/** Our own modules in each isolate; a function can't have one of this name. */
+export const RESERVED_MODULES = "__cloudify/";
+
+export const functionKey = (team: string, digest: string): string => `functions/${team}/${digest}`;
+export const mapsKey = (team: string, digest: string): string => `functions/${team}/${digest}.maps`;
+
+/** Which code with which environment: two calls of one id may share an isolate. */
+export const codeIdOf = (deployment: string, name: string, code: string, env: string | null): string =>
+  `${deployment}/${code.slice(0, 32)}/${env?.slice(0, 32) ?? "-"}/${name}`;

@@ -1,0 +1,284 @@
+/**
+ * `functions/` of an output: edge functions become code that an isolate can be made from, prerenders become pages.
+ * What this platform can't run is refused by name. Source: Build Output API v3, "Vercel Primitives".
+ */
+import { z } from "zod";
+import type { Base } from "#core/ctx.ts";
+import { base64, canonicalJson, sha256 } from "#core/encoding.ts";
+import { contentTypeOf } from "#features/assets/content-type.ts";
+import type { Failure } from "#features/deployments/machine.ts";
+import type { ManifestFile } from "#features/deployments/manifest.ts";
+import {
+  type CodeModule,
+  type FunctionCode,
+  type FunctionEntry,
+  functionKey,
+  MAX_FUNCTIONS,
+  MAX_SCRIPT_BYTES,
+  mapsKey,
+  RESERVED_MODULES,
+} from "#features/functions/function.ts";
+import { readBlob } from "./lost.ts";
+import type { Prerender } from "./site.ts";
+import type { Work } from "./work.ts";
+
+const CONFIG = ".vc-config.json";
+const MAX_CONFIG_BYTES = 64 * 1024;
+const SHOWN = 10;
+/** Next.js's page for what is not there: without it the platform says the same. */
+const NOT_FOUND = /(?:^|\/)_not-found(?:\.rsc)?$/;
+
+const functionConfig = z.looseObject({
+  runtime: z.string().default("without a runtime"),
+  entrypoint: z.string().optional(),
+  environment: z.record(z.string(), z.string()).optional(),
+  assets: z.array(z.looseObject({ name: z.string(), path: z.string() })).optional(),
+});
+
+const fallbackFile = z.union([z.string(), z.looseObject({ fsPath: z.string() })]);
+const prerenderConfig = z.looseObject({
+  expiration: z.union([z.number(), z.literal(false)]).optional(),
+  fallback: fallbackFile.nullish(),
+  initialStatus: z.number().int().min(200).max(599).nullish(),
+  initialHeaders: z.record(z.string(), z.string()).nullish(),
+});
+
+export type Collected =
+  | {
+      ok: true;
+      functions: Record<string, FunctionEntry>;
+      prerenders: Record<string, Prerender>;
+      warnings: string[];
+    }
+  | { ok: false; failure: Failure };
+
+interface Unit {
+  config: ManifestFile | null;
+  /** Path inside the folder → file. */
+  files: Map<string, ManifestFile>;
+}
+
+export async function collectFunctions(
+  base: Base,
+  team: string,
+  files: readonly ManifestFile[],
+  work: Work,
+): Promise<Collected> {
+  const units = unitsOf(files);
+  const pages = await prerendersOf(base, team, files);
+  if (!pages.ok) return pages;
+  if (units.size > MAX_FUNCTIONS) {
+    return refuse(
+      "invalid_output",
+      `The output has ${units.size} functions; ${MAX_FUNCTIONS} are allowed.`,
+      FEWER,
+    );
+  }
+  const functions: Record<string, FunctionEntry> = {};
+  const foreign = strayOf(files, units, pages.prerenders);
+  const warnings: string[] = [];
+  for (const [name, unit] of [...units].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const read = await readConfig(base, team, name, unit);
+    if (!read.ok) return read;
+    if (read.config.runtime !== "edge") {
+      // Its page is served, or it would only say that there is none; what would render it anew can't run yet.
+      if (!Object.hasOwn(pages.prerenders, name) && !NOT_FOUND.test(name))
+        foreign.push(`${name} (${read.config.runtime})`);
+      continue;
+    }
+    const made = await compileFunction(base, team, name, unit, read.config);
+    if (!made.ok) return made;
+    functions[name] = { code: made.code };
+    await work.alive();
+  }
+  if (foreign.length > 0) {
+    const detail = `The output needs functions that nothing runs yet: ${listed(foreign.sort())}.`;
+    return refuse("functions_not_yet", detail, NODE_FIX);
+  }
+  const stale = Object.entries(pages.prerenders).filter(
+    ([name, one]) => one.expiration !== false && !functions[name],
+  );
+  if (stale.length > 0) {
+    const named = listed(stale.map(([name]) => name));
+    warnings.push(`prerendered pages are served as they were built, and not rendered anew: ${named}`);
+  }
+  return { ok: true, functions, prerenders: pages.prerenders, warnings };
+}
+
+function unitsOf(files: readonly ManifestFile[]): Map<string, Unit> {
+  const units = new Map<string, Unit>();
+  for (const file of files) {
+    const found = /^functions\/(.+?)\.func\/(.+)$/.exec(file.path);
+    if (!found) continue;
+    const [, name = "", path = ""] = found;
+    const unit = units.get(name) ?? { config: null, files: new Map() };
+    units.set(name, unit);
+    if (path === CONFIG) unit.config = file;
+    else unit.files.set(path, file);
+  }
+  return units;
+}
+
+/** What lies in `functions/` and is neither a function nor the page of one: it is named, never ignored. */
+function strayOf(
+  files: readonly ManifestFile[],
+  units: ReadonlyMap<string, Unit>,
+  prerenders: Record<string, Prerender>,
+): string[] {
+  const names = new Set<string>();
+  for (const { path } of files) {
+    if (!path.startsWith("functions/") || path.includes(".func/")) continue;
+    const inside = path.slice("functions/".length);
+    const name = /^(.+?)\.prerender-/.exec(inside)?.[1];
+    if (name === undefined || !(Object.hasOwn(prerenders, name) || units.has(name)))
+      names.add(name ?? inside);
+  }
+  return [...names].sort();
+}
+
+type Config = z.infer<typeof functionConfig>;
+
+async function readConfig(
+  base: Base,
+  team: string,
+  name: string,
+  { config }: Unit,
+): Promise<{ ok: true; config: Config } | { ok: false; failure: Failure }> {
+  const at = `functions/${name}.func/${CONFIG}`;
+  if (!config) return refuse("invalid_output", `There is no ${at}.`, FIX);
+  const parsed = await parseJson(base, team, config, functionConfig);
+  return parsed.ok
+    ? { ok: true, config: parsed.value }
+    : refuse("invalid_output", `${at}: ${parsed.why}.`, FIX);
+}
+
+async function compileFunction(
+  base: Base,
+  team: string,
+  name: string,
+  unit: Unit,
+  { entrypoint, assets = [], environment = {} }: Config,
+): Promise<{ ok: true; code: string } | { ok: false; failure: Failure }> {
+  const at = `functions/${name}.func`;
+  if (entrypoint === undefined || !unit.files.has(entrypoint)) {
+    return refuse(
+      "invalid_output",
+      `${at}: its entrypoint ${entrypoint ?? "is not named and"} is not there.`,
+      FIX,
+    );
+  }
+  const kept = [...unit.files].filter(([path]) => !path.endsWith(".map"));
+  const reserved = kept.find(([path]) => path.startsWith(RESERVED_MODULES));
+  if (reserved)
+    return refuse("invalid_output", `${at}: ${reserved[0]} is a name of the platform's.`, "Rename it.");
+  const bytes = kept.reduce((sum, [, file]) => sum + file.size, 0);
+  if (bytes > MAX_SCRIPT_BYTES) {
+    const detail = `${at} has ${bytes} bytes; a function may have ${MAX_SCRIPT_BYTES}.`;
+    return refuse("function_too_large", detail, "Leave out dependencies that it does not need, or split it.");
+  }
+  const modules: FunctionCode["modules"] = {};
+  for (const [path, file] of kept.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    modules[path] = await moduleOf(base, team, path, file);
+  }
+  const code: FunctionCode = {
+    v: 1,
+    main: entrypoint,
+    modules,
+    assets: Object.fromEntries(assets.map((asset) => [asset.name, asset.path])),
+    environment,
+  };
+  const text = canonicalJson(code);
+  const digest = await sha256(text);
+  const maps = [...unit.files]
+    .filter(([path]) => path.endsWith(".map"))
+    .map(([path, file]) => [path, file.sha256]);
+  if (maps.length > 0) await base.blobs.put(mapsKey(team, digest), JSON.stringify(Object.fromEntries(maps)));
+  await base.blobs.put(functionKey(team, digest), text);
+  return { ok: true, code: digest };
+}
+
+const TEXT = /\.(?:txt|html?|md|css|svg|sql|graphql|xml|ya?ml)$/;
+
+async function moduleOf(base: Base, team: string, path: string, file: ManifestFile): Promise<CodeModule> {
+  const object = await readBlob(base, team, file.sha256);
+  if (/\.m?js$/.test(path)) return { js: await object.text() };
+  if (path.endsWith(".cjs")) return { cjs: await object.text() };
+  if (TEXT.test(path)) return { text: await object.text() };
+  const bytes = new Uint8Array(await object.arrayBuffer());
+  if (path.endsWith(".json")) {
+    try {
+      return { json: JSON.parse(new TextDecoder().decode(bytes)) as unknown };
+    } catch {
+      // Then it is read as bytes, by whoever knows what it is.
+    }
+  }
+  return path.endsWith(".wasm") ? { wasm: base64(bytes) } : { data: base64(bytes) };
+}
+
+type Pages = { ok: true; prerenders: Record<string, Prerender> } | { ok: false; failure: Failure };
+
+async function prerendersOf(base: Base, team: string, files: readonly ManifestFile[]): Promise<Pages> {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const prerenders: Record<string, Prerender> = {};
+  for (const file of files) {
+    const name = /^functions\/(.+)\.prerender-config\.json$/.exec(file.path)?.[1];
+    if (name === undefined) continue;
+    const parsed = await parseJson(base, team, file, prerenderConfig);
+    if (!parsed.ok) return refuse("invalid_output", `${file.path}: ${parsed.why}.`, FIX);
+    const { fallback, expiration = false, initialStatus, initialHeaders } = parsed.value;
+    if (!fallback) continue;
+    const given = typeof fallback === "string" ? fallback : fallback.fsPath;
+    const folder = file.path.slice(0, file.path.lastIndexOf("/") + 1);
+    const stored = byPath.get(folder + given) ?? byPath.get(`functions/${given}`);
+    if (!stored) return refuse("invalid_output", `${file.path}: its fallback ${given} is not there.`, FIX);
+    const headers = Object.entries(initialHeaders ?? {}).map(([key, value]): [string, string] => [
+      key.toLowerCase(),
+      value,
+    ]);
+    const own = headers.find(([key]) => key === "content-type")?.[1];
+    const type = own ?? contentTypeOf(stored.path);
+    prerenders[name] = {
+      file: { sha256: stored.sha256, size: stored.size, type },
+      status: initialStatus ?? 200,
+      headers: headers.filter(([key]) => key !== "content-type"),
+      expiration,
+    };
+  }
+  return { ok: true, prerenders };
+}
+
+async function parseJson<T>(
+  base: Base,
+  team: string,
+  file: ManifestFile,
+  schema: z.ZodType<T>,
+): Promise<{ ok: true; value: T } | { ok: false; why: string }> {
+  if (file.size > MAX_CONFIG_BYTES) return { ok: false, why: `has ${file.size} bytes` };
+  const text = await (await readBlob(base, team, file.sha256)).text();
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    return { ok: false, why: `is not JSON (${error instanceof Error ? error.message : String(error)})` };
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return { ok: true, value: parsed.data };
+  const [first] = parsed.error.issues;
+  return { ok: false, why: `${first?.path.join(".") ?? ""} ${first?.message ?? "is not valid"}`.trim() };
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : "";
+  return `${names.slice(0, SHOWN).join(", ")}${more}`;
+}
+
+const FIX =
+  "Build the output again with a tool that emits the Build Output API v3, or with `cloudify build`.";
+const FEWER = "Join functions: one function can answer many paths.";
+const NODE_FIX =
+  'Let them run at the edge (`export const runtime = "edge"`), or export the site as static files.';
+
+const refuse = (code: string, detail: string, fix: string): { ok: false; failure: Failure } => ({
+  ok: false,
+  failure: { code, detail, fix },
+});

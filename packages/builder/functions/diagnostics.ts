@@ -1,0 +1,22 @@
+/** What esbuild says of a file, for people. */
+import type { BuildFailure, Message } from "esbuild";
+import { BuildProblem } from "../problem.ts";
+
+/** @returns The same error, or, when esbuild made it, a problem with file, line, column and an excerpt. */
+export const explained = (file: string, error: unknown): unknown =>
+  isBuildFailure(error) ? problemOf(file, error.errors) : error;
+
+const isBuildFailure = (error: unknown): error is BuildFailure => error instanceof Error && "errors" in error;
+
+function problemOf(file: string, errors: readonly Message[]): BuildProblem {
+  const [first] = errors;
+  if (!first) return new BuildProblem("bundle_failed", `${file} can't be bundled.`, "Look at its imports.");
+  const { location, text, notes } = first;
+  const where = location ? `${location.file}:${location.line}:${location.column + 1}` : file;
+  const excerpt = location
+    ? `\n  ${location.line} | ${location.lineText}\n  ${" ".repeat(String(location.line).length)} | ${" ".repeat(location.column)}^`
+    : "";
+  const more = errors.length > 1 ? `\n(and ${errors.length - 1} more errors)` : "";
+  const fix = notes[0]?.text ?? "Correct it, and build again.";
+  return new BuildProblem("bundle_failed", `${where}: ${text}${excerpt}${more}`, fix);
+}

@@ -1,0 +1,122 @@
+/**
+ * The whole platform on this machine: home → Workers → isolates → gate, each started after what it needs and stopped
+ * before it. Knows neither where the Workers come from nor who asked for it.
+ */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { D1Database } from "@cloudflare/workers-types";
+import { startBundler } from "./bundler.ts";
+import type { Config } from "./config.ts";
+import { checkPort, freePort, startGate } from "./gate.ts";
+import { childrenOf, loadKeys, lockHome, openHome } from "./home.ts";
+import { startIsolates } from "./isolates.ts";
+import { migrate } from "./migrate.ts";
+import { type Platform, startPlatform } from "./miniflare.ts";
+import type { Parts } from "./parts.ts";
+
+const TICK_MS = 60_000;
+
+export interface LocalOptions {
+  config: Config;
+  parts: Parts;
+  /** Networks that functions and external rewrites may reach: `public`, `private`, and CIDRs. */
+  allow: readonly string[];
+  /** Takes what the processes print: JSON lines of Workers, and what workerd says of itself. */
+  onOutput(chunk: Buffer): void;
+  /** Takes what the platform has to say of its processes. */
+  onEvent(event: Record<string, unknown>): void;
+  /** Called when the home is ours, before anything of it is read. */
+  onLocked?(): void;
+}
+
+export interface Started {
+  /** `http://localhost:PORT`. */
+  api: string;
+  port: number;
+  db: D1Database;
+}
+
+export class LocalPlatform {
+  readonly #options: LocalOptions;
+  readonly #stops: (() => Promise<unknown>)[] = [];
+  #stopping: Promise<void> | null = null;
+
+  constructor(options: LocalOptions) {
+    this.#options = options;
+  }
+
+  /** @param onGateEnd Called when the one door has ended, which it should not. @throws StartError; `stop` is still to be called. */
+  async start(onGateEnd: () => void): Promise<Started> {
+    const { config: asked, parts, allow, onOutput, onEvent } = this.#options;
+    openHome(asked.home);
+    const lock = lockHome(asked.home);
+    this.#stops.push(async () => lock.release());
+    this.#options.onLocked?.();
+    const config: Config = { ...asked, port: await checkPort(asked.host, asked.port) };
+    const api = `http://localhost:${config.port}`;
+    const functions = { main: await freePort(), quarantine: await freePort() };
+    const bundler = await freePort();
+    const key = randomBytes(32).toString("hex");
+    const bindings = { ...bindingsOf(config, api), INTERNAL_KEY: key };
+    const platform = await startPlatform(config, { bindings, functions, bundler, allow, onOutput }, parts);
+    this.#stops.push(() => platform.miniflare.dispose());
+    const db = await platform.miniflare.getD1Database("DB", "cloudify-api");
+    await migrate(db, await parts.migrations());
+    if (config.without.size === 0) await parts.seed(db, config.home, api);
+    const sockets = { api: await platform.socketOf("api"), edge: await platform.socketOf("edge-router") };
+    for (const pid of childrenOf(process.pid)) lock.addChild(pid);
+    const watch = { onEvent, onPid: (pid: number) => lock.addChild(pid) };
+    for (const [name, port] of Object.entries(functions)) {
+      const about = { folder: join(config.home, "isolates"), platform: sockets.edge, key };
+      const isolates = { ...about, ...watch, deployDomain: "localhost", allow };
+      const place = await startIsolates(name, port, isolates, parts);
+      this.#stops.push(() => place.stop());
+    }
+    if (parts.bundler) {
+      const folder = join(config.home, "bundler");
+      const place = await startBundler(bundler, folder, watch, parts.bundler, parts.runtime.workerd);
+      this.#stops.push(() => place.stop());
+    }
+    const gate = await startGate(config, sockets, parts, onOutput);
+    lock.addChild(gate.pid);
+    this.#stops.push(() => gate.stop());
+    void gate.ended.then(() => this.#stopping ?? onGateEnd());
+    if (!config.without.has("cron")) this.#stops.push(tickEveryMinute(platform, onEvent));
+    return { api, port: config.port, db: db as unknown as D1Database };
+  }
+
+  /** Ends whatever was started, in the other order; called twice, it waits for the same end. */
+  stop(): Promise<void> {
+    this.#stopping ??= (async () => {
+      for (const one of this.#stops.reverse()) await one().catch(() => undefined);
+    })();
+    return this.#stopping;
+  }
+}
+
+const bindingsOf = (config: Config, api: string): Record<string, string> => {
+  const { keyEncryptionKeys, edgeKeys } = loadKeys(config.home);
+  return {
+    PUBLIC_ORIGIN: api,
+    DEPLOY_DOMAIN: "localhost",
+    KEY_ENCRYPTION_KEYS: keyEncryptionKeys,
+    EDGE_KEYS: edgeKeys,
+    CLOCK_OFFSET_MS: String(config.clockOffset),
+    POINTER_CACHE_SECONDS: "0",
+  };
+};
+
+/** Stands in for the Cron Trigger `* * * * *`: once at the start, then every minute. */
+function tickEveryMinute(platform: Platform, onEvent: LocalOptions["onEvent"]): () => Promise<void> {
+  const tick = async () => {
+    try {
+      const worker = await platform.miniflare.getWorker("cloudify-cron");
+      await worker.scheduled({ cron: "* * * * *", scheduledTime: new Date() });
+    } catch (error) {
+      onEvent({ level: "error", at: "tick", error: String(error) });
+    }
+  };
+  void tick();
+  const timer = setInterval(tick, TICK_MS);
+  return async () => clearInterval(timer);
+}

@@ -1,0 +1,47 @@
+/** A workerd process whose life is held to ours: when this process dies, however it dies, it ends too. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+
+export interface WorkerdProcess {
+  pid: number;
+  /** Resolves when it has ended, which it should not by itself. */
+  ended: Promise<void>;
+  /** Asks it to end, and waits until it has. */
+  stop(): Promise<void>;
+}
+
+/**
+ * @param binary Path of workerd.
+ * @param folder Where it runs, and where its configuration lies.
+ * @param onError Takes what it prints about itself.
+ */
+export async function spawnWorkerd(
+  binary: string,
+  folder: string,
+  config: string,
+  onError: (chunk: Buffer) => void,
+): Promise<WorkerdProcess> {
+  // The shell waits for workerd; beside it `cat` waits for the end of the pipe, which closes with us.
+  const script =
+    'exec 3<&0; "$0" "$@" 3<&- </dev/null & pid=$!; echo $pid; (cat <&3 >/dev/null; kill $pid 2>&-) & wait $pid 2>&-';
+  const child = spawn("sh", ["-c", script, binary, "serve", "--experimental", config], {
+    cwd: folder,
+    stdio: ["pipe", "pipe", "pipe"],
+    detached: true,
+  });
+  child.stderr.on("data", onError);
+  // What it says when its pipe breaks is of no interest: it is ending.
+  child.stdin.on("error", () => undefined);
+  const [first] = (await once(child.stdout, "data")) as [Buffer];
+  child.stdout.resume();
+  const pid = Number.parseInt(first.toString(), 10);
+  const ended = once(child, "exit").then(() => void child.stdin.destroy());
+  return {
+    pid,
+    ended,
+    async stop() {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}

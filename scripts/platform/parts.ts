@@ -1,0 +1,40 @@
+/**
+ * The platform's parts from this repository: bundled from source, with the bindings that wrangler.toml gives them. The
+ * unstable name of wrangler's that this rests on appears here and nowhere else.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Migration, Parts, WorkerName, WorkerPart } from "@cloudify/platform";
+import * as miniflare from "miniflare";
+import workerd from "workerd";
+import { unstable_getMiniflareWorkerOptions } from "wrangler";
+import { bundle } from "./bundle.ts";
+import { seed } from "./seed.ts";
+
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+const SCRIPTS = { gate: "packages/platform/gate.worker.ts", isolates: "workers/edge-router/isolates.ts" };
+
+export const sourceParts: Parts = {
+  runtime: { miniflare, workerd: workerd.default },
+  worker: (name) => workerPart(name),
+  script: (name) => bundle(join(ROOT, SCRIPTS[name])),
+  bundler: async () => ({
+    code: await bundle(join(ROOT, "workers/api/bundler.ts")),
+    wasm: readFileSync(fileURLToPath(import.meta.resolve("esbuild-wasm/esbuild.wasm"))),
+  }),
+  migrations: async () => readMigrations(),
+  seed,
+};
+
+async function workerPart(name: WorkerName): Promise<WorkerPart> {
+  const { workerOptions, main } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"), name);
+  return { code: await bundle(main ?? ""), options: workerOptions as Record<string, unknown> };
+}
+
+function readMigrations(): Migration[] {
+  const folder = join(ROOT, "migrations");
+  const names = readdirSync(folder).filter((name) => name.endsWith(".sql"));
+  return names.sort().map((name) => ({ name, sql: readFileSync(join(folder, name), "utf8") }));
+}

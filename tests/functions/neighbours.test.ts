@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { deployFunctions } from "#tests/support/functions.ts";
+import { get } from "#tests/support/http.ts";
+import { TestPlatform } from "#tests/support/platform.ts";
+
+const platform = new TestPlatform();
+const at = (name: string, path: string) => `http://${name}.localhost:${platform.port}${path}`;
+
+beforeAll(async () => {
+  await platform.start();
+  for (const [name, functions] of Object.entries({
+    culprit: {
+      spin: `export default () => { for (;;); }`,
+      memory: `export default () => { const held = []; for (;;) held.push(new Uint8Array(5e7).fill(1)); }`,
+      streams: `export default () => { const { readable, writable } = new TransformStream(); const w = writable.getWriter();
+        (async () => { await w.write(new Uint8Array(10)); await new Promise((r) => setTimeout(r, 100)); for (;;); })();
+        return new Response(readable); }`,
+      blocks: `export default () => { const until = Date.now(); let n = 0; for (let i = 0; i < 2e8; i++) n += i; return new Response("done " + (n > 0)); }`,
+    },
+    neighbour: { hello: `export default () => new Response("hello")` },
+  })) {
+    const { id } = await platform.client.request("POST /api/projects", { body: { name } });
+    await deployFunctions(
+      platform.client,
+      id,
+      functions as Record<string, string>,
+      {},
+      { "a.txt": "static" },
+    );
+  }
+});
+afterAll(() => platform.remove());
+
+const platformPids = () => platform.output.match(/"at":"watchdog"[^\n]*/g)?.length ?? 0;
+
+test.each(["spin", "memory", "streams"])(
+  "%s: its callers get a 504, then at once; its neighbours and static files lose nothing",
+  async (name) => {
+    const before = platformPids();
+    const first = get(at("culprit", `/${name}`)).then(async (found) => {
+      await found.text().catch(() => undefined);
+      return found.status;
+    });
+    const seen: number[] = [];
+    let isOver = false;
+    const others = (async () => {
+      while (!isOver) {
+        const found = await Promise.all([get(at("neighbour", "/hello")), get(at("neighbour", "/a.txt"))]);
+        seen.push(...found.map((one) => one.status));
+      }
+    })();
+    const status = await first;
+    isOver = true;
+    await others;
+    // One that had begun to answer can't be told anything any more.
+    expect(status).toBe(name === "streams" ? 200 : 504);
+    expect(seen.filter((one) => one !== 200)).toEqual([]);
+    expect(platformPids()).toBeGreaterThan(before);
+    if (name === "streams") return;
+    const startedAt = performance.now();
+    const again = await get(at("culprit", `/${name}`));
+    expect([again.status, Number(again.headers.get("retry-after")) > 30]).toEqual([504, true]);
+    expect(((await again.json()) as { code: string }).code).toBe("function_unresponsive");
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+  },
+);
+
+test("static files answer while a function holds its thread", async () => {
+  const held = get(at("culprit", "/blocks"));
+  const times: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    const startedAt = performance.now();
+    await (await get(at("neighbour", "/a.txt"))).text();
+    times.push(performance.now() - startedAt);
+  }
+  expect((await held).status).toBe(200);
+  times.sort((a, b) => a - b);
+  expect(times[10]).toBeLessThan(50);
+});
+
+test("what happened stands in the culprit's log", async () => {
+  const said = async () => (await platform.cli("logs", "culprit.localhost", "--json")).stdout;
+  await expect.poll(said).toContain("function_unresponsive");
+});

@@ -1,0 +1,267 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { deployFunctions, edge } from "#tests/support/functions.ts";
+import { get } from "#tests/support/http.ts";
+import { TestPlatform } from "#tests/support/platform.ts";
+import { deployTree, tree } from "#tests/support/sites.ts";
+
+const platform = new TestPlatform();
+beforeAll(() => platform.start());
+afterAll(() => platform.remove());
+
+const project = async (name: string) =>
+  (await platform.client.request("POST /api/projects", { body: { name } })).id;
+const at = (name: string, path: string) => `http://${name}.localhost:${platform.port}${path}`;
+
+describe("what a function is given", () => {
+  beforeAll(async () => {
+    const id = await project("given");
+    const env = { key: "GREETING", value: "good morning", targets: ["production" as const] };
+    await platform.client.request("POST /api/projects/{project}/env", { params: { project: id }, body: env });
+    const echo = `export default async (request, context) => Response.json({
+      url: request.url, method: request.method, headers: Object.fromEntries(request.headers),
+      body: request.body === null ? null : await request.text(),
+      env: { greeting: process.env.GREETING, target: process.env.VERCEL_ENV, id: process.env.CLOUDIFY_DEPLOYMENT_ID },
+      waits: typeof context.waitUntil, edge: typeof EdgeRuntime,
+      library: typeof globalThis[Symbol.for("@vercel/request-context")].get().waitUntil,
+    })`;
+    await deployFunctions(
+      platform.client,
+      id,
+      {
+        "api/echo": echo,
+        "api/users/[id]": `export default (request) => new Response(new URL(request.url).searchParams.get("id"))`,
+        "api/fetcher": `export default { fetch: async (request, env) => new Response(env.GREETING) }`,
+        missing: `export default () => new Response("made by a function", { headers: { "x-mine": "1" } })`,
+      },
+      {
+        routes: [
+          { src: "/old", dest: "/api/echo?from=route" },
+          { handle: "rewrite" },
+          { src: "^/api/users/(?<id>[^/]+)$", dest: "/api/users/[id]?id=$id", check: true },
+          { handle: "error" },
+          { src: "/.*", status: 404, dest: "/missing" },
+        ],
+      },
+      { "api/file.txt": "a file" },
+    );
+  });
+
+  test("request, environment, context", async () => {
+    const headers = { "content-type": "text/plain", "x-mine": "yes", "accept-encoding": "br" };
+    const found = await get(at("given", "/api/echo?a=1"), { method: "POST", body: "hello", headers });
+    expect(found.status).toBe(200);
+    const body = await found.json();
+    expect(body).toMatchObject({
+      url: at("given", "/api/echo?a=1"),
+      method: "POST",
+      body: "hello",
+      env: { greeting: "good morning", target: "production", id: expect.stringMatching(/^dpl_/) },
+      waits: "function",
+      edge: "string",
+      library: "function",
+      headers: {
+        "x-mine": "yes",
+        "accept-encoding": "br",
+        "x-matched-path": "/api/echo",
+        "x-forwarded-proto": "http",
+      },
+    });
+    expect(body.headers["x-real-ip"]).toBe("127.0.0.1");
+    const ours = Object.keys(body.headers).filter((name) => /^x-cloudify-/.test(name));
+    expect(ours).toEqual(["x-cloudify-request-id"]);
+  });
+
+  test("routes, dynamic names, files before functions, the error page", async () => {
+    expect(await (await get(at("given", "/old?b=2"))).json()).toMatchObject({
+      url: at("given", "/old?b=2&from=route"),
+    });
+    expect(await (await get(at("given", "/api/users/7"))).text()).toBe("7");
+    expect(await (await get(at("given", "/api/file.txt"))).text()).toBe("a file");
+    expect(await (await get(at("given", "/api/fetcher"))).text()).toBe("good morning");
+    const missing = await get(at("given", "/nowhere"));
+    expect([missing.status, missing.headers.get("x-mine"), await missing.text()]).toEqual([
+      404,
+      "1",
+      "made by a function",
+    ]);
+    const head = await get(at("given", "/api/users/7"), { method: "HEAD" });
+    expect([head.status, await head.text()]).toEqual([200, ""]);
+  });
+
+  test("streams go both ways, as they come", async () => {
+    const id = await project("streams");
+    await deployFunctions(platform.client, id, {
+      upper: `export default (request) => new Response(request.body.pipeThrough(new TransformStream({
+        transform(chunk, c) { c.enqueue(new TextEncoder().encode(new TextDecoder().decode(chunk).toUpperCase())); } })))`,
+      slow: `export default () => { const { readable, writable } = new TransformStream(); const w = writable.getWriter();
+        (async () => { await w.write(new TextEncoder().encode("first")); await new Promise((r) => setTimeout(r, 600));
+          await w.write(new TextEncoder().encode("last")); await w.close(); })(); return new Response(readable); }`,
+    });
+    expect(await (await get(at("streams", "/upper"), { method: "POST", body: "quiet" })).text()).toBe(
+      "QUIET",
+    );
+    const reader = (await get(at("streams", "/slow"))).body?.getReader();
+    const startedAt = performance.now();
+    expect(new TextDecoder().decode((await reader?.read())?.value)).toBe("first");
+    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(new TextDecoder().decode((await reader?.read())?.value)).toBe("last");
+  });
+
+  test("WebAssembly, texts and JSON of the bundle", async () => {
+    const id = await project("assets");
+    // (module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))
+    const add = "AGFzbQEAAAABBwFgAn9/AX8DAgEABwcBA2FkZAAACgkBBwAgACABagsAbmFtZQ==";
+    const wasm = Buffer.from(add, "base64").subarray(0, 41);
+    const files: Record<string, string | Buffer> = {
+      ...tree({ "a.txt": "a" }),
+      ...edge(
+        "sum",
+        `import add from "./lib/add.wasm?module"; import text from "./note.txt"; import data from "./data.json";
+         export default () => { const { exports } = new WebAssembly.Instance(add);
+           return new Response([exports.add(2, 3), text, data.a].join(" ")); }`,
+        { "note.txt": "noted", "data.json": '{"a":7}' },
+      ),
+      "functions/sum.func/lib/add.wasm": wasm,
+    };
+    const done = await deployTree(platform.client, id, files as Record<string, string>, {
+      target: "production",
+    });
+    expect(done.error).toBe(null);
+    expect(await (await get(at("assets", "/sum"))).text()).toBe("5 noted 7");
+  });
+});
+
+describe("middleware", () => {
+  beforeAll(async () => {
+    const id = await project("guarded");
+    const middleware = `export default (request) => {
+      const url = new URL(request.url);
+      const to = (headers) => new Response(null, { headers });
+      switch (url.pathname) {
+        case "/rewrite": return to({ "x-middleware-rewrite": new URL("/page.txt", url).href });
+        case "/rewrite-fn": return to({ "x-middleware-rewrite": new URL("/echo?added=1", url).href });
+        case "/redirect": return Response.redirect(new URL("/page.txt", url), 307);
+        case "/answer": return new Response("no entry", { status: 401, headers: { "x-middleware-secret": "1" } });
+        case "/headers": return to({ "x-middleware-rewrite": new URL("/echo", url).href,
+          "x-middleware-override-headers": "x-new,accept", "x-middleware-request-x-new": "set", "x-middleware-request-accept": "a/b" });
+        case "/throws": throw new Error("in the middleware");
+      }
+      const headers = new Headers({ "x-middleware-next": "1", "x-seen": "1" });
+      headers.append("set-cookie", "a=1; Path=/"); headers.append("set-cookie", "b=2; Path=/");
+      return new Response(null, { headers });
+    }`;
+    await deployFunctions(
+      platform.client,
+      id,
+      {
+        _middleware: middleware,
+        echo: `export default (request) => Response.json({ url: request.url, headers: Object.fromEntries(request.headers) })`,
+      },
+      {
+        routes: [
+          { src: "^/(?!open).*$", middlewarePath: "_middleware", continue: true },
+          { src: "^/conditional$", has: [{ type: "header", key: "x-seen-by" }], dest: "/page.txt" },
+          { handle: "filesystem" },
+        ],
+      },
+      { "page.txt": "a page", "open.txt": "open" },
+    );
+  });
+  const ask = (path: string, headers: Record<string, string> = {}) => get(at("guarded", path), { headers });
+
+  test("goes on, with its headers and each of its cookies", async () => {
+    const found = await ask("/page.txt");
+    expect(await found.text()).toBe("a page");
+    expect(found.headers.get("x-seen")).toBe("1");
+    expect(found.headers.getSetCookie()).toEqual(["a=1; Path=/", "b=2; Path=/"]);
+    expect([...found.headers.keys()].filter((name) => name.startsWith("x-middleware"))).toEqual([]);
+  });
+
+  test("rewrites to a file and to a function, redirects, answers", async () => {
+    expect(await (await ask("/rewrite")).text()).toBe("a page");
+    expect(await (await ask("/rewrite-fn?a=1")).json()).toMatchObject({
+      url: expect.stringContaining("added=1"),
+    });
+    const redirect = await ask("/redirect");
+    expect([redirect.status, redirect.headers.get("location")]).toEqual([307, at("guarded", "/page.txt")]);
+    const answer = await ask("/answer");
+    expect([answer.status, await answer.text(), answer.headers.get("x-middleware-secret")]).toEqual([
+      401,
+      "no entry",
+      null,
+    ]);
+  });
+
+  test("changes the request's headers; those that it does not name are gone", async () => {
+    const { headers } = (await (await ask("/headers", { "x-old": "1", accept: "c/d" })).json()) as {
+      headers: Record<string, string>;
+    };
+    expect(headers["x-new"]).toBe("set");
+    expect(headers.accept).toBe("a/b");
+    expect(headers["x-old"]).toBe(undefined);
+  });
+
+  test("a middleware that fails lets nobody past", async () => {
+    const found = await ask("/throws");
+    expect([found.status, found.headers.get("x-cloudify-error")]).toEqual([500, "function_failed"]);
+  });
+
+  test("where its route does not match, it is not asked", async () => {
+    expect((await ask("/open.txt")).headers.get("x-seen")).toBe(null);
+  });
+});
+
+describe("functions that do wrong get a clear answer", () => {
+  beforeAll(async () => {
+    const id = await project("wrong");
+    await deployFunctions(platform.client, id, {
+      throws: `export default () => { throw new Error("boom") }`,
+      "at-load": `throw new Error("at load")`,
+      number: `export default () => 5`,
+      nothing: `export const x = 1`,
+      hangs: `export default () => new Promise(() => {})`,
+      syntax: `export default (`,
+      imports: `import x from "./missing.js"; export default () => new Response(x)`,
+      many: `export default () => { const h = new Headers(); for (let i = 0; i < 10000; i++) h.set("x-" + i, "v"); return new Response("many", { headers: h }) }`,
+      splits: `export default () => { try { return new Response("", { headers: { "x-a": "b\\r\\nset-cookie: c=d" } }) } catch (e) { return new Response("refused: " + e.name) } }`,
+      twice: `export default () => { const r = new Response("once"); r.text(); return r }`,
+      recurses: `const f = () => f() + 1; export default () => new Response(String(f()))`,
+      timers: `export default () => { setInterval(() => {}, 1); return new Response("left a timer") }`,
+      waits: `export default (r, c) => { c.waitUntil(Promise.reject(new Error("later"))); return new Response("ok") }`,
+    });
+  });
+
+  test.each([
+    ["throws", 500],
+    ["at-load", 500],
+    ["number", 500],
+    ["nothing", 500],
+    ["hangs", 500],
+    ["syntax", 500],
+    ["imports", 500],
+    ["twice", 500],
+    ["recurses", 500],
+  ])("%s: %d, and the others go on", async (name, status) => {
+    const found = await get(at("wrong", `/${name}`));
+    expect([found.status, found.headers.get("x-cloudify-error")]).toEqual([status, "function_failed"]);
+    expect(((await found.json()) as { fix: string }).fix).toContain("log");
+    expect((await get(at("wrong", "/timers"))).status).toBe(200);
+  });
+
+  test("what they may do is done", async () => {
+    expect((await get(at("wrong", "/waits"))).status).toBe(200);
+    expect(await (await get(at("wrong", "/splits"))).text()).toMatch(/^refused/);
+    expect(await (await get(at("wrong", "/many"))).json()).toMatchObject({
+      code: "function_failed",
+      detail: expect.stringContaining("headers"),
+    });
+  });
+
+  test("their log says what happened, with the stack", async () => {
+    const said = async () => (await platform.cli("logs", "wrong.localhost", "--json")).stdout;
+    await expect.poll(said).toContain("Error: boom");
+    await expect.poll(said).toContain("at load");
+    await expect.poll(said).toContain("The handler returned 5, not a Response.");
+    await expect.poll(said).toContain("waitUntil: Error: later");
+  });
+});

@@ -1,0 +1,115 @@
+/**
+ * Lines of functions on their way to their deployment's log: masked, capped, gathered for a moment. A second that brings
+ * more than a deployment may write ends in one row that counts what was dropped.
+ */
+import { SECOND, systemRandom } from "#core/time.ts";
+import type { Call } from "#features/functions/call.ts";
+import type { Level, Line } from "#features/logs/policy.ts";
+
+/** As the runtime tells them. */
+export interface Traced {
+  level: "log" | "info" | "debug" | "warn" | "error" | "trace";
+  text: string;
+  /** Unix milliseconds. */
+  at: number;
+}
+
+export type Write = (deployment: string, lines: Line[]) => Promise<void>;
+
+const LINES_A_SECOND = 1_000;
+const BYTES_A_SECOND = 256 * 1024;
+const GATHER_MS = 25;
+const TRIES = 4;
+
+const LEVELS: Record<Traced["level"], Level> = {
+  log: "info",
+  info: "info",
+  debug: "debug",
+  trace: "debug",
+  warn: "warn",
+  error: "error",
+};
+
+interface Pending {
+  lines: Line[];
+  flush: Promise<void> | null;
+  second: number;
+  count: number;
+  bytes: number;
+  dropped: number;
+}
+
+export class LogBuffer {
+  readonly #pending = new Map<string, Pending>();
+  /** Lines of one writer are numbered; several write to one log, and each begins somewhere else. */
+  #n: number | null = null;
+
+  /** Resolves when they are written. */
+  async add(call: Call, traced: readonly Traced[], secrets: readonly string[], write: Write): Promise<void> {
+    const { deployment } = call;
+    const held = this.#pending.get(deployment) ?? fresh();
+    this.#pending.set(deployment, held);
+    for (const one of traced) this.#take(held, call, one, secrets);
+    held.flush ??= scheduler.wait(GATHER_MS).then(() => this.#flush(deployment, held, write));
+    await held.flush;
+  }
+
+  /** Chance is not to be had before the first request. */
+  #next(): number {
+    const n = this.#n ?? systemRandom.bytes(6).reduce((sum, byte) => sum * 256 + byte, 0);
+    this.#n = n + 1;
+    return n;
+  }
+
+  #take(held: Pending, call: Call, { level, text, at }: Traced, secrets: readonly string[]): void {
+    const stream = `function:${call.name}`;
+    const second = Math.floor(at / SECOND);
+    if (second !== held.second) {
+      this.#close(held, stream, at);
+      Object.assign(held, { second, count: 0, bytes: 0 });
+    }
+    held.count++;
+    held.bytes += text.length;
+    if (held.count > LINES_A_SECOND || held.bytes > BYTES_A_SECOND) {
+      held.dropped++;
+      return;
+    }
+    held.lines.push({
+      stream,
+      n: this.#next(),
+      at,
+      level: LEVELS[level] ?? "info",
+      text: mask(text, secrets),
+    });
+  }
+
+  /** Says what the second that is over has cost. */
+  #close(held: Pending, stream: string, at: number): void {
+    if (held.dropped === 0) return;
+    const text = `${held.dropped} lines were dropped: at most ${LINES_A_SECOND} lines and ${BYTES_A_SECOND} bytes a second are kept`;
+    held.lines.push({ stream, n: this.#next(), at, level: "warn", text, gap: held.dropped });
+    held.dropped = 0;
+  }
+
+  async #flush(deployment: string, held: Pending, write: Write): Promise<void> {
+    const last = held.lines.at(-1);
+    if (held.dropped > 0) this.#close(held, last?.stream ?? "function", last?.at ?? Date.now());
+    const lines = held.lines.splice(0);
+    held.flush = null;
+    for (let tries = 1; lines.length > 0; tries++) {
+      try {
+        return await write(deployment, lines);
+      } catch (error) {
+        if (tries === TRIES) throw error;
+        await scheduler.wait(100 * 2 ** tries);
+      }
+    }
+  }
+}
+
+const fresh = (): Pending => ({ lines: [], flush: null, second: 0, count: 0, bytes: 0, dropped: 0 });
+
+/** Values of the environment do not belong in a log that others read. */
+export function mask(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((shown, secret) => shown.replaceAll(secret, "[masked]"), text);
+}

@@ -1,0 +1,103 @@
+/**
+ * The processes that run functions, as the router sees them: who is in flight, whether the process is there, and what is
+ * done when it ends. On one machine there are two, `main` and `quarantine`; in production one, which never ends so.
+ */
+import { type Clock, type Millis, SECOND } from "#core/time.ts";
+import { type Circuits, ended, forgive, noCircuits, type Place, place } from "#features/functions/circuit.ts";
+import { suspectsOf } from "#features/functions/suspects.ts";
+import { Turnstile } from "./turnstile.ts";
+
+/** A process is started again in well under a second. */
+const RESTART_MS = 8 * SECOND;
+const ASK_EVERY_MS = 50;
+
+interface Flight {
+  code: string;
+  since: Millis;
+}
+
+/** What a call holds while it is under way. */
+export interface Seat {
+  where: Place;
+  generation: number;
+  leave(): void;
+}
+
+export type Entered =
+  | { ok: true; seat: Seat }
+  | { ok: false; reason: "open"; retryAt: Millis }
+  | { ok: false; reason: "away" };
+
+class Process {
+  readonly flights = new Set<Flight>();
+  /** Raised when it ends; a call of an older one knows that it was in it. */
+  generation = 0;
+  isUp = true;
+}
+
+let circuits: Circuits = noCircuits;
+const processes: Record<Place, Process> = { main: new Process(), quarantine: new Process() };
+const turnstile = new Turnstile();
+// It is started when it is first needed.
+processes.quarantine.isUp = false;
+
+/** @param isAlive Asks a process; resolves to whether it answers. */
+export async function enter(
+  code: string,
+  clock: Clock,
+  isAlive: (where: Place) => Promise<boolean>,
+): Promise<Entered> {
+  circuits = forgive(circuits, clock.now());
+  const placed = place(circuits, code, clock.now());
+  if (placed.to === "nowhere") return { ok: false, reason: "open", retryAt: placed.retryAt };
+  const where = placed.to;
+  const pass = where === "quarantine" ? await turnstile.enter(code) : () => undefined;
+  if (pass === null) return { ok: false, reason: "away" };
+  const process = processes[where];
+  if (!process.isUp && !(await waitFor(where, process, clock, isAlive))) {
+    pass();
+    return { ok: false, reason: "away" };
+  }
+  // What happened while it waited may have opened its circuit.
+  const now = place(circuits, code, clock.now());
+  if (now.to === "nowhere") {
+    pass();
+    return { ok: false, reason: "open", retryAt: now.retryAt };
+  }
+  const flight = { code, since: clock.now() };
+  process.flights.add(flight);
+  let hasLeft = false;
+  const leave = () => {
+    if (hasLeft) return;
+    hasLeft = true;
+    process.flights.delete(flight);
+    pass();
+  };
+  return { ok: true, seat: { where, generation: process.generation, leave } };
+}
+
+/** A call broke off: its process has ended. Whoever notices first judges for all. */
+export function broke({ where, generation }: Seat, clock: Clock): void {
+  const process = processes[where];
+  if (process.generation !== generation) return;
+  process.generation++;
+  process.isUp = false;
+  const suspects = suspectsOf([...process.flights], clock.now());
+  circuits = ended(circuits, where, suspects, clock.now());
+}
+
+async function waitFor(
+  where: Place,
+  process: Process,
+  clock: Clock,
+  isAlive: (where: Place) => Promise<boolean>,
+): Promise<boolean> {
+  for (const until = clock.now() + RESTART_MS; clock.now() < until; ) {
+    if (await isAlive(where)) {
+      process.isUp = true;
+      return true;
+    }
+    await scheduler.wait(ASK_EVERY_MS);
+  }
+  return false;
+}

@@ -1,0 +1,170 @@
+/** Calls one function, and makes of every way that it can go wrong a clear answer. */
+import { Problem } from "#core/problem.ts";
+import { SECOND } from "#core/time.ts";
+import {
+  CALL_HEADER,
+  type Call,
+  encodeCall,
+  FAULT_HEADER,
+  type Fault,
+  KEY_HEADER,
+  START_HEADER,
+} from "#features/functions/call.ts";
+import type { Place } from "#features/functions/circuit.ts";
+import type { Env } from "../env.ts";
+import type { Scope } from "../scope.ts";
+import { broke, enter, type Seat } from "./processes.ts";
+
+/** To the first byte of the answer. */
+const ANSWER_MS = 25 * SECOND;
+const MAX_HEADER_BYTES = 32 * 1024;
+/** To the last. */
+const STREAM_MS = 300 * SECOND;
+
+export type Ran =
+  | { ok: true; response: Response; isCold: boolean }
+  | { ok: false; problem: Problem; retryAfter: number | null };
+
+/** @param asked Made anew for a second try, which only a request without a body gets. */
+export async function run(scope: Scope, call: Call, asked: Request): Promise<Ran> {
+  const isRepeatable = asked.body === null && ["GET", "HEAD", "OPTIONS"].includes(asked.method);
+  for (let tries = 1; ; tries++) {
+    const entered = await enter(call.id, scope.clock, (where) => isAlive(scope.env, where));
+    if (!entered.ok) {
+      if (entered.reason === "away")
+        return refuse("unavailable", "What runs functions does not answer.", AGAIN);
+      const seconds = Math.max(1, Math.ceil((entered.retryAt - scope.clock.now()) / SECOND));
+      return refuse(
+        "function_unresponsive",
+        "The function stopped its isolate twice, so it is not called.",
+        MEND,
+        seconds,
+      );
+    }
+    const { seat } = entered;
+    const left = await once(scope, call, asked, seat);
+    if (left.ok || left.problem.code !== "upstream_failed") return left;
+    // Its process ended under it: its neighbour's fault, or its own; in quarantine that shows.
+    if (!isRepeatable)
+      return refuse("function_unresponsive", "The process of the function ended while it ran.", MEND);
+    if (tries === 3)
+      return refuse("function_unresponsive", "The function does not respond; its process was ended.", MEND);
+  }
+}
+
+async function once(scope: Scope, call: Call, asked: Request, seat: Seat): Promise<Ran> {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), ANSWER_MS);
+  try {
+    const headers = new Headers(asked.headers);
+    headers.set(CALL_HEADER, encodeCall(call));
+    headers.set(KEY_HEADER, scope.env.INTERNAL_KEY ?? "");
+    const init = { method: asked.method, headers, redirect: "manual" as const, signal: stop.signal };
+    const found = await bindingOf(scope.env, seat.where).fetch(
+      asked.url,
+      asked.body === null ? init : { ...init, body: asked.body },
+    );
+    clearTimeout(timer);
+    const fault = found.headers.get(FAULT_HEADER);
+    if (fault !== null) {
+      seat.leave();
+      await found.body?.cancel();
+      return refuse("function_failed", DETAIL[fault as Fault] ?? "The function failed.", LOOK);
+    }
+    if (bytesOf(found.headers) > MAX_HEADER_BYTES) {
+      seat.leave();
+      await found.body?.cancel();
+      return refuse(
+        "function_failed",
+        `Its answer has more than ${MAX_HEADER_BYTES} bytes of headers.`,
+        FEWER,
+      );
+    }
+    const isCold = found.headers.get(START_HEADER) === "cold";
+    return { ok: true, response: cleaned(tracked(scope, found, seat, stop)), isCold };
+  } catch (cause) {
+    clearTimeout(timer);
+    if (stop.signal.aborted) {
+      seat.leave();
+      return refuse(
+        "function_timeout",
+        `The function did not answer within ${ANSWER_MS / SECOND} seconds.`,
+        LOOK,
+      );
+    }
+    broke(seat, scope.clock);
+    seat.leave();
+    return {
+      ok: false,
+      problem: new Problem("upstream_failed", "The process ended.", { cause }),
+      retryAfter: null,
+    };
+  }
+}
+
+/** A call is under way until the last byte of its answer has gone. */
+function tracked(scope: Scope, found: Response, seat: Seat, stop: AbortController): Response {
+  if (found.webSocket || found.body === null || found.headers.has("content-length")) {
+    seat.leave();
+    return found.webSocket
+      ? new Response(null, { status: 101, webSocket: found.webSocket, headers: found.headers })
+      : new Response(found.body, found);
+  }
+  const { readable, writable } = new IdentityTransformStream();
+  const timer = setTimeout(() => stop.abort(), STREAM_MS);
+  const piped = found.body.pipeTo(writable).catch(() => undefined);
+  scope.keepAlive(
+    piped.finally(() => {
+      clearTimeout(timer);
+      seat.leave();
+    }),
+  );
+  return new Response(readable, found);
+}
+
+const bytesOf = (headers: Headers): number =>
+  [...headers].reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
+
+/** Names that are the platform's mean what the platform says. */
+function cleaned(response: Response): Response {
+  if (response.webSocket) return response;
+  for (const name of [...response.headers.keys()]) {
+    if (name.startsWith("x-cloudify-")) response.headers.delete(name);
+  }
+  return response;
+}
+
+const bindingOf = (env: Env, where: Place): Fetcher =>
+  where === "quarantine" && env.QUARANTINE ? env.QUARANTINE : env.ISOLATES;
+
+async function isAlive(env: Env, where: Place): Promise<boolean> {
+  try {
+    const headers = { [KEY_HEADER]: env.INTERNAL_KEY ?? "" };
+    const answer = await bindingOf(env, where).fetch("http://isolates.internal/", {
+      headers,
+      signal: AbortSignal.timeout(SECOND),
+    });
+    await answer.body?.cancel();
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
+const DETAIL: Record<Fault, string> = {
+  load: "The function's code can't be loaded.",
+  threw: "The function threw an error.",
+  hung: "The function can never answer.",
+  "no-response": "The function did not return a Response.",
+};
+const FEWER = "Send fewer or shorter headers.";
+const LOOK = "Look at the deployment's log: `cloudify logs`.";
+const MEND = "Look for an endless loop or for memory without bounds in it, and deploy again.";
+const AGAIN = "Try again in a moment.";
+
+const refuse = (
+  code: "unavailable" | "function_unresponsive" | "function_failed" | "function_timeout",
+  detail: string,
+  fix: string,
+  retryAfter: number | null = null,
+): Ran => ({ ok: false, problem: new Problem(code, detail, { fix }), retryAfter });

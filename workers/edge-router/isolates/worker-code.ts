@@ -1,0 +1,37 @@
+/** Compiled code → what Worker Loader takes. */
+import { fromBase64 } from "#core/encoding.ts";
+import type { LoadedCode } from "../functions/code.ts";
+import { MAIN, mainText, PRELUDE, preludeText } from "./shim.ts";
+
+const COMPATIBILITY_DATE = "2026-10-01";
+
+export function workerCode(
+  { code, env }: LoadedCode,
+  globalOutbound: Fetcher,
+  tail: Fetcher,
+): WorkerLoaderWorkerCode {
+  const modules: Record<string, WorkerLoaderModule | string> = {
+    [PRELUDE]: { js: preludeText },
+    [MAIN]: { js: mainText(code.main, code.assets) },
+  };
+  for (const [name, module] of Object.entries(code.modules)) {
+    if ("wasm" in module) {
+      const wasm = bytesOf(module.wasm);
+      modules[name] = { wasm };
+      // Bundlers for Vercel write the query of an import into the name.
+      modules[`${name}?module`] = { wasm };
+    } else if ("data" in module) modules[name] = { data: bytesOf(module.data) };
+    else modules[name] = module;
+  }
+  return {
+    compatibilityDate: COMPATIBILITY_DATE,
+    compatibilityFlags: ["nodejs_compat"],
+    mainModule: MAIN,
+    modules,
+    env,
+    globalOutbound,
+    tails: [tail],
+  };
+}
+
+const bytesOf = (base64: string): ArrayBuffer => fromBase64(base64).buffer;

@@ -1,0 +1,75 @@
+/** Middlewares: functions that routing asks before it goes on. */
+
+import { type HeaderList, setAll } from "#core/headers.ts";
+import { verdictOf } from "#features/functions/middleware.ts";
+import type { Decision } from "#features/routing/resolve.ts";
+import type { RequestChange } from "#features/routing/transforms.ts";
+import type { SiteHead } from "#features/sites/site.ts";
+import { refuse } from "../pages.ts";
+import type { Scope } from "../scope.ts";
+import type { Target } from "../target.ts";
+import { type Answered, callFunction } from "./functions.ts";
+
+export class Middlewares {
+  /** Milliseconds of all that were asked; `null`: none was. */
+  ms: number | null = null;
+  readonly #scope: Scope;
+  readonly #request: Request;
+  readonly #target: Target;
+  readonly #head: SiteHead;
+  readonly #hops: number;
+
+  constructor(scope: Scope, request: Request, target: Target, head: SiteHead, hops: number) {
+    this.#scope = scope;
+    this.#request = request;
+    this.#target = target;
+    this.#head = head;
+    this.#hops = hops;
+  }
+
+  readonly ask = async (
+    path: string,
+    url: URL,
+    changes: readonly RequestChange[],
+  ): Promise<Decision<Response>> => {
+    const name = path.replace(/^\/+/, "");
+    const entry = this.#head.functions?.[name];
+    // The compiler has refused tables that name what is not there: nothing may get past a guard that is missing.
+    if (!entry) throw new Error(`there is no middleware ${name}`);
+    const given = { url, name, entry, changes, hops: this.#hops };
+    const called = await callFunction(this.#scope, this.#target, { ...given, request: this.#copy() });
+    this.ms = (this.ms ?? 0) + called.ms;
+    if (!called.ok) return { kind: "answer", answer: failed(this.#scope, this.#request, called) };
+    const verdict = verdictOf(called.response.headers);
+    if (verdict.kind === "answer") return { kind: "answer", answer: called.response };
+    await called.response.body?.cancel();
+    return verdict;
+  };
+
+  /** Its body stays for whoever answers; a middleware is given the head only, as on Vercel. */
+  #copy(): Request {
+    const { url, method, headers } = this.#request;
+    return new Request(url, { method, headers, cf: this.#request.cf ?? {} });
+  }
+}
+
+export function failed(scope: Scope, request: Request, called: Extract<Answered, { ok: false }>): Response {
+  const response = refuse(request, called.problem, scope.requestId);
+  if (called.retryAfter !== null) response.headers.set("retry-after", String(called.retryAfter));
+  return response;
+}
+
+/** What routes and middlewares set goes before what a function set; cookies stand beside each other. */
+export function withHeaders(response: Response, headers: HeaderList): Response {
+  if (response.webSocket) return response;
+  const own = new Response(response.body, response);
+  for (const name of [...own.headers.keys()]) if (name.startsWith("x-middleware-")) own.headers.delete(name);
+  setAll(own.headers, headers);
+  return own;
+}
+
+export function changed(request: Request, changes: readonly RequestChange[]): Request {
+  if (changes.length === 0) return request;
+  const headers = changes.reduce((so, change) => change.apply(so), new Headers(request.headers));
+  return new Request(request, { headers });
+}
