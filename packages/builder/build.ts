@@ -16,9 +16,6 @@ export interface BuildOptions {
   output: string;
 }
 
-/** What tools without a setting usually make. */
-const USUAL = ["dist", "build", "out", "_site", "public"];
-
 /** @returns The folder of a Build Output v3 tree. @throws BuildProblem */
 export async function runBuild(plan: BuildPlan, options: BuildOptions): Promise<string> {
   const say = (text: string) => options.onLog({ stream: "system", text });
@@ -69,7 +66,7 @@ async function build(
 async function findMade({
   root,
   framework,
-  outputDirectory,
+  outputDirectories,
 }: BuildPlan & { kind: "build" }): Promise<string> {
   if (framework?.slug === "nextjs") {
     if (await isDirectory(join(root, "out"))) return join(root, "out");
@@ -79,12 +76,12 @@ async function findMade({
       'Set `output: "export"` in its configuration; functions come with a later version.',
     );
   }
-  for (const name of outputDirectory === null ? USUAL : [outputDirectory]) {
+  for (const name of outputDirectories) {
     if (await isDirectory(join(root, name))) return join(root, name);
   }
   throw new BuildProblem(
     "no_output",
-    `The build made no ${outputDirectory ?? USUAL.join(", ")}.`,
+    `The build made no ${[...new Set(outputDirectories)].join(", no ")}.`,
     "Set the project's outputDirectory to the folder that the build writes.",
   );
 }

@@ -27,11 +27,13 @@ export type BuildPlan =
       /** `null`: there is nothing to install. */
       install: string | null;
       build: string;
-      /** Relative to the root; `null`: whichever of the usual ones the build makes. */
-      outputDirectory: string | null;
+      /** Relative to the root; the first that the build has made is taken. */
+      outputDirectories: readonly string[];
       config: ProjectConfig;
     };
 
+/** What tools without a setting usually make. */
+const USUAL = ["dist", "build", "out", "_site", "public"];
 const PREBUILT = [".vercel/output", ".cloudify/output"];
 /** As Vercel installs: a lockfile that another platform wrote does not stop a build. */
 const MANAGERS: [lockfile: string, manager: string][] = [
@@ -54,7 +56,7 @@ export async function planBuild(folder: string, settings: BuildSettings, mode: M
   }
   if (mode === "prebuilt") return prebuilt(root);
   const config = await readConfig(root);
-  const given = settings.outputDirectory ?? config.outputDirectory;
+  const given = settings.outputDirectory ?? config.outputDirectory ?? null;
   if (mode === "static")
     return { kind: "static", root, folder: join(root, given ?? ""), config, why: "as it is" };
   const manifest = await readPackage(root);
@@ -77,14 +79,14 @@ export async function planBuild(folder: string, settings: BuildSettings, mode: M
   const manager = found?.[1] ?? declared ?? "npm";
   const install =
     settings.installCommand ?? config.installCommand ?? (manifest ? `${manager} install` : null);
-  const outputDirectory = given ?? (await outputOf(root, framework));
+  const outputDirectories = given === null ? await outputsOf(root, framework) : [given];
   return {
     kind: "build",
     root,
     framework,
     install,
     build: withManager(command, manager),
-    outputDirectory,
+    outputDirectories,
     config,
   };
 }
@@ -152,11 +154,16 @@ function buildCommandOf(manifest: PackageJson | null, framework: Framework | nul
 const withManager = (command: string, manager: string): string =>
   command.startsWith("run ") ? `${manager} ${command}` : command;
 
-async function outputOf(root: string, framework: Framework | null): Promise<string | null> {
-  if (!framework) return null;
+async function outputsOf(root: string, framework: Framework | null): Promise<readonly string[]> {
+  if (!framework) return USUAL;
   const fixed = framework.settings.outputDirectory;
-  if ("value" in fixed && fixed.value) return fixed.value;
-  return (await framework.getOutputDirName?.(root).catch(() => null)) ?? null;
+  const own =
+    "value" in fixed && fixed.value
+      ? fixed.value
+      : await framework.getOutputDirName?.(root).catch(() => null);
+  if (!own) return USUAL;
+  // Generators of documentation live in a folder of a project, or are all of it.
+  return [own, own.replace(/^(?:docs|src)\//, "")];
 }
 
 const kindOf = async (path: string) => stat(path).catch(() => null);
