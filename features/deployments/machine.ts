@@ -2,6 +2,7 @@
  * A deployment's life, from the moment its output is uploaded.
  *
  *     queued ─granted→ compiling ─compiled→ releasing ─released→ ready
+ *        │                │  ├─unclaimed─→ compiling (the same attempt, asked for again)
  *        │                │  └─lapsed─→ compiling (next attempt, at most MAX_ATTEMPTS)
  *        │                │                 │
  *        └────────────────┴─────────────────┴──→ error | canceled
@@ -15,7 +16,7 @@ export const QUEUE_MS = 60 * MINUTE;
 /** For all attempts together. */
 export const COMPILE_MS = 15 * MINUTE;
 export const RELEASE_MS = 2 * MINUTE;
-/** A task that nobody claimed: the poke was lost, queues keep no promise across a restart. */
+/** A task that nobody claimed in this time is asked for again: the poke was lost, or stands in a long queue. */
 export const CLAIM_MS = 20 * SECOND;
 /** A claimed task is given up when its holder has been silent for this long. */
 export const LEASE_MS = 60 * SECOND;
@@ -203,6 +204,11 @@ function tick(state: Deployment, now: Millis): Step {
     case "releasing":
       return end(state, "error", RELEASE_TIMEOUT, "release_timeout", now);
     case "compiling":
+      if (now < state.deadline && !state.claimed) {
+        // Nobody has tried yet. An earlier poke that comes late is as good as this one: the first claim wins.
+        const effects: Effect[] = [{ kind: "dispatch", attempt: state.attempt }];
+        return { ok: true, state: { ...state, until: now + CLAIM_MS }, effects, event: null };
+      }
       if (now < state.deadline && state.attempt < MAX_ATTEMPTS) {
         return attempt(state, state.attempt + 1, state.deadline, "attempt lapsed", now);
       }
