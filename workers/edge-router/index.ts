@@ -18,7 +18,7 @@ export default {
     const hops = isInternal ? Number(request.headers.get(HOPS_HEADER) ?? 0) : 0;
     const scope: Scope = { env, clock, requestId, keepAlive: (work) => ctx.waitUntil(work) };
     try {
-      const response = await pipeline(scope, request, hops);
+      const response = await pipeline(scope, isInternal ? withoutOurs(request) : request, hops);
       if (response.webSocket) return response;
       // RFC 9110, 6.6.1. Cloudflare's network would set it; workerd by itself does not.
       response.headers.set("date", new Date(clock.now()).toUTCString());
@@ -35,3 +35,10 @@ export default {
     }
   },
 } satisfies ExportedHandler<Env>;
+
+/** The key has proved what it had to: a rewrite would carry it outside. */
+function withoutOurs(request: Request): Request {
+  const headers = new Headers(request.headers);
+  for (const name of [KEY_HEADER, HOPS_HEADER]) headers.delete(name);
+  return new Request(request, { headers });
+}
