@@ -37,6 +37,8 @@ test("a function that calls a host whose rewrite leads outside does not carry th
   expect(await found.text()).toBe("outside");
   expect(await (await get(`${host}/out`)).text()).toBe("outside");
   expect(seen.length).toBe(2);
-  const ours = seen.flatMap((headers) => Object.keys(headers).filter((name) => name.startsWith("x-cloudify-")));
+  const ours = seen.flatMap((headers) =>
+    Object.keys(headers).filter((name) => name.startsWith("x-cloudify-")),
+  );
   expect(ours).toEqual([]);
 });
