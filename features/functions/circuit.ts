@@ -4,8 +4,8 @@
  *
  *     main ─its process ends with it in flight→ quarantine ─again→ open ─time→ quarantine ─time→ main
  *
- * In quarantine one function runs at a time, so that a second end has one culprit and an innocent neighbour of the first
- * goes home. The rules know neither clock nor process.
+ * In quarantine the calls of one function at a time wait for an answer, so that a second end has one culprit and an
+ * innocent neighbour of the first goes home. The rules know neither clock nor process.
  */
 import { HOUR, MINUTE, type Millis } from "#core/time.ts";
 
@@ -36,13 +36,24 @@ export function place(circuits: Circuits, code: string, now: Millis): Placement 
   return now < held.until ? { to: "quarantine" } : { to: "main" };
 }
 
-/** A process has ended. @param suspects What was in flight in it. */
-export function ended(circuits: Circuits, where: Place, suspects: Iterable<string>, now: Millis): Circuits {
+/**
+ * A process has ended.
+ *
+ * @param suspects Who may have done it. @param culprits Who must have: only what happens in quarantine is proof enough.
+ */
+export function ended(
+  circuits: Circuits,
+  where: Place,
+  suspects: Iterable<string>,
+  culprits: ReadonlySet<string>,
+  now: Millis,
+): Circuits {
   const next = new Map(circuits);
   for (const code of suspects) {
     const strikes = (next.get(code)?.strikes ?? 0) + 1;
     const until = now + Math.min(LONGEST_MS, FIRST_MS * 2 ** (strikes - 1));
-    next.set(code, { level: where === "main" ? "quarantine" : "open", until, strikes });
+    const level = where === "quarantine" && culprits.has(code) ? "open" : "quarantine";
+    next.set(code, { level, until, strikes });
   }
   return next;
 }

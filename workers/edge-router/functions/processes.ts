@@ -4,22 +4,19 @@
  */
 import { type Clock, type Millis, SECOND } from "#core/time.ts";
 import { type Circuits, ended, forgive, noCircuits, type Place, place } from "#features/functions/circuit.ts";
-import { suspectsOf } from "#features/functions/suspects.ts";
+import { culpritsOf, type Flight, suspectsOf } from "#features/functions/suspects.ts";
 import { Turnstile } from "./turnstile.ts";
 
 /** A process is started again in well under a second. */
 const RESTART_MS = 8 * SECOND;
 const ASK_EVERY_MS = 50;
 
-interface Flight {
-  code: string;
-  since: Millis;
-}
-
 /** What a call holds while it is under way. */
 export interface Seat {
   where: Place;
   generation: number;
+  /** The head of the answer has come: others need not wait for its body. */
+  answered(): void;
   leave(): void;
 }
 
@@ -64,16 +61,18 @@ export async function enter(
     pass();
     return { ok: false, reason: "open", retryAt: now.retryAt };
   }
-  const flight = { code, since: clock.now() };
+  const flight: Flight = { code, since: clock.now(), hasAnswered: false };
   process.flights.add(flight);
-  let hasLeft = false;
-  const leave = () => {
-    if (hasLeft) return;
-    hasLeft = true;
-    process.flights.delete(flight);
+  const answered = () => {
+    if (flight.hasAnswered) return;
+    flight.hasAnswered = true;
     pass();
   };
-  return { ok: true, seat: { where, generation: process.generation, leave } };
+  const leave = () => {
+    process.flights.delete(flight);
+    answered();
+  };
+  return { ok: true, seat: { where, generation: process.generation, answered, leave } };
 }
 
 /** A call broke off: its process has ended. Whoever notices first judges for all. */
@@ -82,8 +81,9 @@ export function broke({ where, generation }: Seat, clock: Clock): void {
   if (process.generation !== generation) return;
   process.generation++;
   process.isUp = false;
-  const suspects = suspectsOf([...process.flights], clock.now());
-  circuits = ended(circuits, where, suspects, clock.now());
+  const flights = [...process.flights];
+  const now = clock.now();
+  circuits = ended(circuits, where, suspectsOf(flights, now), culpritsOf(flights), now);
 }
 
 async function waitFor(

@@ -110,6 +110,7 @@ function tracked(scope: Scope, found: Response, seat: Seat, stop: AbortControlle
       ? new Response(null, { status: 101, webSocket: found.webSocket, headers: found.headers })
       : new Response(found.body, found);
   }
+  seat.answered();
   const { readable, writable } = new IdentityTransformStream();
   const timer = setTimeout(() => stop.abort(), STREAM_MS);
   const piped = found.body.pipeTo(writable).catch(() => undefined);

@@ -1,7 +1,8 @@
 /** Lets in the calls of one function at a time; those of others wait, in order. */
 import { SECOND } from "#core/time.ts";
 
-const PATIENCE_MS = 15 * SECOND;
+/** Longer than a function may take to answer. */
+const PATIENCE_MS = 30 * SECOND;
 
 interface Waiting {
   code: string;

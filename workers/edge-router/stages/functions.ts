@@ -58,7 +58,10 @@ export async function callFunction(scope: Scope, target: Target, asked: Asked): 
     hops,
   };
   const startedAt = scope.clock.now();
-  const ran = await run(scope, call, outgoing(scope, asked, served?.hostname ?? url.hostname));
+  const running = run(scope, call, outgoing(scope, asked, served?.hostname ?? url.hostname));
+  // A visitor who leaves ends the work on this request, but the call must be seen to its end.
+  scope.keepAlive(running.catch(() => undefined));
+  const ran = await running;
   const ms = scope.clock.now() - startedAt;
   if (!ran.ok && ran.problem.code === "function_unresponsive" && ran.retryAfter === null) {
     const at = String(scope.clock.now());

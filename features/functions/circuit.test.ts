@@ -1,0 +1,75 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { HOUR, MINUTE } from "#core/time.ts";
+import { type Circuits, ended, forgive, noCircuits, type Place, place } from "./circuit.ts";
+import { culpritsOf, type Flight, suspectsOf } from "./suspects.ts";
+
+const code = fc.constantFrom("a", "b", "c", "d");
+const flight: fc.Arbitrary<Flight> = fc.record({ code, since: fc.nat(3_000), hasAnswered: fc.boolean() });
+const flights = fc.array(flight, { maxLength: 6 });
+
+test("whoever was long in flight is suspected; who came later only when nobody was", () => {
+  fc.assert(
+    fc.property(flights, (all) => {
+      const suspects = suspectsOf(all, 3_000);
+      const long = all.filter((one) => one.since <= 2_000).map((one) => one.code);
+      expect(suspects).toEqual(new Set(long.length > 0 ? long : all.map((one) => one.code)));
+    }),
+  );
+});
+
+test("who had answered is taken for the culprit only when nobody else was there", () => {
+  fc.assert(
+    fc.property(flights, (all) => {
+      for (const one of culpritsOf(all)) {
+        const isAlone = all.every((other) => other.code === one);
+        const isSilent = all.some((other) => other.code === one && !other.hasAnswered);
+        expect(isAlone || isSilent).toBe(true);
+      }
+    }),
+  );
+});
+
+const end = fc.record({
+  where: fc.constantFrom<Place>("main", "quarantine"),
+  suspects: fc.uniqueArray(code),
+  culprits: fc.uniqueArray(code),
+  wait: fc.nat(2 * HOUR),
+});
+
+test("no history closes to anybody who was never a suspect, or for longer than an hour", () => {
+  fc.assert(
+    fc.property(fc.array(end, { maxLength: 20 }), (ends) => {
+      let circuits: Circuits = noCircuits;
+      let now = 0;
+      const suspected = new Set<string>();
+      for (const { where, suspects, culprits, wait } of ends) {
+        circuits = forgive(ended(circuits, where, suspects, new Set(culprits), now), now);
+        for (const one of suspects) {
+          suspected.add(one);
+          const isProved = where === "quarantine" && culprits.includes(one);
+          expect(place(circuits, one, now).to).toBe(isProved ? "nowhere" : "quarantine");
+          expect(place(circuits, one, now + HOUR).to).toBe(isProved ? "quarantine" : "main");
+        }
+        for (const one of ["a", "b", "c", "d"]) {
+          if (!suspected.has(one)) expect(place(circuits, one, now)).toEqual({ to: "main" });
+        }
+        now += wait;
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("each end that it may have caused doubles the time, and an hour of good conduct forgets it", () => {
+  const untilOf = (circuits: Circuits) => {
+    const placed = place(circuits, "a", 0);
+    return placed.to === "nowhere" ? placed.retryAt : null;
+  };
+  const guilty = new Set(["a"]);
+  const first = ended(noCircuits, "main", ["a"], guilty, 0);
+  const second = ended(first, "quarantine", ["a"], guilty, 0);
+  expect(untilOf(second)).toBe(2 * MINUTE);
+  expect(untilOf(ended(second, "quarantine", ["a"], guilty, 0))).toBe(4 * MINUTE);
+  expect(place(forgive(second, 2 * MINUTE + HOUR), "a", 2 * MINUTE + HOUR)).toEqual({ to: "main" });
+});
