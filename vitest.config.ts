@@ -1,3 +1,4 @@
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
 /** Each file has a platform of its own; two at a time are enough for two cores. */
@@ -12,6 +13,20 @@ export default defineConfig({
           name: "e2e",
           include: ["tests/{deployments,docs,e2e,functions,wiring}/**/*.test.ts"],
           ...outside,
+        },
+      },
+      // Inside workerd, in the objects' own Worker: only there can a test evict an object and run its alarm.
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml", environment: "objects" },
+            miniflare: { bindings: { MIGRATIONS: await readD1Migrations("./migrations") } },
+          }),
+        ],
+        test: {
+          name: "objects",
+          include: ["tests/objects/**/*.test.ts"],
+          setupFiles: ["tests/objects/setup.ts"],
         },
       },
       { test: { name: "browser", include: ["tests/browser/**/*.test.ts"], ...outside } },

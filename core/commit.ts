@@ -8,7 +8,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { Actor } from "#core/ctx.ts";
 import { newId } from "#core/ids.ts";
 import { Problem } from "#core/problem.ts";
@@ -32,7 +32,11 @@ export const auditEntries = sqliteTable(
     prevHash: text("prev_hash"),
     hash: text("hash"),
   },
-  (t) => [uniqueIndex("audit_entries_seq").on(t.teamId, t.seq)],
+  (t) => [
+    uniqueIndex("audit_entries_seq").on(t.teamId, t.seq),
+    // Holds only what the sealer has still to do, so that a long trail costs it nothing.
+    index("audit_entries_unsealed").on(t.teamId).where(sql`hash is null`),
+  ],
 );
 
 export interface Audit {
@@ -114,6 +118,11 @@ function isGuardFailure(error: unknown): boolean {
 /** A unique constraint said no: somebody else took the name first. */
 export function isUniqueFailure(error: unknown): boolean {
   return errorText(error).includes("UNIQUE constraint failed");
+}
+
+/** D1 has as much as it takes, or the disk below it has. Locally it mostly hides that; see workers/api/disk.ts. */
+export function isFullFailure(error: unknown): boolean {
+  return /SQLITE_FULL|disk is full|Exceeded maximum DB size/.test(errorText(error));
 }
 
 /** drizzle wraps D1's error; what matters may stand in any of the causes. */

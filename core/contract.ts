@@ -57,8 +57,8 @@ interface OperationSpec {
   /** The answer's schema; `null` for an empty 204; for a stream its media types, and what each item of it is. */
   output: z.ZodType | null | { stream: readonly string[]; of: z.ZodType };
   status?: 200 | 201 | 202 | 204;
-  /** `null`: no token is needed. */
-  scope: Scope | null;
+  /** `any`: a valid token, whatever it may do; `null`: no token is needed. */
+  scope: Scope | "any" | null;
   /** The entry that a successful call writes, once. Required of every method but GET. */
   audit?: string;
   problems?: readonly ProblemCode[];
@@ -72,7 +72,7 @@ const COMMON: readonly ProblemCode[] = [
   "token_expired",
   "token_revoked",
   "forbidden",
-  "rate_limited",
+  "insufficient_storage",
   "internal",
 ];
 /** Always possible where JSON is sent. */

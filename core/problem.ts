@@ -36,7 +36,6 @@ export const PROBLEMS = {
   protected: [422, "It is protected"],
   function_too_large: [422, "The function is too large"],
   bundle_failed: [422, "The source can't be bundled"],
-  rate_limited: [429, "Too many requests"],
   headers_too_large: [431, "The request headers are too large"],
   canceled: [499, "It was canceled"],
   internal: [500, "Something went wrong on our side"],

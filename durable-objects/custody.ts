@@ -119,18 +119,21 @@ export abstract class Custody<Effect> extends DurableObject<Env> {
     return this.#driving;
   }
 
-  /** Re-arms first, then acts: a platform alarm gives up after a few failures, and must never be the last. */
+  /**
+   * Re-arms first, then acts: a platform alarm gives up after a few failures, and must never be the last. One that failed
+   * leaves it at that, since what is due would have it come back at once, again and again.
+   */
   override async alarm(): Promise<void> {
+    await this.#setAlarm(Date.now() + RETRY_MAX_MS);
     try {
-      await this.#setAlarm(Date.now() + RETRY_MAX_MS);
       this.tick();
       await this.drive();
+      await this.#setAlarm(this.#due());
     } catch (error) {
       console.error(
         JSON.stringify({ level: "error", at: "alarm", object: this.constructor.name, error: String(error) }),
       );
     }
-    await this.#setAlarm(this.#due());
   }
 
   async #drain(): Promise<void> {

@@ -34,6 +34,7 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
   }
 
   async append(lines: Line[]): Promise<void> {
+    if (this.#isFolded()) return;
     const { sql } = this.ctx.storage;
     this.ctx.storage.transactionSync(() => {
       let budget = this.#fact<Budget>("budget") ?? { bytes: 0, dropped: 0 };
@@ -59,6 +60,7 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
   }
 
   async finish(deployment: string, isLive: boolean): Promise<void> {
+    if (this.#isFolded()) return;
     const budget = this.#fact<Budget>("budget");
     this.ctx.storage.transactionSync(() => {
       if (budget && budget.dropped > 0) {
@@ -102,13 +104,28 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
     await this.#clear();
   }
 
-  /** The log moves to R2 before it is cleared here; done twice, it writes the same object again. */
+  /**
+   * The log moves to R2 before it is cleared here; done twice, it writes the same object again. Re-arms first: a platform
+   * alarm gives up after a few failures, and what R2 refused must not stay here for ever.
+   */
   override async alarm(): Promise<void> {
     const deployment = this.#fact<string>("finished");
     if (deployment === null) return;
+    await this.ctx.storage.setAlarm(Date.now() + FOLD_AFTER_MS);
+    try {
+      await this.#fold(deployment);
+    } catch (error) {
+      console.error(JSON.stringify({ level: "error", at: "fold", deployment, error: String(error) }));
+    }
+  }
+
+  async #fold(deployment: string): Promise<void> {
     const rows = this.#rows(0, Number.MAX_SAFE_INTEGER);
     await this.env.BLOBS.put(logKey(deployment), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    // A line that came meanwhile is taken by the next alarm, with all others.
+    if (this.#rows(rows.at(-1)?.seq ?? 0, 1).length > 0) return;
     await this.#clear();
+    this.#setFact("folded", true);
   }
 
   async #feed(
@@ -184,6 +201,11 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
       line.text,
       gap,
     );
+  }
+
+  /** What comes after that was there before: a line that is told again must not hide, or write over, what was folded. */
+  #isFolded(): boolean {
+    return this.#fact<boolean>("folded") === true;
   }
 
   #isEmpty(): boolean {

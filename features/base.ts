@@ -2,7 +2,7 @@
 import { drizzle } from "drizzle-orm/d1";
 import type { Base, Objects } from "#core/ctx.ts";
 import { parseKeyRing } from "#core/seal.ts";
-import { systemClock, systemRandom } from "#core/time.ts";
+import { type Clock, type Random, systemClock, systemRandom } from "#core/time.ts";
 
 export interface ControlEnv {
   DB: D1Database;
@@ -24,7 +24,18 @@ export interface ControlEnv {
   CLOCK_OFFSET_MS?: string;
 }
 
-export const makeBase = (env: ControlEnv, keepAlive: Base["keepAlive"]): Base => ({
+/** Time and chance: made once, at the entry points, and handed in; a test hands in its own. */
+export interface Seams {
+  clock: Clock;
+  random: Random;
+}
+
+export const systemSeams = (env: Pick<ControlEnv, "CLOCK_OFFSET_MS">): Seams => ({
+  clock: systemClock(Number(env.CLOCK_OFFSET_MS ?? 0)),
+  random: systemRandom,
+});
+
+export const makeBase = (env: ControlEnv, seams: Seams, keepAlive: Base["keepAlive"]): Base => ({
   db: drizzle(env.DB),
   d1: env.DB,
   blobs: env.BLOBS,
@@ -35,8 +46,7 @@ export const makeBase = (env: ControlEnv, keepAlive: Base["keepAlive"]): Base =>
   edgeKeys: parseKeyRing(env.EDGE_KEYS),
   deployDomain: env.DEPLOY_DOMAIN,
   publicOrigin: env.PUBLIC_ORIGIN,
-  clock: systemClock(Number(env.CLOCK_OFFSET_MS ?? 0)),
-  random: systemRandom,
+  ...seams,
   keepAlive,
 });
 

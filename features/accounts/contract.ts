@@ -45,7 +45,7 @@ export const accounts = {
     tag: "Accounts",
     summary: "Show the token in use and its team",
     output: z.object({ team: Team, token: Token }),
-    scope: "teams:read",
+    scope: "any",
   }),
   listTeams: op({
     method: "GET",

@@ -25,13 +25,18 @@ export function openHome(home: string): void {
       `The home ${home} can't be written (${codeOf(error)}); set CLOUDIFY_HOME to a folder that can.`,
     );
   }
-  const { bavail, bsize } = statfsSync(home);
-  if (bavail * bsize < MIN_FREE_BYTES) {
-    const free = Math.floor((bavail * bsize) / 1024 / 1024);
+  if (freeBytes(home) < MIN_FREE_BYTES) {
+    const free = Math.floor(freeBytes(home) / 1024 / 1024);
     throw new StartError(
       `The disk of ${home} is full (${free} MiB free); free at least 100 MiB, or set CLOUDIFY_HOME.`,
     );
   }
+}
+
+/** On the disk of the home, for whoever is not root. */
+export function freeBytes(home: string): number {
+  const { bavail, bsize } = statfsSync(home);
+  return bavail * bsize;
 }
 
 /** Another platform runs on the home. */

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import type { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { type Config, WORKERS, type WorkerName } from "./config.ts";
+import { freeBytes } from "./home.ts";
 import type { Parts } from "./parts.ts";
 
 export interface Platform {
@@ -33,13 +34,16 @@ export async function startPlatform(
   { bindings, functions, bundler, allow, onOutput }: PlatformOptions,
   parts: Parts,
 ): Promise<Platform> {
-  const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = parts.runtime.miniflare;
+  const { convertV4MiniflareOptions, Log, LogLevel, Miniflare, Response } = parts.runtime.miniflare;
   const ofRouter = {
     EGRESS: { network: { allow: [...allow], tlsOptions: { trustBrowserCas: true } } },
     ISOLATES: isolatesAt(functions.main),
     QUARANTINE: isolatesAt(functions.quarantine),
   };
-  const ofApi = { BUNDLER: { external: { address: `127.0.0.1:${bundler}`, http: {} } } };
+  const ofApi = {
+    BUNDLER: { external: { address: `127.0.0.1:${bundler}`, http: {} } },
+    DISK: () => Response.json({ free: freeBytes(config.home) }),
+  };
   const services = (worker: WorkerName) =>
     worker === "edge-router" ? ofRouter : worker === "api" ? ofApi : {};
   const workers = await Promise.all(

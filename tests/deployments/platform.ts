@@ -52,8 +52,10 @@ interface CallOptions {
 export const sha256 = (bytes: Uint8Array | string): string =>
   createHash("sha256").update(bytes).digest("hex");
 
-export async function startPlatform(): Promise<TestPlatform> {
-  const home = mkdtempSync(join(tmpdir(), "cloudify-test-"));
+/** @param home A folder of the test's own, which it removes itself. */
+export async function startPlatform(
+  home = mkdtempSync(join(tmpdir(), "cloudify-test-")),
+): Promise<TestPlatform> {
   const sources = await Promise.all(WORKERS.map(bundled));
   const miniflare = new Miniflare(options(home, sources, 0));
   // Handles end with each change of the options.
@@ -196,7 +198,7 @@ function options(home: string, sources: readonly string[], clockOffset: number) 
     port: 0,
     log: new Log(LogLevel.ERROR),
     handleRuntimeStdio: showErrors,
-    defaultPersistRoot: home,
+    resourcePersistencePath: join(home, "state"),
     telemetry: { enabled: false },
     workers,
   };

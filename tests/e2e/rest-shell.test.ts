@@ -45,12 +45,21 @@ describe("who may", () => {
   test("nor with a token that lacks its scope, and the answer names the scope", async () => {
     const narrow = (await token({ role: "owner", scopes: ["projects:read"] })).body.token;
     for (const { method, path, scope } of await operations()) {
-      if (scope === null || scope === "projects:read") continue;
+      if (scope === null || scope === "any" || scope === "projects:read") continue;
       const answer = await platform.call(method, path, method === "GET" ? undefined : "{", { token: narrow });
       expect([path, answer.status, answer.body.code]).toEqual([path, 403, "forbidden"]);
       expect(answer.body.detail).toContain(scope);
     }
-    expect(new Set((await operations()).map((one) => one.scope))).toEqual(new Set([null, ...SCOPES]));
+    expect(new Set((await operations()).map((one) => one.scope))).toEqual(new Set([null, "any", ...SCOPES]));
+  });
+
+  test("a token may ask who it is, whatever else it may do", async () => {
+    for (const scope of SCOPES) {
+      const { id, token: secret } = (await token({ role: "owner", scopes: [scope] })).body;
+      const answer = await platform.call("GET", "/api/me", undefined, { token: secret });
+      expect([answer.status, answer.body.token?.id]).toEqual([200, id]);
+      expect(answer.body.token.scopes).toEqual([scope]);
+    }
   });
 
   test("an expired and a revoked token are told apart, and from one that nobody knows", async () => {

@@ -20,11 +20,15 @@ export interface Ran {
 }
 
 export class TestPlatform {
-  readonly home = mkdtempSync(join(tmpdir(), "cloudify-test-"));
+  readonly home: string;
   port = 0;
   /** Everything that it printed. */
   output = "";
   #child: ChildProcess | null = null;
+
+  constructor(home = mkdtempSync(join(tmpdir(), "cloudify-test-"))) {
+    this.home = home;
+  }
 
   get api(): string {
     return `http://localhost:${this.port}`;

@@ -4,7 +4,8 @@ import type { Context } from "hono";
 import { newId } from "#core/ids.ts";
 import { logText } from "#core/log.ts";
 import { Problem } from "#core/problem.ts";
-import { systemClock, systemRandom } from "#core/time.ts";
+import type { Seams } from "#features/base.ts";
+import { findFullDisk } from "./disk.ts";
 import { PAGE_POLICY, referencePage } from "./docs.ts";
 import { documentOf } from "./document.ts";
 import type { ApiEnv } from "./env.ts";
@@ -20,7 +21,7 @@ const HEADERS = {
   "x-frame-options": "DENY",
 };
 
-export function createApp(): OpenAPIHono<ApiEnv> {
+export function createApp(seams: Seams): OpenAPIHono<ApiEnv> {
   const app = new OpenAPIHono<ApiEnv>({
     defaultHook: (result) => {
       if (!result.success) throw invalid(result.error.issues);
@@ -28,9 +29,10 @@ export function createApp(): OpenAPIHono<ApiEnv> {
   });
 
   app.use(async (c, next) => {
-    const now = systemClock().now();
-    const requestId = newId("request", now, systemRandom);
+    const now = seams.clock.now();
+    const requestId = newId("request", now, seams.random);
     c.set("requestId", requestId);
+    c.set("seams", seams);
     await next();
     c.header("x-request-id", requestId);
     c.header("date", new Date(now).toUTCString());
@@ -47,8 +49,8 @@ export function createApp(): OpenAPIHono<ApiEnv> {
   });
 
   app.notFound((c) => absent(app, c));
-  app.onError((error, c) => {
-    const problem = toProblem(error);
+  app.onError(async (error, c) => {
+    const problem = await findFullDisk(toProblem(error), c.env.DISK);
     if (problem.status >= 500) log(c, problem, error);
     const response = problem.toResponse(c.get("requestId"));
     if (problem.status === 401) response.headers.set("www-authenticate", 'Bearer realm="cloudify"');

@@ -66,7 +66,7 @@ function section(origin: string, { path, verb, described }: Operation) {
   const audit = described["x-cloudify-audit"];
   return html`<section id="${described.operationId}"><h3>${described.summary}</h3>
 <p class="line"><b class="${verb}">${verb}</b> <code>${path}</code></p>
-<p><small>${scope === null ? "Needs no token." : html`Needs <code>${scope}</code>.`}${
+<p><small>${scope === null ? "Needs no token." : scope === "any" ? "Needs a token, whatever it may do." : html`Needs <code>${scope}</code>.`}${
     audit === null ? "" : html` Writes <code>${audit}</code> to the audit trail.`
   }</small></p>
 ${described.description === undefined ? "" : html`<p>${described.description}</p>`}

@@ -2,6 +2,7 @@
 
 import { HTTPException } from "hono/http-exception";
 import type { z } from "zod";
+import { isFullFailure } from "#core/commit.ts";
 import { Problem } from "#core/problem.ts";
 
 const SHOWN = 20;
@@ -11,6 +12,12 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof HTTPException && error.status === 400) {
     return new Problem("invalid_json", "The body is not valid JSON.", {
       fix: "Check the body with a JSON parser; send it with `content-type: application/json`.",
+      cause: error,
+    });
+  }
+  if (isFullFailure(error)) {
+    return new Problem("insufficient_storage", "The database is full; nothing was changed.", {
+      fix: "Free space where the platform's database is, or remove deployments that nobody needs; then try again.",
       cause: error,
     });
   }

@@ -8,7 +8,7 @@ import { drain } from "#core/outbox.ts";
 import { Problem } from "#core/problem.ts";
 import { forgetKeys } from "#features/accounts/jobs.ts";
 import { sealAll } from "#features/audit/seal.ts";
-import { type ControlEnv, makeBase } from "#features/base.ts";
+import { type ControlEnv, makeBase, systemSeams } from "#features/base.ts";
 import { collectBlobs } from "#features/blobs/jobs.ts";
 import { sweepStore } from "#features/blobs/sweep.ts";
 import { runCompile } from "#features/deployments/compile-task.ts";
@@ -42,7 +42,7 @@ export default {
       : new Problem("not_found", "This Worker answers /health only.").toResponse(),
 
   async scheduled(_, env, ctx): Promise<void> {
-    const base = makeBase(env, (work) => ctx.waitUntil(work));
+    const base = makeBase(env, systemSeams(env), (work) => ctx.waitUntil(work));
     for (const [job, run] of Object.entries(JOBS)) {
       try {
         const report = await run(base);
@@ -56,7 +56,7 @@ export default {
 
   /** A message is a poke: what there is to do stands in the objects, so each is acknowledged whatever comes of it. */
   async queue(batch, env, ctx): Promise<void> {
-    const base = makeBase(env, (work) => ctx.waitUntil(work));
+    const base = makeBase(env, systemSeams(env), (work) => ctx.waitUntil(work));
     const memory = new Shares(MEMORY_BYTES);
     await Promise.all(
       batch.messages.map(async (message) => {

@@ -1,0 +1,1 @@
+CREATE INDEX `audit_entries_unsealed` ON `audit_entries` (`team_id`) WHERE hash is null;

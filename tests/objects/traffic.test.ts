@@ -1,0 +1,69 @@
+import { evictDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import { MINUTE } from "#core/time.ts";
+import { KEEP_MS, minuteOf, type TrafficEvent } from "#features/traffic/machine.ts";
+
+const newTraffic = (project: string) => env.TRAFFIC.get(env.TRAFFIC.idFromName(project));
+
+const event = (at: number, more: Partial<TrafficEvent> = {}): TrafficEvent => ({
+  at,
+  team: "team_1",
+  project: "prj_1",
+  deployment: "dpl_1",
+  host: "h.localhost",
+  status: 200,
+  cache: "memory",
+  bytesIn: 10,
+  bytesOut: 100,
+  functionMs: null,
+  region: null,
+  sampled: 1,
+  ...more,
+});
+
+test("a batch counts once however often it comes, and is spread over its minutes", async () => {
+  const stub = newTraffic("prj_batches");
+  const now = minuteOf(Date.now());
+  const batch = [event(now), event(now + 1, { status: 404, sampled: 4 }), event(now - MINUTE)];
+  await stub.add("b1", batch);
+  await stub.add("b1", batch);
+  await evictDurableObject(stub);
+  await stub.add("b1", batch);
+  await stub.add("b2", [event(now + 2, { cache: "r2" })]);
+  expect(await stub.read(0, 10)).toEqual([
+    {
+      minute: now - MINUTE,
+      requests: 1,
+      byClass: { "2xx": 1 },
+      byCache: { memory: 1 },
+      bytesIn: 10,
+      bytesOut: 100,
+    },
+    {
+      minute: now,
+      requests: 6,
+      byClass: { "2xx": 2, "4xx": 4 },
+      byCache: { memory: 5, r2: 1 },
+      bytesIn: 60,
+      bytesOut: 600,
+    },
+  ]);
+});
+
+test("batches that race are all counted", async () => {
+  const stub = newTraffic("prj_race");
+  const now = minuteOf(Date.now());
+  await Promise.all(Array.from({ length: 50 }, (_, i) => stub.add(`b${i}`, [event(now), event(now)])));
+  expect(await stub.read(0, 10)).toMatchObject([{ requests: 100 }]);
+});
+
+test("minutes are forgotten after they were kept for long enough", async () => {
+  const stub = newTraffic("prj_old");
+  const now = Date.now();
+  await stub.add("old", [event(now - KEEP_MS - MINUTE)]);
+  await stub.add("kept", [event(now - KEEP_MS + 2 * MINUTE)]);
+  await stub.add("new", [event(now)]);
+  const minutes = await stub.read(0, 10);
+  expect(minutes.map(({ minute }) => minute)).toEqual([minuteOf(now - KEEP_MS + 2 * MINUTE), minuteOf(now)]);
+});
