@@ -2,12 +2,13 @@
  * 1,000 concurrent deployments (design section 10): 10 files each, created by 50 clients over 20 projects and 4 teams.
  * Prints how long until the last is ready, whether any was lost, and what it cost.
  */
-import { readdirSync, readFileSync } from "node:fs";
 import { Client } from "@cloudify/sdk";
 import { TestPlatform } from "#tests/support/platform.ts";
 import { entry, tree, upload } from "#tests/support/sites.ts";
+import { usage } from "./processes.ts";
+import { say, times } from "./report.ts";
 
-const COUNT = Number(process.env.BENCH_DEPLOYMENTS ?? 1_000);
+const COUNT = times(1_000, 20);
 const CLIENTS = 50;
 const TEAMS = 4;
 const PROJECTS = 20;
@@ -86,24 +87,11 @@ try {
     peakMemoryMB: Math.round(peak.memory / 1_000_000),
     peakOpenFiles: peak.files,
   };
-  console.log(JSON.stringify(result));
+  say("concurrent deployments", result);
   if (ready !== COUNT || made.size !== COUNT) process.exitCode = 1;
+} catch (error) {
+  console.error(platform.output.slice(-4_000));
+  throw error;
 } finally {
   await platform.remove();
-}
-
-/** Of all workerd processes on this machine. */
-function usage(): { memory: number; files: number } {
-  let memory = 0;
-  let files = 0;
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      if (!readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("workerd")) continue;
-      memory += Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1_024;
-      files += readdirSync(`/proc/${pid}/fd`).length;
-    } catch {
-      // It has ended since it was listed.
-    }
-  }
-  return { memory, files };
 }

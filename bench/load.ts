@@ -4,7 +4,8 @@ import { Agent, request } from "node:http";
 export interface Load {
   port: number;
   host: string;
-  path: string;
+  /** Of each request, by its number. */
+  path: string | ((i: number) => string);
   requests: number;
   connections: number;
 }
@@ -22,13 +23,13 @@ export async function load({ port, host, path, requests, connections }: Load): P
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const times: number[] = [];
   let failed = 0;
-  const waiting = Array.from({ length: requests }).values();
+  const waiting = Array.from({ length: requests }, (_, i) => i).values();
   const startedAt = performance.now();
   await Promise.all(
     Array.from({ length: connections }, async () => {
-      for (const _ of waiting) {
+      for (const i of waiting) {
         const at = performance.now();
-        if ((await once(agent, port, host, path)) !== 200) failed++;
+        if ((await once(agent, port, host, typeof path === "string" ? path : path(i))) !== 200) failed++;
         times.push(performance.now() - at);
       }
     }),

@@ -22,7 +22,7 @@ async function get(headers: Record<string, string> = {}, more: Partial<Ask> = {}
     {
       method: "GET",
       header: (name) => headers[name] ?? null,
-      acceptEncoding: headers["accept-encoding"] ?? null,
+      acceptEncoding: () => headers["accept-encoding"] ?? null,
       file,
       status: 200,
       headers: [],
@@ -35,7 +35,8 @@ async function get(headers: Record<string, string> = {}, more: Partial<Ask> = {}
     },
   );
   if (!served.ok) throw new Error("no bytes");
-  const { response } = served;
+  const { status, headers: said, body } = served;
+  const response = new Response(body as BodyInit | null, { status, headers: said.toInit() });
   return {
     status: response.status,
     header: (name: string) => response.headers.get(name),

@@ -1,8 +1,8 @@
 /**
  * Answers a request with one static file, as RFC 9110 has it: methods, validators, conditions, ranges, encodings. Where
- * the bytes lie is the caller's business.
+ * the bytes lie is the caller's business, and so is making a Response of what is said here.
  */
-import { setAll } from "#core/headers.ts";
+import { Fields } from "#core/headers.ts";
 import type { StaticFile } from "#features/sites/site.ts";
 import { evaluate, rangeHolds, type Validators } from "./conditional.ts";
 import { isCompressible } from "./content-type.ts";
@@ -12,8 +12,8 @@ import { parseRange, type Span } from "./ranges.ts";
 export interface Ask {
   method: string;
   header(name: string): string | null;
-  /** The client's own; the runtime rewrites the header. */
-  acceptEncoding: string | null;
+  /** The client's own; the runtime rewrites the header. Asked for only when the file has more than one form. */
+  acceptEncoding(): string | null;
   file: StaticFile;
   /** 200, or that of the error or the route whose page this is; conditions and ranges are for 200 only. */
   status: number;
@@ -28,7 +28,16 @@ type Bytes = Uint8Array;
 /** Gives the bytes of one form of the file. `null`: they are not there. */
 export type Open = (encoding: Encoding, span?: Span) => Promise<ReadableStream | Bytes | null>;
 
-export type Served = { ok: true; response: Response; bytes: number } | { ok: false };
+export type Served =
+  | {
+      ok: true;
+      status: number;
+      headers: Fields;
+      body: ReadableStream | Bytes | null;
+      /** Of the body. */
+      bytes: number;
+    }
+  | { ok: false };
 
 const METHODS = "GET, HEAD, OPTIONS";
 const DEFAULT_CACHE = "public, max-age=0, must-revalidate";
@@ -44,29 +53,44 @@ const OURS = new Set([
 
 export async function serveStatic(ask: Ask, open: Open): Promise<Served> {
   const { method, file, status } = ask;
-  if (method === "OPTIONS") return plain(204, new Headers({ allow: METHODS }));
+  if (method === "OPTIONS") return plain(204, new Fields([["allow", METHODS]]));
   if (method !== "GET" && method !== "HEAD")
-    return plain(405, new Headers({ allow: METHODS, "content-length": "0" }));
+    return plain(
+      405,
+      new Fields([
+        ["allow", METHODS],
+        ["content-length", "0"],
+      ]),
+    );
 
   const range = method === "GET" && status === 200 ? ask.header("range") : null;
   const validators = (encoding: Encoding): Validators => ({
     etag: etagOf(file, encoding),
     lastModified: ask.lastModified,
   });
-  const ranges = rangeHolds(ask.header("if-range"), validators("identity"))
-    ? parseRange(range, file.size)
-    : WHOLE;
-  const encoding = ranges.kind === "whole" ? negotiate(ask.acceptEncoding, stored(file)) : "identity";
+  const ranges =
+    range !== null && rangeHolds(ask.header("if-range"), validators("identity"))
+      ? parseRange(range, file.size)
+      : WHOLE;
+  const forms = stored(file);
+  const isChosen = ranges.kind === "whole" && forms.length > 0;
+  const encoding = isChosen ? negotiate(ask.acceptEncoding(), forms) : "identity";
   const headers = describe(ask, validators(encoding));
 
   if (status === 200) {
     const outcome = evaluate((name) => ask.header(name), validators(encoding));
     if (outcome === "not-modified") return plain(304, notModified(headers));
-    if (outcome === "precondition-failed") return plain(412, new Headers({ etag: etagOf(file, encoding) }));
+    if (outcome === "precondition-failed") return plain(412, new Fields([["etag", etagOf(file, encoding)]]));
   }
   switch (ranges.kind) {
     case "unsatisfiable":
-      return plain(416, new Headers({ "content-range": `bytes */${file.size}`, "accept-ranges": "bytes" }));
+      return plain(
+        416,
+        new Fields([
+          ["content-range", `bytes */${file.size}`],
+          ["accept-ranges", "bytes"],
+        ]),
+      );
     case "spans": {
       const [only, ...others] = ranges.spans;
       if (only && others.length === 0) return part(ask, headers, only, open);
@@ -92,12 +116,12 @@ const stored = (file: StaticFile): ("br" | "gzip")[] =>
 const etagOf = (file: StaticFile, encoding: Encoding): string =>
   `"${file.sha256.slice(0, 32)}${encoding === "identity" ? "" : `-${encoding}`}"`;
 
-function describe(ask: Ask, { etag, lastModified }: Validators): Headers {
-  const headers = new Headers({ "content-type": ask.file.type, "cache-control": DEFAULT_CACHE });
-  setAll(
-    headers,
-    ask.headers.filter(([name]) => !OURS.has(name)),
-  );
+function describe(ask: Ask, { etag, lastModified }: Validators): Fields {
+  const headers = new Fields([
+    ["content-type", ask.file.type],
+    ["cache-control", DEFAULT_CACHE],
+  ]);
+  for (const [name, value] of ask.headers) if (!OURS.has(name)) headers.set(name, value);
   if (isCompressible(ask.file.type)) headers.append("vary", "accept-encoding");
   headers.set("etag", etag);
   if (ask.status === 200) headers.set("accept-ranges", "bytes");
@@ -108,13 +132,13 @@ function describe(ask: Ask, { etag, lastModified }: Validators): Headers {
 }
 
 /** 15.4.5: what a cache needs to freshen what it holds, and nothing that describes a body. */
-function notModified(headers: Headers): Headers {
-  const kept = new Headers(headers);
-  for (const name of ["content-type", "content-length", "accept-ranges", "last-modified"]) kept.delete(name);
-  return kept;
+function notModified(headers: Fields): Fields {
+  for (const name of ["content-type", "content-length", "accept-ranges", "last-modified"])
+    headers.delete(name);
+  return headers;
 }
 
-async function part(ask: Ask, headers: Headers, span: Span, open: Open): Promise<Served> {
+async function part(ask: Ask, headers: Fields, span: Span, open: Open): Promise<Served> {
   const body = await open("identity", span);
   if (body === null) return { ok: false };
   headers.set("content-range", contentRange(span, ask.file.size));
@@ -123,7 +147,7 @@ async function part(ask: Ask, headers: Headers, span: Span, open: Open): Promise
 }
 
 /** 14.6. The boundary is the digest: it can't be foreseen by whoever wrote another file, and needs no random bytes. */
-async function parts(ask: Ask, headers: Headers, spans: Span[], open: Open): Promise<Served> {
+async function parts(ask: Ask, headers: Fields, spans: Span[], open: Open): Promise<Served> {
   const boundary = `cloudify-${ask.file.sha256.slice(0, 24)}`;
   const type = headers.get("content-type") ?? "application/octet-stream";
   const encoder = new TextEncoder();
@@ -165,21 +189,11 @@ const stream = (chunks: AsyncGenerator<Uint8Array>): ReadableStream =>
 const contentRange = ({ offset, length }: Span, size: number): string =>
   `bytes ${offset}-${offset + length - 1}/${size}`;
 
-const plain = (status: number, headers: Headers): Served => answer(null, status, headers, 0);
+const plain = (status: number, headers: Fields): Served => answer(null, status, headers, 0);
 
-/** `encodeBody: manual`: the stored bytes are compressed already, and the runtime must not do it again. */
-function answer(
+const answer = (
   body: ReadableStream | Bytes | null,
   status: number,
-  headers: Headers,
+  headers: Fields,
   bytes: number,
-): Served {
-  return {
-    ok: true,
-    response: new Response(
-      body as BodyInit | null,
-      { status, headers, encodeBody: "manual" } as ResponseInit,
-    ),
-    bytes,
-  };
-}
+): Served => ({ ok: true, status, headers, body, bytes });

@@ -1,9 +1,9 @@
-/** What the router tells the isolates with each request: a header that only the platform can set. */
+/** What the router tells the isolates with each request: headers that only the platform can set. */
 
 export const CALL_HEADER = "x-cloudify-call";
 /** Proves to the isolates, and to the platform's own endpoints, that the platform asks. */
 export const KEY_HEADER = "x-cloudify-key";
-/** How many functions and rewrites a request has been through. */
+/** How many functions and rewrites a request has been through; absent: none. */
 export const HOPS_HEADER = "x-cloudify-hops";
 /** From the isolates: what went wrong, one of {@link Fault}. */
 export const FAULT_HEADER = "x-cloudify-fault";
@@ -27,8 +27,6 @@ export interface Call {
   env: string | null;
   /** What the platform adds to its environment. */
   system: Record<string, string>;
-  requestId: string;
-  hops: number;
 }
 
 /**

@@ -23,7 +23,9 @@ const OWN = /^x-middleware-/;
 /** About a body that is not sent. */
 const OF_BODY = new Set(["content-length", "content-encoding", "transfer-encoding", "content-type"]);
 
-export function verdictOf(headers: Headers): Verdict {
+type Given = Pick<Headers, "get"> & Iterable<[name: string, value: string]>;
+
+export function verdictOf(headers: Given): Verdict {
   const rewrite = headers.get("x-middleware-rewrite");
   if (rewrite === null && headers.get("x-middleware-next") !== "1") return { kind: "answer" };
   const kept: [string, string][] = [];
@@ -33,7 +35,7 @@ export function verdictOf(headers: Headers): Verdict {
   return { kind: "go-on", rewrite, headers: kept, request: requestHeadersOf(headers) };
 }
 
-function requestHeadersOf(headers: Headers): RequestChange | null {
+function requestHeadersOf(headers: Given): RequestChange | null {
   const list = headers.get("x-middleware-override-headers");
   if (list === null) return null;
   /** All that remain: others are taken away. */

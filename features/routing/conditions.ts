@@ -3,12 +3,23 @@ import { match } from "./pattern.ts";
 import type { Captures } from "./substitute.ts";
 import type { Condition, ValueTest } from "./table.ts";
 
-/** What conditions look at. */
-export interface Asked {
-  host: string;
-  query: URLSearchParams;
-  header(name: string): string | null;
-  cookies: Record<string, string>;
+/** What conditions look at. Query and cookies are parsed when one asks for them: most tables never do. */
+export class Asked {
+  readonly host: string;
+  readonly query: () => URLSearchParams;
+  readonly header: (name: string) => string | null;
+  #cookies: Record<string, string> | null = null;
+
+  constructor(host: string, query: () => URLSearchParams, header: (name: string) => string | null) {
+    this.host = host;
+    this.query = query;
+    this.header = header;
+  }
+
+  get cookies(): Record<string, string> {
+    this.#cookies ??= parseCookies(this.header("cookie"));
+    return this.#cookies;
+  }
 }
 
 /** @returns What a fulfilled condition captures, or `null`. A condition without a test captures its value by its key. */
@@ -34,7 +45,7 @@ function read(condition: Condition, asked: Asked): string | null {
     case "cookie":
       return asked.cookies[condition.key] ?? null;
     case "query":
-      return asked.query.get(condition.key);
+      return asked.query().get(condition.key);
   }
 }
 
@@ -66,7 +77,7 @@ export function holds(test: ValueTest, value: string): Captures | null {
 }
 
 /** RFC 6265, 5.4: pairs by semicolon; the first of a name counts. */
-export function parseCookies(header: string | null): Record<string, string> {
+function parseCookies(header: string | null): Record<string, string> {
   const cookies: Record<string, string> = Object.create(null);
   for (const pair of header?.split(";") ?? []) {
     const equals = pair.indexOf("=");

@@ -307,3 +307,23 @@ test("whatever the table and the request, there is one answer, and no header is 
     { numRuns: 3_000 },
   );
 });
+
+test("a table so long that it is looked up answers as a short one that is walked", async () => {
+  const never = Array.from({ length: 20 }, (_, i) => ({ src: `^/no-such-${i}/$`, dest: "/a" }));
+  await fc.assert(
+    fc.asyncProperty(
+      routes,
+      fc.constantFrom("/a", "/b", "/a/b", "/c/d", "/aaaa", "/x/y?q=1"),
+      fc.subarray(["/a", "/b", "/a/b", "/"]),
+      async (list, path, outputs) => {
+        const long = list.flatMap((one): unknown[] => ("handle" in one ? [one, ...never] : [one]));
+        const [looked, walked] = [
+          await ask(path, [...never, ...long], { outputs }),
+          await ask(path, list, { outputs }),
+        ];
+        expect(looked).toEqual(walked);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});

@@ -9,10 +9,11 @@
  */
 import type { HeaderList } from "#core/headers.ts";
 import type { Verdict } from "#features/functions/middleware.ts";
-import { type Asked, fulfil, parseCookies } from "./conditions.ts";
+import { Asked, fulfil } from "./conditions.ts";
 import { localeTarget } from "./locale.ts";
 import { MAX_PATH } from "./path.ts";
 import { match } from "./pattern.ts";
+import { beginsLike, shortlist } from "./shortlist.ts";
 import { type Captures, headerSafe, isAbsolute, localTarget, mergeQuery, substitute } from "./substitute.ts";
 import type { CompiledRoute, Phase, RouteTable, Transform } from "./table.ts";
 import { alter, headerChange, type RequestChange } from "./transforms.ts";
@@ -42,7 +43,8 @@ export type Resolution<Output, Answer> =
       kind: "output";
       output: Output;
       pathname: string;
-      query: URLSearchParams;
+      /** `null`: as it came. */
+      query: URLSearchParams | null;
       status: number | null;
       headers: HeaderList;
       /** What middlewares changed of the request's headers. */
@@ -92,7 +94,8 @@ class Resolver<Output, Answer> {
   readonly #original: URL;
   #asked: Asked;
   #pathname: string;
-  #query: URLSearchParams;
+  /** `null`: nothing has changed it. */
+  #changedQuery: URLSearchParams | null = null;
   #external: string | null = null;
   #location: string | null = null;
   #status: number | null = null;
@@ -115,13 +118,22 @@ class Resolver<Output, Answer> {
     this.#method = request.method;
     this.#original = request.url;
     this.#pathname = request.url.pathname;
-    this.#query = new URLSearchParams(request.url.searchParams);
-    this.#asked = {
-      host: request.url.hostname,
-      query: this.#query,
-      header: (name) => request.header(name),
-      cookies: parseCookies(request.header("cookie")),
-    };
+    this.#asked = new Asked(
+      request.url.hostname,
+      () => this.#query,
+      (name) => request.header(name),
+    );
+  }
+
+  /** To be read only. */
+  get #query(): URLSearchParams {
+    return this.#changedQuery ?? this.#original.searchParams;
+  }
+
+  /** To be changed: the request's own stays as it is. */
+  get #ownQuery(): URLSearchParams {
+    this.#changedQuery ??= new URLSearchParams(this.#original.searchParams);
+    return this.#changedQuery;
   }
 
   async run(): Promise<Resolution<Output, Answer>> {
@@ -150,10 +162,20 @@ class Resolver<Output, Answer> {
   }
 
   async #routes(phase: Phase): Promise<Outcome> {
-    for (const route of this.#table.phases[phase]) {
-      const captures = this.#matches(route);
-      const verdict = captures ? await this.#apply(phase, route, captures) : next;
+    const routes = this.#table.phases[phase];
+    let path = this.#pathname;
+    let places = shortlist(routes, path);
+    for (let i = 0; i < places.length; i++) {
+      const place = places[i] ?? 0;
+      const route = routes[place];
+      const captures = route ? this.#matches(route) : null;
+      if (!route || !captures) continue;
+      const verdict = await this.#apply(phase, route, captures);
       if (verdict.to !== "next") return verdict;
+      if (this.#pathname === path) continue;
+      path = this.#pathname;
+      places = shortlist(routes, path).filter((one) => one > place);
+      i = -1;
     }
     return next;
   }
@@ -162,10 +184,7 @@ class Resolver<Output, Answer> {
     const { pattern, methods, has, missing } = route;
     if (methods && !methods.includes(this.#method)) return null;
     const path = this.#pathname;
-    if (pattern.prefix !== "") {
-      const start = path.slice(0, pattern.prefix.length);
-      if ((pattern.caseSensitive ? start : start.toLowerCase()) !== pattern.prefix) return null;
-    }
+    if (!beginsLike(route, path)) return null;
     const found = match(pattern, path);
     if (!found) return null;
     let captures: Captures = Object.assign({}, found.groups, found.named) as unknown as Captures;
@@ -220,7 +239,7 @@ class Resolver<Output, Answer> {
     const values = transform.args.map((one) => headerSafe(substitute(one, captures)));
     switch (transform.type) {
       case "request.query":
-        alter(this.#query, this.#query.keys(), transform, values);
+        alter(this.#ownQuery, this.#ownQuery.keys(), transform, values);
         return;
       case "request.headers":
         this.#change(headerChange(transform, values));
@@ -235,7 +254,7 @@ class Resolver<Output, Answer> {
 
   async #ask(middleware: Middleware<Answer>, name: string): Promise<void> {
     const url = new URL(this.#original);
-    url.search = this.#query.toString();
+    if (this.#changedQuery) url.search = this.#changedQuery.toString();
     const decision = await middleware(name, url, this.#changes);
     if (decision.kind === "answer") {
       this.#answer = { answer: decision.answer };
@@ -251,8 +270,7 @@ class Resolver<Output, Answer> {
       if (target.host !== this.#original.host) this.#external = target.href;
       else {
         this.#pathname = target.pathname;
-        this.#query = new URLSearchParams(target.searchParams);
-        this.#asked = { ...this.#asked, query: this.#query };
+        this.#changedQuery = new URLSearchParams(target.searchParams);
       }
     }
   }
@@ -262,7 +280,7 @@ class Resolver<Output, Answer> {
     this.#changes = [...this.#changes, change];
     const { header: before } = this.#asked;
     const header = (name: string): string | null => change.read(name.toLowerCase(), before(name));
-    this.#asked = { ...this.#asked, header, cookies: parseCookies(header("cookie")) };
+    this.#asked = new Asked(this.#asked.host, this.#asked.query, header);
   }
 
   /** `check`: the new path is looked up; when it is not there the table is entered again with it. */
@@ -306,9 +324,10 @@ class Resolver<Output, Answer> {
     }
     const url = new URL(`/${dest.replace(/^\/+/, "")}`, "http://rewrite.internal");
     this.#pathname = url.pathname;
+    if (url.search === "") return true;
     for (const key of new Set(url.searchParams.keys())) {
-      this.#query.delete(key);
-      for (const one of url.searchParams.getAll(key)) this.#query.append(key, one);
+      this.#ownQuery.delete(key);
+      for (const one of url.searchParams.getAll(key)) this.#ownQuery.append(key, one);
     }
     return true;
   }
@@ -335,7 +354,7 @@ class Resolver<Output, Answer> {
       kind: "output",
       output,
       pathname: this.#pathname,
-      query: this.#query,
+      query: this.#changedQuery,
       status: this.#status,
       headers,
       changes: this.#changes,
@@ -353,7 +372,7 @@ class Resolver<Output, Answer> {
       if (!this.#rewrite(route.dest, captures)) continue;
       const output = await this.#find(this.#pathname);
       if (output === undefined) continue;
-      const about = { pathname: this.#pathname, query: this.#query, status, headers: this.#list() };
+      const about = { pathname: this.#pathname, query: this.#changedQuery, status, headers: this.#list() };
       return { kind: "output", output, ...about, changes: this.#changes };
     }
     return { kind: "status", status, headers: this.#list() };

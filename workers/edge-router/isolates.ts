@@ -46,6 +46,7 @@ export default {
     });
     const headers = new Headers(request.headers);
     headers.delete(KEY_HEADER);
+    headers.delete(CALL_HEADER);
     const { body, method } = request;
     const cf = request.cf ?? {};
     try {

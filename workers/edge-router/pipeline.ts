@@ -12,11 +12,12 @@ import { type Resolution, resolve } from "#features/routing/resolve.ts";
 import { mergeQuery } from "#features/routing/substitute.ts";
 import type { StaticFile } from "#features/sites/site.ts";
 import type { TrafficEvent } from "#features/traffic/machine.ts";
+import { finished, type Made, withHeaders } from "./answer.ts";
 import { refuse } from "./pages.ts";
 import type { Scope } from "./scope.ts";
 import { rewriteOutside } from "./stages/external.ts";
 import { callFunction } from "./stages/functions.ts";
-import { changed, failed, Middlewares, withHeaders } from "./stages/middleware.ts";
+import { changed, failed, Middlewares } from "./stages/middleware.ts";
 import { protection } from "./stages/protection.ts";
 import { FileSource } from "./storage/files.ts";
 import { findOutput, type Output } from "./storage/outputs.ts";
@@ -28,7 +29,7 @@ import { report } from "./traffic.ts";
 const RESERVED = /^\/(?:_cloudify|\.well-known\/cloudify)(?:\/|$)/;
 
 interface Answer {
-  response: Response;
+  made: Made;
   cache: TrafficEvent["cache"];
   bytes: number;
   /** Of all functions that were asked; `null`: none was. */
@@ -65,7 +66,7 @@ async function respond(
   const head = await readSite(scope, target.site);
   const middlewares = new Middlewares(scope, request, target, head, hops);
   const header = (name: string) => request.headers.get(name);
-  const routed = await resolve<Output, Response>(
+  const routed = await resolve<Output, Made>(
     { method: request.method, url, header },
     head.routes,
     (pathname) => findOutput(scope, target.site, head, pathname),
@@ -83,7 +84,7 @@ async function answerWith(
   url: URL,
   target: Target,
   hops: number,
-  routed: Resolution<Output, Response>,
+  routed: Resolution<Output, Made>,
 ): Promise<Answer> {
   switch (routed.kind) {
     case "output":
@@ -109,7 +110,7 @@ async function output(
   url: URL,
   target: Target,
   hops: number,
-  routed: Extract<Resolution<Output, Response>, { kind: "output" }>,
+  routed: Extract<Resolution<Output, Made>, { kind: "output" }>,
 ): Promise<Answer> {
   const { output: found } = routed;
   switch (found.kind) {
@@ -122,22 +123,18 @@ async function output(
       return file(scope, request, target, stored, routed.status ?? code, [...headers, ...routed.headers]);
     }
     case "function": {
-      const asked = new URL(url);
-      asked.search = routed.query.toString();
+      const asked = routed.query ? new URL(url) : url;
+      if (routed.query) asked.search = routed.query.toString();
       const { name, entry } = found;
       const given = { request, url: asked, name, entry, changes: routed.changes, hops };
       const called = await callFunction(scope, target, given);
       if (!called.ok) return { ...plain(failed(scope, request, called)), functionMs: called.ms };
-      const response = withHeaders(called.response, routed.headers);
+      const made = withHeaders(called.made, routed.headers);
+      if (made instanceof Response) return { ...plain(made), functionMs: called.ms };
       // A route of the error phase gives the page its status.
-      const code = response.status === 200 ? (routed.status ?? 200) : response.status;
-      const final = response.webSocket
-        ? response
-        : new Response(request.method === "HEAD" ? null : response.body, {
-            status: code,
-            headers: response.headers,
-          });
-      return { ...plain(final), functionMs: called.ms };
+      const code = made.status === 200 ? (routed.status ?? 200) : made.status;
+      const body = request.method === "HEAD" ? null : made.body;
+      return { ...plain({ ...made, status: code, body }), functionMs: called.ms };
     }
   }
 }
@@ -151,7 +148,7 @@ async function file(
   headers: HeaderList,
 ): Promise<Answer> {
   const source = new FileSource(scope, target.team, stored);
-  const acceptEncoding = (request.cf?.clientAcceptEncoding as string | undefined) ?? null;
+  const acceptEncoding = () => (request.cf?.clientAcceptEncoding as string | undefined) ?? null;
   const { createdAt: lastModified } = target;
   const header = (name: string) => request.headers.get(name);
   const ask = { method: request.method, header, acceptEncoding, file: stored, lastModified };
@@ -159,26 +156,14 @@ async function file(
     source.open(encoding, span),
   );
   if (!served.ok) return plain(refuse(request, LOST, scope.requestId));
-  return { response: served.response, cache: source.tier, bytes: served.bytes, functionMs: null };
+  const { bytes, ...draft } = served;
+  return { made: { ...draft, encodeBody: "manual" }, cache: source.tier, bytes, functionMs: null };
 }
 
 /** What every answer carries, and the one event it leaves. */
 function finish(scope: Scope, request: Request, url: URL, target: Target, answer: Answer): Response {
-  const { cache, bytes, functionMs } = answer;
-  const response = settable(answer.response);
-  response.headers.set("x-cloudify-id", scope.requestId);
-  response.headers.set("x-cloudify-deployment", target.deployment);
-  if (cache !== "none") {
-    // RFC 9211: what was not near was fetched from the store of origin.
-    const status = cache === "r2" ? "cloudify; fwd=miss" : `cloudify; hit; detail=${cache}`;
-    response.headers.set("cache-status", status);
-  }
-  if (!target.isProduction) response.headers.set("x-robots-tag", "noindex");
-  if (target.visitor !== undefined && !response.webSocket) {
-    const secure = url.protocol === "https:" ? "; Secure" : "";
-    const cookie = `${VISITOR_COOKIE}=${target.visitor}; Path=/; Max-Age=${VISITOR_SECONDS}; HttpOnly; SameSite=Lax${secure}`;
-    response.headers.append("set-cookie", cookie);
-  }
+  const { made, cache, bytes, functionMs } = answer;
+  const response = finished(made, said(scope, url, target, cache));
   report(scope, {
     at: scope.clock.now(),
     team: target.team,
@@ -196,11 +181,24 @@ function finish(scope: Scope, request: Request, url: URL, target: Target, answer
   return response;
 }
 
-/** What came over the network has headers that can't be set; a WebSocket is passed on as it is. */
-const settable = (response: Response): Response =>
-  response.webSocket ? new Response(null, { status: 101, webSocket: response.webSocket }) : response;
+function said(scope: Scope, url: URL, target: Target, cache: Answer["cache"]): HeaderList {
+  const list: HeaderList = [
+    ["x-cloudify-id", scope.requestId],
+    ["x-cloudify-deployment", target.deployment],
+  ];
+  // RFC 9211: what was not near was fetched from the store of origin.
+  if (cache !== "none")
+    list.push(["cache-status", cache === "r2" ? "cloudify; fwd=miss" : `cloudify; hit; detail=${cache}`]);
+  if (!target.isProduction) list.push(["x-robots-tag", "noindex"]);
+  if (target.visitor !== undefined) {
+    const secure = url.protocol === "https:" ? "; Secure" : "";
+    const cookie = `${VISITOR_COOKIE}=${target.visitor}; Path=/; Max-Age=${VISITOR_SECONDS}; HttpOnly; SameSite=Lax${secure}`;
+    list.push(["set-cookie", cookie]);
+  }
+  return list;
+}
 
-const plain = (response: Response): Answer => ({ response, cache: "none", bytes: 0, functionMs: null });
+const plain = (made: Made): Answer => ({ made, cache: "none", bytes: 0, functionMs: null });
 
 function redirect(status: number, location: string, headers: HeaderList): Response {
   const response = new Response(null, { status });

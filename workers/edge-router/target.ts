@@ -69,9 +69,10 @@ const VISITOR = new RegExp(`(?:^|;\\s*)${VISITOR_COOKIE}=([\\w-]{1,64})(?:;|$)`)
 
 /** Skew protection: a client that carries the id of a deployment stays with it, if the pointer knows it. */
 function pin<T>(request: Request, url: URL, find: (id: string) => T | undefined): T | undefined {
-  const cookie = /(?:^|;\s*)__vdpl=([^;]+)/.exec(request.headers.get("cookie") ?? "")?.[1];
-  const id = request.headers.get("x-deployment-id") ?? url.searchParams.get("dpl") ?? cookie;
-  return id === undefined || id === null ? undefined : find(id);
+  const asked =
+    request.headers.get("x-deployment-id") ?? (url.search === "" ? null : url.searchParams.get("dpl"));
+  const id = asked ?? /(?:^|;\s*)__vdpl=([^;]+)/.exec(request.headers.get("cookie") ?? "")?.[1];
+  return id === undefined ? undefined : find(id);
 }
 
 function notServed(state: string | null): Problem {

@@ -1,4 +1,5 @@
 /** Calls one function, and makes of every way that it can go wrong a clear answer. */
+import { Fields } from "#core/headers.ts";
 import { Problem } from "#core/problem.ts";
 import { SECOND } from "#core/time.ts";
 import {
@@ -7,10 +8,12 @@ import {
   encodeCall,
   FAULT_HEADER,
   type Fault,
+  HOPS_HEADER,
   KEY_HEADER,
   START_HEADER,
 } from "#features/functions/call.ts";
 import type { Place } from "#features/functions/circuit.ts";
+import type { Made } from "../answer.ts";
 import type { Env } from "../env.ts";
 import type { Scope } from "../scope.ts";
 import { broke, enter, type Seat } from "./processes.ts";
@@ -22,11 +25,20 @@ const MAX_HEADER_BYTES = 32 * 1024;
 const STREAM_MS = 300 * SECOND;
 
 export type Ran =
-  | { ok: true; response: Response; isCold: boolean }
+  | { ok: true; made: Made; isCold: boolean }
   | { ok: false; problem: Problem; retryAfter: number | null };
 
-/** @param asked Made anew for a second try, which only a request without a body gets. */
-export async function run(scope: Scope, call: Call, asked: Request): Promise<Ran> {
+/** What a function is asked. */
+export interface Question {
+  url: string;
+  method: string;
+  headers: Fields;
+  body: ReadableStream | null;
+  hops: number;
+}
+
+/** A second try gets only a question without a body. */
+export async function run(scope: Scope, call: Call, asked: Question): Promise<Ran> {
   const isRepeatable = asked.body === null && ["GET", "HEAD", "OPTIONS"].includes(asked.method);
   for (let tries = 1; ; tries++) {
     const entered = await enter(call.id, scope.clock, (where) => isAlive(scope.env, where));
@@ -52,18 +64,18 @@ export async function run(scope: Scope, call: Call, asked: Request): Promise<Ran
   }
 }
 
-async function once(scope: Scope, call: Call, asked: Request, seat: Seat): Promise<Ran> {
+async function once(scope: Scope, call: Call, asked: Question, seat: Seat): Promise<Ran> {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), ANSWER_MS);
   try {
-    const headers = new Headers(asked.headers);
+    const { url, method, headers, body } = asked;
     headers.set(CALL_HEADER, encodeCall(call));
     headers.set(KEY_HEADER, scope.env.INTERNAL_KEY ?? "");
-    const init = { method: asked.method, headers, redirect: "manual" as const, signal: stop.signal };
-    const found = await bindingOf(scope.env, seat.where).fetch(
-      asked.url,
-      asked.body === null ? init : { ...init, body: asked.body },
-    );
+    if (asked.hops > 0) headers.set(HOPS_HEADER, String(asked.hops));
+    const init = { method, headers: headers.toInit(), redirect: "manual" as const, signal: stop.signal };
+    const { ISOLATES, QUARANTINE } = scope.env;
+    const place = seat.where === "quarantine" && QUARANTINE ? QUARANTINE : ISOLATES;
+    const found = await place.fetch(url, body === null ? init : { ...init, body });
     clearTimeout(timer);
     const fault = found.headers.get(FAULT_HEADER);
     if (fault !== null) {
@@ -71,7 +83,9 @@ async function once(scope: Scope, call: Call, asked: Request, seat: Seat): Promi
       await found.body?.cancel();
       return refuse("function_failed", DETAIL[fault as Fault] ?? "The function failed.", LOOK);
     }
-    if (bytesOf(found.headers) > MAX_HEADER_BYTES) {
+    const isCold = found.headers.get(START_HEADER) === "cold";
+    const headersOf = read(found.headers);
+    if (headersOf === null) {
       seat.leave();
       await found.body?.cancel();
       return refuse(
@@ -80,8 +94,13 @@ async function once(scope: Scope, call: Call, asked: Request, seat: Seat): Promi
         FEWER,
       );
     }
-    const isCold = found.headers.get(START_HEADER) === "cold";
-    return { ok: true, response: cleaned(tracked(scope, found, seat, stop)), isCold };
+    if (found.webSocket) {
+      seat.leave();
+      const init = { status: 101, webSocket: found.webSocket, headers: found.headers };
+      return { ok: true, made: new Response(null, init), isCold };
+    }
+    const made = { status: found.status, headers: headersOf, body: tracked(scope, found, seat, stop) };
+    return { ok: true, made: { ...made, encodeBody: "automatic" }, isCold };
   } catch (cause) {
     clearTimeout(timer);
     if (stop.signal.aborted) {
@@ -103,12 +122,10 @@ async function once(scope: Scope, call: Call, asked: Request, seat: Seat): Promi
 }
 
 /** A call is under way until the last byte of its answer has gone. */
-function tracked(scope: Scope, found: Response, seat: Seat, stop: AbortController): Response {
-  if (found.webSocket || found.body === null || found.headers.has("content-length")) {
+function tracked(scope: Scope, found: Response, seat: Seat, stop: AbortController): ReadableStream | null {
+  if (found.body === null || found.headers.has("content-length")) {
     seat.leave();
-    return found.webSocket
-      ? new Response(null, { status: 101, webSocket: found.webSocket, headers: found.headers })
-      : new Response(found.body, found);
+    return found.body;
   }
   seat.answered();
   const { readable, writable } = new IdentityTransformStream();
@@ -120,19 +137,18 @@ function tracked(scope: Scope, found: Response, seat: Seat, stop: AbortControlle
       seat.leave();
     }),
   );
-  return new Response(readable, found);
+  return readable;
 }
 
-const bytesOf = (headers: Headers): number =>
-  [...headers].reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
-
-/** Names that are the platform's mean what the platform says. */
-function cleaned(response: Response): Response {
-  if (response.webSocket) return response;
-  for (const name of [...response.headers.keys()]) {
-    if (name.startsWith("x-cloudify-")) response.headers.delete(name);
+/** Names that are the platform's mean what the platform says. @returns `null` for more than is passed on. */
+function read(headers: Headers): Fields | null {
+  const fields = new Fields();
+  let bytes = 0;
+  for (const [name, value] of headers) {
+    bytes += name.length + value.length + 4;
+    if (!name.startsWith("x-cloudify-")) fields.set(name, value);
   }
-  return response;
+  return bytes > MAX_HEADER_BYTES ? null : fields;
 }
 
 const bindingOf = (env: Env, where: Place): Fetcher =>

@@ -3,7 +3,7 @@
  * console lines as Node prints them, counts hops, and gives libraries what they look for. The main module calls the
  * handler and tells its faults apart. Nothing here is trusted: it runs beside customers' code.
  */
-import { CALL_HEADER, FAULT_HEADER, HOPS_HEADER } from "#features/functions/call.ts";
+import { FAULT_HEADER, HOPS_HEADER } from "#features/functions/call.ts";
 import { RESERVED_MODULES } from "#features/functions/function.ts";
 
 export const PRELUDE = `${RESERVED_MODULES}prelude.js`;
@@ -82,19 +82,18 @@ const fault = (kind) => new Response(null, { status: 500, headers: { "${FAULT_HE
 
 export default {
   async fetch(request, env, ctx) {
-    const call = JSON.parse(decodeURIComponent(request.headers.get("${CALL_HEADER}")));
-    const headers = new Headers(request.headers);
-    headers.delete("${CALL_HEADER}");
-    const asked = new Request(request, { headers });
+    const hops = Number(request.headers.get("${HOPS_HEADER}") ?? 0);
+    const asked = new Request(request);
+    if (hops > 0) asked.headers.delete("${HOPS_HEADER}");
     const waitUntil = (work) => ctx.waitUntil(Promise.resolve(work).catch((error) => console.error("waitUntil:", error)));
     const context = {
       waitUntil,
       passThroughOnException() {},
-      headers: Object.fromEntries(headers),
-      url: request.url,
-      signal: request.signal,
+      get headers() { return Object.fromEntries(asked.headers); },
+      get url() { return request.url; },
+      get signal() { return request.signal; },
     };
-    return requests.run({ hops: call.hops, context }, async () => {
+    return requests.run({ hops, context }, async () => {
       flushEarly();
       if (!handler) {
         console.error("The module has no default export that is a function, or an object with fetch().");

@@ -1,14 +1,15 @@
 /** A function of the output answers: what it is told of the request, and what is told of it in the log. */
+import { Fields } from "#core/headers.ts";
 import type { Problem } from "#core/problem.ts";
-import { KEY_HEADER } from "#features/functions/call.ts";
 import { codeIdOf, type FunctionEntry } from "#features/functions/function.ts";
 import { geoHeaders } from "#features/functions/geo.ts";
 import { healthKey, NOTED_SECONDS } from "#features/functions/health.ts";
 import { systemVariables } from "#features/functions/system.ts";
 import type { Level } from "#features/logs/policy.ts";
 import type { RequestChange } from "#features/routing/transforms.ts";
+import type { Made } from "../answer.ts";
 import { LogBuffer } from "../functions/lines.ts";
-import { run } from "../functions/run.ts";
+import { type Question, run } from "../functions/run.ts";
 import { writeLines } from "../functions/sink.ts";
 import { findDeployment } from "../resolution/deployments.ts";
 import type { Scope } from "../scope.ts";
@@ -26,13 +27,13 @@ export interface Asked {
 }
 
 export type Answered =
-  | { ok: true; response: Response; ms: number }
+  | { ok: true; made: Made; ms: number }
   | { ok: false; problem: Problem; retryAfter: number | null; ms: number };
 
 const logs = new LogBuffer();
 
 export async function callFunction(scope: Scope, target: Target, asked: Asked): Promise<Answered> {
-  const { request, url, name, entry, hops } = asked;
+  const { request, url, name, entry } = asked;
   const found = await findDeployment(scope, target.deployment);
   const served = "served" in found ? found.served : null;
   const env = served?.env ?? null;
@@ -54,8 +55,6 @@ export async function callFunction(scope: Scope, target: Target, asked: Asked): 
     code: entry.code,
     env,
     system,
-    requestId: scope.requestId,
-    hops,
   };
   const startedAt = scope.clock.now();
   const running = run(scope, call, outgoing(scope, asked, served?.hostname ?? url.hostname));
@@ -68,7 +67,7 @@ export async function callFunction(scope: Scope, target: Target, asked: Asked): 
     const noted = scope.env.SNAPSHOTS.put(healthKey(project, name), at, { expirationTtl: NOTED_SECONDS });
     scope.keepAlive(noted.catch(() => undefined));
   }
-  const status = ran.ok ? ran.response.status : ran.problem.status;
+  const status = ran.ok ? ran.made.status : ran.problem.status;
   const start = ran.ok
     ? ran.isCold
       ? ", cold"
@@ -83,14 +82,14 @@ export async function callFunction(scope: Scope, target: Target, asked: Asked): 
       )
       .catch(() => undefined),
   );
-  return ran.ok ? { ok: true, response: ran.response, ms } : { ...ran, ms };
+  return ran.ok ? { ok: true, made: ran.made, ms } : { ...ran, ms };
 }
 
-function outgoing(scope: Scope, { request, url, name, changes }: Asked, hostname: string): Request {
-  let headers = new Headers(request.headers);
-  for (const change of changes) headers = change.apply(headers);
-  for (const header of [...headers.keys()])
-    if (/^x-(?:cloudify|vercel)-/.test(header)) headers.delete(header);
+function outgoing(scope: Scope, { request, url, name, changes, hops }: Asked, hostname: string): Question {
+  const given = changes.reduce<Headers>((so, change) => change.apply(so), request.headers);
+  const headers = new Fields();
+  for (const [header, value] of given)
+    if (!header.startsWith("x-cloudify-") && !header.startsWith("x-vercel-")) headers.set(header, value);
   const ip = headers.get("cf-connecting-ip") ?? "";
   const { cf = {} } = request;
   const encodings = cf.clientAcceptEncoding as string | undefined;
@@ -108,8 +107,5 @@ function outgoing(scope: Scope, { request, url, name, changes }: Asked, hostname
     ...geoHeaders(cf as Record<string, unknown>),
   ];
   for (const [key, value] of set) if (value !== "") headers.set(key, value);
-  headers.delete(KEY_HEADER);
-  const { method, body } = request;
-  const init = { method, headers, redirect: "manual" as const };
-  return new Request(url, body === null ? init : { ...init, body });
+  return { url: url.href, method: request.method, headers, body: request.body, hops };
 }

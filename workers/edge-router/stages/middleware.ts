@@ -1,10 +1,9 @@
 /** Middlewares: functions that routing asks before it goes on. */
-
-import { type HeaderList, setAll } from "#core/headers.ts";
 import { verdictOf } from "#features/functions/middleware.ts";
 import type { Decision } from "#features/routing/resolve.ts";
 import type { RequestChange } from "#features/routing/transforms.ts";
 import type { SiteHead } from "#features/sites/site.ts";
+import type { Made } from "../answer.ts";
 import { refuse } from "../pages.ts";
 import type { Scope } from "../scope.ts";
 import type { Target } from "../target.ts";
@@ -31,7 +30,7 @@ export class Middlewares {
     path: string,
     url: URL,
     changes: readonly RequestChange[],
-  ): Promise<Decision<Response>> => {
+  ): Promise<Decision<Made>> => {
     const name = path.replace(/^\/+/, "");
     const entry = this.#head.functions?.[name];
     // The compiler has refused tables that name what is not there: nothing may get past a guard that is missing.
@@ -40,9 +39,10 @@ export class Middlewares {
     const called = await callFunction(this.#scope, this.#target, { ...given, request: this.#copy() });
     this.ms = (this.ms ?? 0) + called.ms;
     if (!called.ok) return { kind: "answer", answer: failed(this.#scope, this.#request, called) };
-    const verdict = verdictOf(called.response.headers);
-    if (verdict.kind === "answer") return { kind: "answer", answer: called.response };
-    await called.response.body?.cancel();
+    const { made } = called;
+    const verdict = verdictOf(made.headers);
+    if (verdict.kind === "answer") return { kind: "answer", answer: made };
+    if (made.body instanceof ReadableStream) await made.body.cancel();
     return verdict;
   };
 
@@ -57,15 +57,6 @@ export function failed(scope: Scope, request: Request, called: Extract<Answered,
   const response = refuse(request, called.problem, scope.requestId);
   if (called.retryAfter !== null) response.headers.set("retry-after", String(called.retryAfter));
   return response;
-}
-
-/** What routes and middlewares set goes before what a function set; cookies stand beside each other. */
-export function withHeaders(response: Response, headers: HeaderList): Response {
-  if (response.webSocket) return response;
-  const own = new Response(response.body, response);
-  for (const name of [...own.headers.keys()]) if (name.startsWith("x-middleware-")) own.headers.delete(name);
-  setAll(own.headers, headers);
-  return own;
 }
 
 export function changed(request: Request, changes: readonly RequestChange[]): Request {
