@@ -22,8 +22,23 @@ const MAX_HEADER_BYTES = 32 * 1024;
 const STREAM_MS = 300 * SECOND;
 
 export type Ran =
-  | { ok: true; response: Response; isCold: boolean }
-  | { ok: false; problem: Problem; retryAfter: number | null };
+  | { ok: true; response: Response; isolate: Isolate }
+  | {
+      ok: false;
+      problem: Problem;
+      retryAfter: number | null;
+      /** Its process ended under it, with what it had written. */
+      linesLost: boolean;
+      /** `null`: it came to none, or none answered. */
+      isolate: Isolate | null;
+    };
+
+/** Where a call ran. */
+export interface Isolate {
+  /** Its short name. */
+  name: string;
+  isCold: boolean;
+}
 
 /** @param asked Made anew for a second try, which only a request without a body gets. */
 export async function run(scope: Scope, call: Call, asked: Request): Promise<Ran> {
@@ -39,6 +54,7 @@ export async function run(scope: Scope, call: Call, asked: Request): Promise<Ran
         "The function stopped its isolate twice, so it is not called.",
         MEND,
         seconds,
+        tries > 1,
       );
     }
     const { seat } = entered;
@@ -46,9 +62,11 @@ export async function run(scope: Scope, call: Call, asked: Request): Promise<Ran
     if (left.ok || left.problem.code !== "upstream_failed") return left;
     // Its process ended under it: its neighbour's fault, or its own; in quarantine that shows.
     if (!isRepeatable)
-      return refuse("function_unresponsive", "The process of the function ended while it ran.", MEND);
+      return lost(refuse("function_unresponsive", "The process of the function ended while it ran.", MEND));
     if (tries === 3)
-      return refuse("function_unresponsive", "The function does not respond; its process was ended.", MEND);
+      return lost(
+        refuse("function_unresponsive", "The function does not respond; its process was ended.", MEND),
+      );
   }
 }
 
@@ -69,7 +87,8 @@ async function once(scope: Scope, call: Call, asked: Request, seat: Seat): Promi
     if (fault !== null) {
       seat.leave();
       await found.body?.cancel();
-      return refuse("function_failed", DETAIL[fault as Fault] ?? "The function failed.", LOOK);
+      const failed = refuse("function_failed", DETAIL[fault as Fault] ?? "The function failed.", LOOK);
+      return { ...failed, isolate: isolateOf(found) };
     }
     if (bytesOf(found.headers) > MAX_HEADER_BYTES) {
       seat.leave();
@@ -80,8 +99,7 @@ async function once(scope: Scope, call: Call, asked: Request, seat: Seat): Promi
         FEWER,
       );
     }
-    const isCold = found.headers.get(START_HEADER) === "cold";
-    return { ok: true, response: cleaned(tracked(scope, found, seat, stop)), isCold };
+    return { ok: true, response: cleaned(tracked(scope, found, seat, stop)), isolate: isolateOf(found) };
   } catch (cause) {
     clearTimeout(timer);
     if (stop.signal.aborted) {
@@ -98,6 +116,8 @@ async function once(scope: Scope, call: Call, asked: Request, seat: Seat): Promi
       ok: false,
       problem: new Problem("upstream_failed", "The process ended.", { cause }),
       retryAfter: null,
+      linesLost: true,
+      isolate: null,
     };
   }
 }
@@ -120,6 +140,11 @@ function tracked(scope: Scope, found: Response, seat: Seat, stop: AbortControlle
     }),
   );
   return new Response(readable, found);
+}
+
+function isolateOf({ headers }: Response): Isolate {
+  const [start, name = "-"] = (headers.get(START_HEADER) ?? "").split(" ");
+  return { name, isCold: start === "cold" };
 }
 
 const bytesOf = (headers: Headers): number =>
@@ -167,4 +192,13 @@ const refuse = (
   detail: string,
   fix: string,
   retryAfter: number | null = null,
-): Ran => ({ ok: false, problem: new Problem(code, detail, { fix }), retryAfter });
+  linesLost = false,
+): Extract<Ran, { ok: false }> => ({
+  ok: false,
+  problem: new Problem(code, detail, { fix }),
+  retryAfter,
+  linesLost,
+  isolate: null,
+});
+
+const lost = (ran: Ran): Ran => (ran.ok ? ran : { ...ran, linesLost: true });
