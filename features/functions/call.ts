@@ -7,7 +7,7 @@ export const KEY_HEADER = "x-cloudify-key";
 export const HOPS_HEADER = "x-cloudify-hops";
 /** From the isolates: what went wrong, one of {@link Fault}. */
 export const FAULT_HEADER = "x-cloudify-fault";
-/** From the isolates: `cold` or `warm`. */
+/** From the isolates: `cold` or `warm`, and the isolate's name. */
 export const START_HEADER = "x-cloudify-start";
 
 /** A request to a host of this platform passes through at most so many functions and rewrites. */

@@ -7,6 +7,9 @@ export const LINE_BYTES = 8 * 1024;
 export const LOG_BYTES = 16 * 1024 * 1024;
 /** Lines that functions write: so many of the newest are kept, beside the rest of the log. */
 export const FUNCTION_LINES = 20_000;
+/** What the functions of one deployment may write in a second; what is more is counted in a gap. */
+export const LINES_A_SECOND = 1_000;
+export const BYTES_A_SECOND = 256 * 1024;
 /** A finished deployment's log moves to R2 after this, and its object is emptied. */
 export const FOLD_AFTER_MS = 10 * MINUTE;
 /** Readers that hear nothing for this long are sent an empty line. */

@@ -4,20 +4,11 @@
  */
 import { z } from "zod";
 import type { Base } from "#core/ctx.ts";
-import { base64, canonicalJson, sha256 } from "#core/encoding.ts";
 import { contentTypeOf } from "#features/assets/content-type.ts";
 import type { Failure } from "#features/deployments/machine.ts";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
-import {
-  type CodeModule,
-  type FunctionCode,
-  type FunctionEntry,
-  functionKey,
-  MAX_FUNCTIONS,
-  MAX_SCRIPT_BYTES,
-  mapsKey,
-  RESERVED_MODULES,
-} from "#features/functions/function.ts";
+import { type FunctionEntry, MAX_FUNCTIONS } from "#features/functions/function.ts";
+import { compileFunction } from "./function-code.ts";
 import { readBlob } from "./lost.ts";
 import type { Prerender } from "./site.ts";
 import type { Work } from "./work.ts";
@@ -86,9 +77,10 @@ export async function collectFunctions(
         foreign.push(`${name} (${read.config.runtime})`);
       continue;
     }
-    const made = await compileFunction(base, team, name, unit, read.config);
+    const made = await compileFunction(base, team, `functions/${name}.func`, unit.files, read.config);
     if (!made.ok) return made;
     functions[name] = { code: made.code };
+    warnings.push(...made.warnings);
     await work.alive();
   }
   if (foreign.length > 0) {
@@ -150,69 +142,6 @@ async function readConfig(
   return parsed.ok
     ? { ok: true, config: parsed.value }
     : refuse("invalid_output", `${at}: ${parsed.why}.`, FIX);
-}
-
-async function compileFunction(
-  base: Base,
-  team: string,
-  name: string,
-  unit: Unit,
-  { entrypoint, assets = [], environment = {} }: Config,
-): Promise<{ ok: true; code: string } | { ok: false; failure: Failure }> {
-  const at = `functions/${name}.func`;
-  if (entrypoint === undefined || !unit.files.has(entrypoint)) {
-    return refuse(
-      "invalid_output",
-      `${at}: its entrypoint ${entrypoint ?? "is not named and"} is not there.`,
-      FIX,
-    );
-  }
-  const kept = [...unit.files].filter(([path]) => !path.endsWith(".map"));
-  const reserved = kept.find(([path]) => path.startsWith(RESERVED_MODULES));
-  if (reserved)
-    return refuse("invalid_output", `${at}: ${reserved[0]} is a name of the platform's.`, "Rename it.");
-  const bytes = kept.reduce((sum, [, file]) => sum + file.size, 0);
-  if (bytes > MAX_SCRIPT_BYTES) {
-    const detail = `${at} has ${bytes} bytes; a function may have ${MAX_SCRIPT_BYTES}.`;
-    return refuse("function_too_large", detail, "Leave out dependencies that it does not need, or split it.");
-  }
-  const modules: FunctionCode["modules"] = {};
-  for (const [path, file] of kept.sort(([a], [b]) => (a < b ? -1 : 1))) {
-    modules[path] = await moduleOf(base, team, path, file);
-  }
-  const code: FunctionCode = {
-    v: 1,
-    main: entrypoint,
-    modules,
-    assets: Object.fromEntries(assets.map((asset) => [asset.name, asset.path])),
-    environment,
-  };
-  const text = canonicalJson(code);
-  const digest = await sha256(text);
-  const maps = [...unit.files]
-    .filter(([path]) => path.endsWith(".map"))
-    .map(([path, file]) => [path, file.sha256]);
-  if (maps.length > 0) await base.blobs.put(mapsKey(team, digest), JSON.stringify(Object.fromEntries(maps)));
-  await base.blobs.put(functionKey(team, digest), text);
-  return { ok: true, code: digest };
-}
-
-const TEXT = /\.(?:txt|html?|md|css|svg|sql|graphql|xml|ya?ml)$/;
-
-async function moduleOf(base: Base, team: string, path: string, file: ManifestFile): Promise<CodeModule> {
-  const object = await readBlob(base, team, file.sha256);
-  if (/\.m?js$/.test(path)) return { js: await object.text() };
-  if (path.endsWith(".cjs")) return { cjs: await object.text() };
-  if (TEXT.test(path)) return { text: await object.text() };
-  const bytes = new Uint8Array(await object.arrayBuffer());
-  if (path.endsWith(".json")) {
-    try {
-      return { json: JSON.parse(new TextDecoder().decode(bytes)) as unknown };
-    } catch {
-      // Then it is read as bytes, by whoever knows what it is.
-    }
-  }
-  return path.endsWith(".wasm") ? { wasm: base64(bytes) } : { data: base64(bytes) };
 }
 
 type Pages = { ok: true; prerenders: Record<string, Prerender> } | { ok: false; failure: Failure };

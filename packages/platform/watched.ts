@@ -51,7 +51,7 @@ export class WatchedProcess {
   async #watch(): Promise<void> {
     while (!this.#isStopping) {
       let last = "";
-      // Customers' console lines may stand here: they go to their deployments' logs, not to the platform's.
+      // Customers' console lines may stand here, once it has run any: they are for their deployments' logs alone.
       const { binary, folder, silenceMs } = this.#about;
       const held = await spawnWorkerd(binary, folder, "config.capnp", (chunk) => {
         last = (last + chunk.toString()).slice(-2_000);
@@ -59,6 +59,7 @@ export class WatchedProcess {
       this.#process = held;
       this.#about.onPid(held.pid);
       let hasEnded = false;
+      let hasAnswered = false;
       void held.ended.then(() => {
         hasEnded = true;
       });
@@ -66,6 +67,7 @@ export class WatchedProcess {
       while (!hasEnded && !this.#isStopping) {
         const isAlive = await this.#ask();
         if (isAlive) seenAt = Date.now();
+        hasAnswered ||= isAlive;
         const memory = memoryOf(held.pid);
         const silent = Date.now() - seenAt;
         if (silent > silenceMs) this.#end(held.pid, `has been silent for ${silent} ms`);
@@ -78,7 +80,8 @@ export class WatchedProcess {
       }
       await held.ended;
       if (!this.#isStopping && !this.#wasEnded) {
-        this.#about.onEvent({ level: "warn", at: this.#about.name, ended: last.trim() });
+        const ended = hasAnswered ? "by itself" : last.trim();
+        this.#about.onEvent({ level: "warn", at: this.#about.name, ended });
         // One that can't start must not be started without a pause.
         await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS));
       }

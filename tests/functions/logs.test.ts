@@ -17,7 +17,12 @@ beforeAll(async () => {
     say: `console.log("at load"); export default (request) => { console.log("line", new URL(request.url).searchParams.get("n")); return new Response("said") }`,
     levels: `export default () => { console.debug("d"); console.info("i %d", 7); console.warn("w", { deep: { a: [1, { b: 2 }] } }); console.error(new Error("e")); return new Response("ok") }`,
     leak: `export default () => { console.log("the token is " + process.env.TOKEN); throw new Error(process.env.TOKEN) }`,
-    flood: `export default () => { for (let i = 0; i < 2000; i++) console.log("flood " + i); return new Response("ok") }`,
+    flood: `export default () => { for (let i = 0; i < 5000; i++) console.log("flood " + i); return new Response("ok") }`,
+    large: `export default () => { console.log("x".repeat(1e6)); console.log("after it"); return new Response("ok") }`,
+    many: `export default () => { for (let i = 0; i < 60; i++) console.log(i + "y".repeat(7000)); return new Response("ok") }`,
+    late: `export default (_, { waitUntil }) => { waitUntil(new Promise((done) => setTimeout(() => { console.log("after the answer"); done() }, 200))); return new Response("ok") }`,
+    leftovers: `export default () => { setTimeout(() => { throw new Error("thrown later") }, 10); return new Promise((done) => setTimeout(() => done(new Response("ok")), 100)) }`,
+    broken: `export default () => null.nothing`,
   });
   deployment = done.id;
 });
@@ -64,7 +69,27 @@ test("levels, objects as Node prints them, the outcome of each request", async (
   expect(found.warn).toBe("w { deep: { a: [ 1, [Object] ] } }");
   expect(found.error).toMatch(/^Error: e\n {4}at /);
   expect((await of()).map((row) => row.text)).toContain("i 7");
-  expect((await of()).some((row) => /^GET \/levels 200 in \d+ ms, cold$/.test(row.text))).toBe(true);
+  const outcome = /^GET \/levels 200 in \d+ ms, cold, isolate [0-9a-f]{4}, request req_\w+$/;
+  expect((await of()).some((row) => outcome.test(row.text))).toBe(true);
+});
+
+test("every request leaves its outcome within a second, faults too", async () => {
+  const answer = await get(at("/broken?secret=1"));
+  expect(answer.status).toBe(500);
+  const id = answer.headers.get("x-cloudify-id");
+  const line = async () => (await rows()).find((row) => row.text.includes(`request ${id}`));
+  await expect.poll(line, { timeout: 1_000 }).toBeTruthy();
+  expect(await line()).toMatchObject({ stream: "function:broken", level: "error" });
+  expect((await line())?.text).toMatch(
+    /^GET \/broken 500 in \d+ ms, cold, isolate \w{4}, request \w+, function_failed: The function threw an error\.$/,
+  );
+});
+
+test("lines written after the answer arrive, and what is thrown then", async () => {
+  await Promise.all([get(at("/late")), get(at("/leftovers"))]);
+  const said = async () => (await rows()).map((row) => row.text).join("\n");
+  await expect.poll(said).toContain("after the answer");
+  await expect.poll(said).toContain("Uncaught Error: thrown later");
 });
 
 test("values of the environment are masked", async () => {
@@ -76,16 +101,36 @@ test("values of the environment are masked", async () => {
   expect(platform.output).not.toContain(CANARY);
 });
 
-test("a flood is capped, and the gap says by how much", async () => {
+test("a flood is capped, and one row says by how much", async () => {
   await get(at("/flood"));
-  await expect
-    .poll(async () => {
-      const of = (await rows()).filter((row) => row.stream === "function:flood");
-      const lines = of.filter((row) => row.text.startsWith("flood ")).length;
-      return lines + of.reduce((sum, row) => sum + (row.gap ?? 0), 0);
-    })
-    .toBe(2000);
-  expect((await rows()).some((row) => (row.gap ?? 0) > 0)).toBe(true);
+  const of = async () => (await rows()).filter((row) => row.stream === "function:flood");
+  const counted = async () => {
+    const found = await of();
+    const lines = found.filter((row) => row.text.startsWith("flood ")).length;
+    return lines + found.reduce((sum, row) => sum + (row.gap ?? 0), 0);
+  };
+  await expect.poll(counted).toBe(5_000);
+  // It may have lasted beyond the end of a second.
+  const gaps = (await of()).filter((row) => row.gap !== undefined);
+  expect(gaps.length).toBeLessThanOrEqual(2);
+  expect((await of()).length).toBeLessThanOrEqual(gaps.length * 1_000 + gaps.length + 1);
+});
+
+test("a line of a megabyte is cut, which it says, and hides none of those behind it", async () => {
+  await Promise.all([get(at("/large")), get(at("/many"))]);
+  const of = async (name: string) => (await rows()).filter((row) => row.stream === `function:${name}`);
+  await expect.poll(async () => (await of("large")).length).toBe(3);
+  const [long] = (await of("large")).filter((row) => row.text.startsWith("xxx"));
+  expect(long?.text).toMatch(/^x{8000}… \(992000 characters cut\)$/);
+  expect((await of("large")).map((row) => row.text)).toContain("after it");
+  const all = async () => {
+    const found = await of("many");
+    return (
+      found.filter((row) => row.text.includes("yyy")).length +
+      found.reduce((sum, row) => sum + (row.gap ?? 0), 0)
+    );
+  };
+  await expect.poll(all).toBe(60);
 });
 
 test("without API, objects and cron, from cold, functions answer with their environment", async () => {

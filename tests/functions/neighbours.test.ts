@@ -81,4 +81,6 @@ test("static files answer while a function holds its thread", async () => {
 test("what happened stands in the culprit's log", async () => {
   const said = async () => (await platform.cli("logs", "culprit.localhost", "--json")).stdout;
   await expect.poll(said).toContain("function_unresponsive");
+  // Its lines go with its process: the log says so.
+  await expect.poll(said).toContain("What it wrote to the console in this call is lost");
 });

@@ -25,9 +25,9 @@ export default {
       return response;
     } catch (error) {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      console.error(
-        JSON.stringify({ level: "error", at: "edge-router", requestId, url: request.url, error: text }),
-      );
+      // The query may hold what is not for a log.
+      const url = request.url.replace(/\?.*$/s, "");
+      console.error(JSON.stringify({ level: "error", at: "edge-router", requestId, url, error: text }));
       const problem = new Problem("unavailable", "This site can't be served at the moment.", {
         fix: "Try again in a moment.",
       });

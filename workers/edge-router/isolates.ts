@@ -14,18 +14,18 @@ import {
   MAX_HOPS,
   START_HEADER,
 } from "#features/functions/call.ts";
-import type { LoadedCode } from "./functions/code.ts";
-import { readCode } from "./functions/code.ts";
-import { LogBuffer, type Traced } from "./functions/lines.ts";
-import { writeLines } from "./functions/sink.ts";
+import { type Traced, tracedOf } from "./functions/traced.ts";
+import { Crowd } from "./isolates/crowd.ts";
 import type { IsolatesEnv } from "./isolates/env.ts";
+import { codeOf, report } from "./isolates/platform.ts";
 import { workerCode } from "./isolates/worker-code.ts";
 
-/** Code id → values that its lines must not show. Isolates of one process share it. */
-const secrets = new Map<string, readonly string[]>();
-const MAX_KNOWN = 5_000;
+/** Code id → short name of the isolate that runs it. */
+const names = new Map<string, string>();
+const MAX_NAMES = 5_000;
 
-const logs = new LogBuffer();
+/** Calls from functions that are under way. */
+const crowd = new Crowd();
 
 export default {
   async fetch(request, env, ctx): Promise<Response> {
@@ -39,31 +39,43 @@ export default {
     let isCold = false;
     const worker = env.LOADER.get(call.id, async () => {
       isCold = true;
+      if (names.size > MAX_NAMES) names.clear();
+      names.set(call.id, crypto.randomUUID().slice(0, 4));
       const code = await codeOf(env, call);
-      if (secrets.size > MAX_KNOWN) secrets.clear();
-      secrets.set(call.id, code.secrets);
       return workerCode(code, ctx.exports.Outbound({ props: call }), ctx.exports.Tail({ props: call }));
     });
     const headers = new Headers(request.headers);
     headers.delete(KEY_HEADER);
+    // The function's own runtime handles this: it is told no more of the call than it may know.
     headers.delete(CALL_HEADER);
     const { body, method } = request;
     const cf = request.cf ?? {};
+    const started = (answer: Response): Response => {
+      const { status, webSocket, headers: own } = answer;
+      const response = webSocket
+        ? new Response(null, { status, webSocket, headers: own })
+        : new Response(answer.body, answer);
+      response.headers.set(START_HEADER, `${isCold ? "cold" : "warm"} ${names.get(call.id) ?? ""}`);
+      return response;
+    };
+    const leave = headers.has(HOPS_HEADER) ? crowd.enter(call.id) : () => undefined;
+    if (!leave) return new Response("loop detected\n", { status: 508 });
     try {
       const init = { method, headers, cf, redirect: "manual" as const, signal: request.signal };
       const answer = await worker
         .getEntrypoint()
         .fetch(request.url, body === null ? init : { ...init, body });
-      if (answer.webSocket) return answer;
-      const response = new Response(answer.body, answer);
-      response.headers.set(START_HEADER, isCold ? "cold" : "warm");
-      return response;
+      return started(answer);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       const hung = /would never generate a response|had hung/.test(text);
       const why = hung ? "The function can never answer: nothing that it waits for is under way." : text;
       ctx.waitUntil(report(env, call, [{ level: "error", text: why, at: Date.now() }]));
-      return new Response(null, { status: 500, headers: { [FAULT_HEADER]: hung ? "hung" : "load" } });
+      return started(
+        new Response(null, { status: 500, headers: { [FAULT_HEADER]: hung ? "hung" : "load" } }),
+      );
+    } finally {
+      leave();
     }
   },
 } satisfies ExportedHandler<IsolatesEnv>;
@@ -103,43 +115,13 @@ const isHostOf = (hostname: string, domain: string): boolean => hostname.endsWit
 /** Takes the lines and exceptions of one invocation, when it is over. */
 export class Tail extends WorkerEntrypoint<IsolatesEnv, Call> {
   override async tail(events: TraceItem[]): Promise<void> {
-    const lines = events.flatMap((event): Traced[] => [
-      ...event.logs.map(({ level, message, timestamp }) => ({
-        level: level as Traced["level"],
-        text: Array.isArray(message) ? message.map(String).join(" ") : String(message),
-        at: timestamp,
-      })),
-      ...event.exceptions.map(({ name, message, stack, timestamp }) => ({
-        level: "error" as const,
-        text: `Uncaught ${name}: ${message}\n${stack ?? ""}`.trimEnd(),
-        at: timestamp,
-      })),
-      ...(event.truncated
-        ? [{ level: "warn" as const, text: TRUNCATED, at: event.eventTimestamp ?? Date.now() }]
-        : []),
-    ]);
-    await report(this.env, this.ctx.props, lines);
+    const call = this.ctx.props;
+    for (const event of events) await report(this.env, call, [...tracedOf(event), ...cpuOf(event)]);
   }
 }
 
-const TRUNCATED = "Some lines are missing here: one call wrote more than the runtime passes on.";
-
-/** Lines are gathered for a moment: one write for many. */
-async function report(env: IsolatesEnv, call: Call, lines: readonly Traced[]): Promise<void> {
-  if (lines.length === 0) return;
-  await logs.add(call, lines, secrets.get(call.id) ?? [], async (deployment, batch) => {
-    if (!env.PLATFORM) return writeLines(env, deployment, batch);
-    const headers = { [KEY_HEADER]: env.INTERNAL_KEY ?? "" };
-    const body = JSON.stringify({ deployment, lines: batch });
-    await env.PLATFORM.fetch("http://platform.internal/lines", { method: "POST", headers, body });
-  });
-}
-
-async function codeOf(env: IsolatesEnv, call: Call): Promise<LoadedCode> {
-  if (!env.PLATFORM) return readCode(env, call);
-  const headers = { [KEY_HEADER]: env.INTERNAL_KEY ?? "" };
-  const body = JSON.stringify(call);
-  const answer = await env.PLATFORM.fetch("http://platform.internal/code", { method: "POST", headers, body });
-  if (!answer.ok) throw new Error(`The code of ${call.name} can't be read (${answer.status}).`);
-  return (await answer.json()) as LoadedCode;
-}
+/** Known on Cloudflare only; the line of the request's outcome was written long before. */
+const cpuOf = ({ cpuTime, wallTime, eventTimestamp }: TraceItem): Traced[] =>
+  cpuTime > 0
+    ? [{ level: "debug", text: `${cpuTime} ms CPU, ${wallTime} ms in all`, at: eventTimestamp ?? Date.now() }]
+    : [];

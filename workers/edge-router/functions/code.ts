@@ -2,7 +2,8 @@
 import { open, parseKeyRing } from "#core/seal.ts";
 import { environmentKey, type FrozenEnvironment } from "#features/env-vars/frozen.ts";
 import type { Call } from "#features/functions/call.ts";
-import { type FunctionCode, functionKey } from "#features/functions/function.ts";
+import { type FunctionCode, functionKey, mapsKey } from "#features/functions/function.ts";
+import type { StoredMaps } from "#features/functions/maps.ts";
 
 export interface CodeEnv {
   BLOBS: R2Bucket;
@@ -17,16 +18,21 @@ export interface LoadedCode {
   secrets: string[];
 }
 
-/** Shorter values appear in any text by chance. */
-const SECRET_LENGTH = 8;
-
 /** @throws When the store lacks what the site names. */
 export async function readCode(env: CodeEnv, call: Call): Promise<LoadedCode> {
   const [code, values] = await Promise.all([read(env, call), environmentOf(env, call)]);
-  const secrets = Object.values(values).filter((value) => value.length >= SECRET_LENGTH);
-  // The longest first: one may be part of another.
-  secrets.sort((a, b) => b.length - a.length);
+  const secrets = Object.values(values);
   return { code, env: { ...code.environment, ...call.system, ...values }, secrets };
+}
+
+/** Name of a module → its source map; empty when it has none. */
+export async function readMaps(
+  { BLOBS }: Pick<CodeEnv, "BLOBS">,
+  { team, code }: Pick<Call, "team" | "code">,
+): Promise<Record<string, string>> {
+  const object = await BLOBS.get(mapsKey(team, code));
+  const stored = await object?.json<Partial<StoredMaps>>();
+  return stored?.v === 1 && stored.maps ? stored.maps : {};
 }
 
 async function read(env: CodeEnv, { team, code }: Call): Promise<FunctionCode> {
@@ -35,7 +41,11 @@ async function read(env: CodeEnv, { team, code }: Call): Promise<FunctionCode> {
   return object.json<FunctionCode>();
 }
 
-async function environmentOf(env: CodeEnv, call: Call): Promise<Record<string, string>> {
+/** What a deployment's variables are, by name. */
+export async function environmentOf(
+  env: CodeEnv,
+  call: Pick<Call, "team" | "env">,
+): Promise<Record<string, string>> {
   if (call.env === null) return {};
   const key = environmentKey(call.team, call.env);
   const object = await env.BLOBS.get(key);

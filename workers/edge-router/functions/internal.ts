@@ -2,7 +2,7 @@
 import type { Call } from "#features/functions/call.ts";
 import type { Line } from "#features/logs/policy.ts";
 import type { Env } from "../env.ts";
-import { readCode } from "./code.ts";
+import { readCode, readMaps } from "./code.ts";
 import { writeLines } from "./sink.ts";
 
 export const INTERNAL_HOST = "platform.internal";
@@ -12,6 +12,8 @@ export async function internal(request: Request, env: Env): Promise<Response> {
   switch (pathname) {
     case "/code":
       return Response.json(await readCode(env, await request.json<Call>()));
+    case "/maps":
+      return Response.json(await readMaps(env, await request.json<Call>()));
     case "/lines": {
       const { deployment, lines } = await request.json<{ deployment: string; lines: Line[] }>();
       await writeLines(env, deployment, lines);

@@ -4,22 +4,16 @@
  */
 import { SECOND, systemRandom } from "#core/time.ts";
 import type { Call } from "#features/functions/call.ts";
-import type { Level, Line } from "#features/logs/policy.ts";
-
-/** As the runtime tells them. */
-export interface Traced {
-  level: "log" | "info" | "debug" | "warn" | "error" | "trace";
-  text: string;
-  /** Unix milliseconds. */
-  at: number;
-}
+import type { Mask } from "#features/logs/mask.ts";
+import { BYTES_A_SECOND, type Level, LINES_A_SECOND, type Line } from "#features/logs/policy.ts";
+import type { Traced } from "./traced.ts";
 
 export type Write = (deployment: string, lines: Line[]) => Promise<void>;
 
-const LINES_A_SECOND = 1_000;
-const BYTES_A_SECOND = 256 * 1024;
 const GATHER_MS = 25;
 const TRIES = 4;
+/** Deployments whose last second is remembered. */
+const MAX_HELD = 1_000;
 
 const LEVELS: Record<Traced["level"], Level> = {
   log: "info",
@@ -45,13 +39,23 @@ export class LogBuffer {
   #n: number | null = null;
 
   /** Resolves when they are written. */
-  async add(call: Call, traced: readonly Traced[], secrets: readonly string[], write: Write): Promise<void> {
-    const { deployment } = call;
+  async add(
+    { deployment, name }: Pick<Call, "deployment" | "name">,
+    traced: readonly Traced[],
+    mask: Mask,
+    write: Write,
+  ): Promise<void> {
     const held = this.#pending.get(deployment) ?? fresh();
+    if (this.#pending.size >= MAX_HELD) this.#forget();
     this.#pending.set(deployment, held);
-    for (const one of traced) this.#take(held, call, one, secrets);
+    for (const one of traced) this.#take(held, `function:${name}`, one, mask);
     held.flush ??= scheduler.wait(GATHER_MS).then(() => this.#flush(deployment, held, write));
     await held.flush;
+  }
+
+  /** Those that write nothing at the moment. */
+  #forget(): void {
+    for (const [deployment, held] of this.#pending) if (!held.flush) this.#pending.delete(deployment);
   }
 
   /** Chance is not to be had before the first request. */
@@ -61,12 +65,15 @@ export class LogBuffer {
     return n;
   }
 
-  #take(held: Pending, call: Call, { level, text, at }: Traced, secrets: readonly string[]): void {
-    const stream = `function:${call.name}`;
+  #take(held: Pending, stream: string, { level, text, at, cut = 0, gap = 0 }: Traced, mask: Mask): void {
     const second = Math.floor(at / SECOND);
     if (second !== held.second) {
       this.#close(held, stream, at);
       Object.assign(held, { second, count: 0, bytes: 0 });
+    }
+    if (gap > 0) {
+      held.dropped += gap;
+      return;
     }
     held.count++;
     held.bytes += text.length;
@@ -74,19 +81,14 @@ export class LogBuffer {
       held.dropped++;
       return;
     }
-    held.lines.push({
-      stream,
-      n: this.#next(),
-      at,
-      level: LEVELS[level] ?? "info",
-      text: mask(text, secrets),
-    });
+    const shown = cut > 0 ? `${mask.maskCut(text)}… (${cut} characters cut)` : mask.mask(text);
+    held.lines.push({ stream, n: this.#next(), at, level: LEVELS[level] ?? "info", text: shown });
   }
 
   /** Says what the second that is over has cost. */
   #close(held: Pending, stream: string, at: number): void {
     if (held.dropped === 0) return;
-    const text = `${held.dropped} lines were dropped: at most ${LINES_A_SECOND} lines and ${BYTES_A_SECOND} bytes a second are kept`;
+    const text = `${held.dropped} lines were dropped: at most ${LINES_A_SECOND} lines and ${BYTES_A_SECOND / 1024} KiB a second are kept, and 200 KiB of one call`;
     held.lines.push({ stream, n: this.#next(), at, level: "warn", text, gap: held.dropped });
     held.dropped = 0;
   }
@@ -108,8 +110,3 @@ export class LogBuffer {
 }
 
 const fresh = (): Pending => ({ lines: [], flush: null, second: 0, count: 0, bytes: 0, dropped: 0 });
-
-/** Values of the environment do not belong in a log that others read. */
-export function mask(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((shown, secret) => shown.replaceAll(secret, "[masked]"), text);
-}

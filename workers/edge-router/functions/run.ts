@@ -25,8 +25,23 @@ const MAX_HEADER_BYTES = 32 * 1024;
 const STREAM_MS = 300 * SECOND;
 
 export type Ran =
-  | { ok: true; made: Made; isCold: boolean }
-  | { ok: false; problem: Problem; retryAfter: number | null };
+  | { ok: true; made: Made; isolate: Isolate }
+  | {
+      ok: false;
+      problem: Problem;
+      retryAfter: number | null;
+      /** Its process ended under it, with what it had written. */
+      linesLost: boolean;
+      /** `null`: it came to none, or none answered. */
+      isolate: Isolate | null;
+    };
+
+/** Where a call ran. */
+export interface Isolate {
+  /** Its short name. */
+  name: string;
+  isCold: boolean;
+}
 
 /** What a function is asked. */
 export interface Question {
@@ -51,6 +66,7 @@ export async function run(scope: Scope, call: Call, asked: Question): Promise<Ra
         "The function stopped its isolate twice, so it is not called.",
         MEND,
         seconds,
+        tries > 1,
       );
     }
     const { seat } = entered;
@@ -58,9 +74,11 @@ export async function run(scope: Scope, call: Call, asked: Question): Promise<Ra
     if (left.ok || left.problem.code !== "upstream_failed") return left;
     // Its process ended under it: its neighbour's fault, or its own; in quarantine that shows.
     if (!isRepeatable)
-      return refuse("function_unresponsive", "The process of the function ended while it ran.", MEND);
+      return lost(refuse("function_unresponsive", "The process of the function ended while it ran.", MEND));
     if (tries === 3)
-      return refuse("function_unresponsive", "The function does not respond; its process was ended.", MEND);
+      return lost(
+        refuse("function_unresponsive", "The function does not respond; its process was ended.", MEND),
+      );
   }
 }
 
@@ -81,9 +99,9 @@ async function once(scope: Scope, call: Call, asked: Question, seat: Seat): Prom
     if (fault !== null) {
       seat.leave();
       await found.body?.cancel();
-      return refuse("function_failed", DETAIL[fault as Fault] ?? "The function failed.", LOOK);
+      const failed = refuse("function_failed", DETAIL[fault as Fault] ?? "The function failed.", LOOK);
+      return { ...failed, isolate: isolateOf(found) };
     }
-    const isCold = found.headers.get(START_HEADER) === "cold";
     const headersOf = read(found.headers);
     if (headersOf === null) {
       seat.leave();
@@ -97,10 +115,10 @@ async function once(scope: Scope, call: Call, asked: Question, seat: Seat): Prom
     if (found.webSocket) {
       seat.leave();
       const init = { status: 101, webSocket: found.webSocket, headers: found.headers };
-      return { ok: true, made: new Response(null, init), isCold };
+      return { ok: true, made: new Response(null, init), isolate: isolateOf(found) };
     }
     const made = { status: found.status, headers: headersOf, body: tracked(scope, found, seat, stop) };
-    return { ok: true, made: { ...made, encodeBody: "automatic" }, isCold };
+    return { ok: true, made: { ...made, encodeBody: "automatic" }, isolate: isolateOf(found) };
   } catch (cause) {
     clearTimeout(timer);
     if (stop.signal.aborted) {
@@ -117,6 +135,8 @@ async function once(scope: Scope, call: Call, asked: Question, seat: Seat): Prom
       ok: false,
       problem: new Problem("upstream_failed", "The process ended.", { cause }),
       retryAfter: null,
+      linesLost: true,
+      isolate: null,
     };
   }
 }
@@ -138,6 +158,11 @@ function tracked(scope: Scope, found: Response, seat: Seat, stop: AbortControlle
     }),
   );
   return readable;
+}
+
+function isolateOf({ headers }: Response): Isolate {
+  const [start, name = "-"] = (headers.get(START_HEADER) ?? "").split(" ");
+  return { name, isCold: start === "cold" };
 }
 
 /** Names that are the platform's mean what the platform says. @returns `null` for more than is passed on. */
@@ -184,4 +209,13 @@ const refuse = (
   detail: string,
   fix: string,
   retryAfter: number | null = null,
-): Ran => ({ ok: false, problem: new Problem(code, detail, { fix }), retryAfter });
+  linesLost = false,
+): Extract<Ran, { ok: false }> => ({
+  ok: false,
+  problem: new Problem(code, detail, { fix }),
+  retryAfter,
+  linesLost,
+  isolate: null,
+});
+
+const lost = (ran: Ran): Ran => (ran.ok ? ran : { ...ran, linesLost: true });

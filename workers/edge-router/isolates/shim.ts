@@ -1,38 +1,81 @@
 /**
  * The two modules of ours in each customer's isolate, as text. The prelude runs before the customer's code: it makes
- * console lines as Node prints them, counts hops, and gives libraries what they look for. The main module calls the
- * handler and tells its faults apart. Nothing here is trusted: it runs beside customers' code.
+ * console lines as Node prints them, keeps them within what the runtime passes on, counts hops, and gives libraries what
+ * they look for. The main module calls the handler and tells its faults apart. Nothing here is trusted: it runs beside
+ * customers' code, and is told nothing that they may not know.
  */
 import { FAULT_HEADER, HOPS_HEADER } from "#features/functions/call.ts";
 import { RESERVED_MODULES } from "#features/functions/function.ts";
+import { LINES_A_SECOND } from "#features/logs/policy.ts";
+import { CALL_LOG_BYTES, CUT, GAP, LINE_CHARACTERS } from "../functions/traced.ts";
+import { consoleText } from "./console.ts";
 
 export const PRELUDE = `${RESERVED_MODULES}prelude.js`;
 export const MAIN = `${RESERVED_MODULES}main.js`;
 
 export const preludeText = `
 import { AsyncLocalStorage } from "node:async_hooks";
-import { formatWithOptions } from "node:util";
+import { formatWithOptions, inspect } from "node:util";
 
 export const requests = new AsyncLocalStorage();
+// Customers may replace what they find; what we call afterwards is what was there.
+export const native = { Response, Headers, Request, Promise, String, Number, Object, JSON };
+const { setTimeout, Date, TextEncoder } = globalThis;
+const { stringify } = JSON;
+const encoder = new TextEncoder();
+
+const print = {};
+for (const level of ["log", "info", "debug", "warn", "error"]) print[level] = console[level].bind(console);
+print.trace = print.debug;
+
+const fresh = () => ({ indent: "", counts: new Map(), timers: new Map() });
+export const requestState = () => ({ console: fresh(), second: 0, lines: 0, bytes: 0, dropped: 0, later: null });
+const outside = requestState();
 
 // Lines at load have no request that would carry them: the first one does.
 let early = [];
-const write = {};
-for (const level of ["log", "info", "debug", "warn", "error", "trace"]) {
-  const native = console[level === "trace" ? "debug" : level].bind(console);
-  write[level] = native;
-  console[level] = (...args) => {
-    let text = formatWithOptions({ colors: false }, ...args);
-    if (level === "trace") text = new Error(text).stack.replace(/^Error/, "Trace");
-    if (requests.getStore()) native(text);
-    else if (early && early.length < 1000) early.push([level, text]);
-  };
+function emit(level, text) {
+  const store = requests.getStore()?.state;
+  if (store || !early) put(store ?? outside, level, text);
+  else if (early.length < ${LINES_A_SECOND}) early.push([level, text]);
+  else outside.dropped++;
 }
 export function flushEarly() {
   if (!early) return;
-  for (const [level, text] of early) write[level](text);
+  const lines = early;
   early = null;
+  for (const [level, text] of lines) emit(level, text);
+  if (outside.dropped > 0) print.warn("", "${GAP}", outside.dropped);
+  outside.dropped = 0;
 }
+
+// What the runtime does not pass on it does not count either: so it is counted here.
+function put(store, level, text) {
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== store.second) { store.second = second; store.lines = 0; }
+  const cut = text.length - ${LINE_CHARACTERS};
+  const shown = cut > 0 ? text.slice(0, ${LINE_CHARACTERS}) : text;
+  const cost = encoder.encode(stringify(shown)).length + 80;
+  if (store.lines >= ${LINES_A_SECOND} || store.bytes + cost > ${CALL_LOG_BYTES}) {
+    if (store.dropped++ === 0) store.later?.(new Promise((resolve) => setTimeout(resolve, 20)).then(() => {
+      print.warn("", "${GAP}", store.dropped);
+      store.dropped = 0;
+    }));
+    return;
+  }
+  store.lines++;
+  if (store !== outside) store.bytes += cost;
+  if (cut > 0) print[level](shown, "${CUT}", cut);
+  else print[level](shown);
+}
+${consoleText}
+installConsole(console, {
+  format: formatWithOptions,
+  inspect,
+  now: performance.now.bind(performance),
+  emit,
+  state: () => (requests.getStore()?.state ?? outside).console,
+});
 
 let assets = {};
 export function setAssets(found) { assets = found; }
@@ -40,11 +83,11 @@ export function setAssets(found) { assets = found; }
 const nativeFetch = globalThis.fetch;
 globalThis.fetch = (input, init) => {
   const url = typeof input === "string" ? input : input instanceof URL ? input.href : input?.url;
-  if (typeof url === "string" && url.startsWith("blob:") && Object.hasOwn(assets, url.slice(5))) {
-    return Promise.resolve(new Response(assets[url.slice(5)]));
+  if (typeof url === "string" && url.startsWith("blob:") && native.Object.hasOwn(assets, url.slice(5))) {
+    return native.Promise.resolve(new native.Response(assets[url.slice(5)]));
   }
-  const request = new Request(input, init);
-  request.headers.set("${HOPS_HEADER}", String(requests.getStore()?.hops ?? 0));
+  const request = new native.Request(input, init);
+  request.headers.set("${HOPS_HEADER}", native.String(requests.getStore()?.hops ?? 0));
   return nativeFetch(request);
 };
 
@@ -64,7 +107,7 @@ globalThis[Symbol.for("@vercel/request-context")] = context;
 export function mainText(entry: string, assets: Record<string, string>): string {
   const names = Object.entries(assets);
   const path = (name: string) => JSON.stringify(`../${name}`);
-  return `import { requests, flushEarly, setAssets } from "./prelude.js";
+  return `import { native, requests, requestState, flushEarly, setAssets } from "./prelude.js";
 import * as entry from ${path(entry)};
 ${names.map(([, module], i) => `import asset${i} from ${path(module)};`).join("\n")}
 setAssets({ ${names.map(([name], i) => `${JSON.stringify(name)}: asset${i}`).join(", ")} });
@@ -72,6 +115,7 @@ ${HANDLER}`;
 }
 
 const HANDLER = `
+const { Response, Headers, Request, Promise, String, Number, Object } = native;
 const exported = entry.default ?? globalThis._ENTRIES?.[Object.keys(globalThis._ENTRIES ?? {})[0]]?.default;
 const inner = exported?.default ?? exported;
 const handler = typeof inner === "function" ? inner
@@ -85,7 +129,8 @@ export default {
     const hops = Number(request.headers.get("${HOPS_HEADER}") ?? 0);
     const asked = new Request(request);
     if (hops > 0) asked.headers.delete("${HOPS_HEADER}");
-    const waitUntil = (work) => ctx.waitUntil(Promise.resolve(work).catch((error) => console.error("waitUntil:", error)));
+    const later = (work) => ctx.waitUntil(work);
+    const waitUntil = (work) => later(Promise.resolve(work).catch((error) => console.error("waitUntil:", error)));
     const context = {
       waitUntil,
       passThroughOnException() {},
@@ -93,7 +138,9 @@ export default {
       get url() { return request.url; },
       get signal() { return request.signal; },
     };
-    return requests.run({ hops, context }, async () => {
+    const state = requestState();
+    state.later = later;
+    return requests.run({ hops, context, state }, async () => {
       flushEarly();
       if (!handler) {
         console.error("The module has no default export that is a function, or an object with fetch().");

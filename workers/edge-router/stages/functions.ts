@@ -1,16 +1,19 @@
 /** A function of the output answers: what it is told of the request, and what is told of it in the log. */
 import { Fields } from "#core/headers.ts";
 import type { Problem } from "#core/problem.ts";
+import type { Call } from "#features/functions/call.ts";
 import { codeIdOf, type FunctionEntry } from "#features/functions/function.ts";
 import { geoHeaders } from "#features/functions/geo.ts";
 import { healthKey, NOTED_SECONDS } from "#features/functions/health.ts";
 import { systemVariables } from "#features/functions/system.ts";
-import type { Level } from "#features/logs/policy.ts";
 import type { RequestChange } from "#features/routing/transforms.ts";
 import type { Made } from "../answer.ts";
 import { LogBuffer } from "../functions/lines.ts";
+import { maskOf } from "../functions/masks.ts";
+import { outcomeLines } from "../functions/outcome.ts";
 import { type Question, run } from "../functions/run.ts";
 import { writeLines } from "../functions/sink.ts";
+import type { Traced } from "../functions/traced.ts";
 import { findDeployment } from "../resolution/deployments.ts";
 import type { Scope } from "../scope.ts";
 import type { Target } from "../target.ts";
@@ -67,22 +70,19 @@ export async function callFunction(scope: Scope, target: Target, asked: Asked): 
     const noted = scope.env.SNAPSHOTS.put(healthKey(project, name), at, { expirationTtl: NOTED_SECONDS });
     scope.keepAlive(noted.catch(() => undefined));
   }
-  const status = ran.ok ? ran.made.status : ran.problem.status;
-  const start = ran.ok
-    ? ran.isCold
-      ? ", cold"
-      : ", warm"
-    : ` (${ran.problem.code}: ${ran.problem.message})`;
-  const level: Level = status >= 500 ? "error" : "info";
-  const text = `${request.method} ${url.pathname} ${status} in ${ms} ms${start}`;
-  scope.keepAlive(
-    logs
-      .add(call, [{ level, text, at: scope.clock.now() }], [], (of, lines) =>
-        writeLines(scope.env, of, lines),
-      )
-      .catch(() => undefined),
+  const about = { method: request.method, path: url.pathname, ms, requestId: scope.requestId };
+  const lines = outcomeLines(
+    { ...about, at: scope.clock.now() },
+    ran.ok ? { ...ran, status: ran.made.status } : ran,
   );
+  scope.keepAlive(tell(scope, call, lines).catch(() => undefined));
   return ran.ok ? { ok: true, made: ran.made, ms } : { ...ran, ms };
+}
+
+/** Without its environment nothing is told of it: the line might show it. */
+async function tell(scope: Scope, call: Call, lines: readonly Traced[]): Promise<void> {
+  const mask = await maskOf(scope.env, call.team, call.env);
+  await logs.add(call, lines, mask, (deployment, batch) => writeLines(scope.env, deployment, batch));
 }
 
 function outgoing(scope: Scope, { request, url, name, changes, hops }: Asked, hostname: string): Question {

@@ -1,0 +1,158 @@
+/**
+ * The folder of one edge function → the code that isolates are made from, and its source maps beside it. What could only
+ * fail when it is called is refused here: an entry that is not there, a syntax error, an import that leads nowhere.
+ */
+import type { Base } from "#core/ctx.ts";
+import { base64, canonicalJson, sha256 } from "#core/encoding.ts";
+import type { Failure } from "#features/deployments/machine.ts";
+import type { ManifestFile } from "#features/deployments/manifest.ts";
+import {
+  type CodeModule,
+  type FunctionCode,
+  functionKey,
+  MAX_SCRIPT_BYTES,
+  mapsKey,
+  RESERVED_MODULES,
+} from "#features/functions/function.ts";
+import {
+  linkedMap,
+  MAX_MAP_BYTES,
+  type StoredMaps,
+  slimMap,
+  withoutInlineMap,
+} from "#features/functions/maps.ts";
+import { readBlob } from "./lost.ts";
+import { checkModules } from "./modules.ts";
+
+/** Of a map as it was uploaded: with the sources in it, which are not kept. */
+const MAX_MAP_FILE_BYTES = 16 * 1024 * 1024;
+
+export interface FunctionSettings {
+  entrypoint?: string | undefined;
+  assets?: { name: string; path: string }[] | undefined;
+  environment?: Record<string, string> | undefined;
+}
+
+type Made = { ok: true; code: string; warnings: string[] } | { ok: false; failure: Failure };
+
+/** @param at Its folder, as messages name it. @param files Path inside the folder → file. */
+export async function compileFunction(
+  base: Base,
+  team: string,
+  at: string,
+  files: ReadonlyMap<string, ManifestFile>,
+  { entrypoint, assets = [], environment = {} }: FunctionSettings,
+): Promise<Made> {
+  if (entrypoint === undefined || !files.has(entrypoint)) {
+    const detail = `${at}: its entrypoint ${entrypoint ?? "is not named and"} is not there.`;
+    return refuse("invalid_output", detail, BUILD_AGAIN);
+  }
+  const kept = [...files].filter(([path]) => !path.endsWith(".map"));
+  const reserved = kept.find(([path]) => path.startsWith(RESERVED_MODULES));
+  if (reserved)
+    return refuse("invalid_output", `${at}: ${reserved[0]} is a name of the platform's.`, "Rename it.");
+  const bytes = kept.reduce((sum, [, file]) => sum + file.size, 0);
+  if (bytes > MAX_SCRIPT_BYTES) {
+    const detail = `${at} has ${bytes} bytes; a function may have ${MAX_SCRIPT_BYTES}.`;
+    return refuse("function_too_large", detail, "Leave out dependencies that it does not need, or split it.");
+  }
+  const modules: FunctionCode["modules"] = {};
+  for (const [path, file] of kept.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    modules[path] = await moduleOf(base, team, path, file);
+  }
+  const checked = checkModules(modules, entrypoint);
+  if (!checked.ok) return refuse(checked.code, `${at}/${checked.detail}`, checked.fix);
+  const { maps, warnings } = await mapsOf(base, team, at, files, modules);
+  const code: FunctionCode = {
+    v: 1,
+    main: entrypoint,
+    modules,
+    assets: Object.fromEntries(assets.map((asset) => [asset.name, asset.path])),
+    environment,
+  };
+  const text = canonicalJson(code);
+  const digest = await sha256(text);
+  const stored: StoredMaps = { v: 1, maps };
+  if (Object.keys(maps).length > 0) await base.blobs.put(mapsKey(team, digest), JSON.stringify(stored));
+  await base.blobs.put(functionKey(team, digest), text);
+  return {
+    ok: true,
+    code: digest,
+    warnings: [...checked.warnings.map((warning) => `${at}/${warning}`), ...warnings],
+  };
+}
+
+const TEXT = /\.(?:txt|html?|md|css|svg|sql|graphql|xml|ya?ml)$/;
+
+async function moduleOf(base: Base, team: string, path: string, file: ManifestFile): Promise<CodeModule> {
+  const object = await readBlob(base, team, file.sha256);
+  if (/\.m?js$/.test(path)) return { js: await object.text() };
+  if (path.endsWith(".cjs")) return { cjs: await object.text() };
+  if (TEXT.test(path)) return { text: await object.text() };
+  const bytes = new Uint8Array(await object.arrayBuffer());
+  if (path.endsWith(".json")) {
+    try {
+      return { json: JSON.parse(new TextDecoder().decode(bytes)) as unknown };
+    } catch {
+      // Then it is read as bytes, by whoever knows what it is.
+    }
+  }
+  return path.endsWith(".wasm") ? { wasm: base64(bytes) } : { data: base64(bytes) };
+}
+
+/** Takes maps out of the modules that hold them, and reads those that lie beside. */
+async function mapsOf(
+  base: Base,
+  team: string,
+  at: string,
+  files: ReadonlyMap<string, ManifestFile>,
+  modules: FunctionCode["modules"],
+): Promise<{ maps: Record<string, string>; warnings: string[] }> {
+  const maps: Record<string, string> = {};
+  const warnings: string[] = [];
+  let bytes = 0;
+  for (const [path, module] of Object.entries(modules)) {
+    const text = "js" in module ? module.js : "cjs" in module ? module.cjs : null;
+    if (text === null) continue;
+    const link = linkedMap(text);
+    const inline = link && "inline" in link ? link.inline : null;
+    if (inline !== null) {
+      const rest = withoutInlineMap(text);
+      modules[path] = "js" in module ? { js: rest } : { cjs: rest };
+    }
+    const file = link && "path" in link ? files.get(beside(path, link.path)) : files.get(`${path}.map`);
+    if (inline === null && !file) continue;
+    const isTooLarge = inline === null && (file?.size ?? 0) > MAX_MAP_FILE_BYTES;
+    const given =
+      inline ?? (file && !isTooLarge ? await (await readBlob(base, team, file.sha256)).text() : "");
+    const slim = slimMap(given);
+    bytes += slim?.length ?? 0;
+    if (slim !== null && bytes <= MAX_MAP_BYTES) maps[path] = slim;
+    else
+      warnings.push(
+        `${at}/${path}: stacks name the bundle, since its source map ${whyNot(slim, isTooLarge)}`,
+      );
+  }
+  return { maps, warnings };
+}
+
+const whyNot = (slim: string | null, isTooLarge: boolean): string =>
+  isTooLarge || slim !== null
+    ? `is too large (at most ${MAX_MAP_BYTES} bytes without sources)`
+    : "can't be read";
+
+function beside(path: string, link: string): string {
+  try {
+    return decodeURIComponent(new URL(link, `file:///${path}`).pathname.slice(1));
+  } catch {
+    return "";
+  }
+}
+
+const BUILD_AGAIN =
+  "Build the output again with a tool that emits the Build Output API v3, or with `cloudify build`.";
+
+const refuse = (code: string, detail: string, fix: string): { ok: false; failure: Failure } => ({
+  ok: false,
+  failure: { code, detail, fix },
+});

@@ -1,0 +1,37 @@
+/**
+ * The one line that each call of a function leaves, whatever its function wrote:
+ *
+ *     GET /api/hello 200 in 12 ms, cold, isolate 3f2a, request req_…
+ *     GET /api/hello 500 in 9 ms, warm, isolate 3f2a, request req_…, function_failed: The function threw an error.
+ */
+import type { Problem } from "#core/problem.ts";
+import type { Isolate } from "./run.ts";
+import type { Traced } from "./traced.ts";
+
+export interface Outcome {
+  method: string;
+  /** Without the query, which may hold what is not for a log. */
+  path: string;
+  /** To the first byte of the answer. */
+  ms: number;
+  requestId: string;
+  /** Unix milliseconds. */
+  at: number;
+}
+
+export type Ended =
+  | { ok: true; status: number; isolate: Isolate }
+  | { ok: false; problem: Problem; isolate: Isolate | null; linesLost: boolean };
+
+export function outcomeLines({ method, path, ms, requestId, at }: Outcome, ended: Ended): Traced[] {
+  const status = ended.ok ? ended.status : ended.problem.status;
+  const { isolate } = ended;
+  const where = isolate ? `${isolate.isCold ? "cold" : "warm"}, isolate ${isolate.name}, ` : "";
+  const why = ended.ok ? "" : `, ${ended.problem.code}: ${ended.problem.message}`;
+  const text = `${method} ${path} ${status} in ${ms} ms, ${where}request ${requestId}${why}`;
+  const lost = !ended.ok && ended.linesLost ? [{ level: "warn" as const, text: LOST, at }] : [];
+  return [...lost, { level: status >= 500 ? "error" : "info", text, at }];
+}
+
+/** The runtime hands them over when a call is over, which this one never was. */
+const LOST = "What it wrote to the console in this call is lost: its process was ended while it ran.";

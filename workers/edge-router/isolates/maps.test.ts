@@ -1,0 +1,77 @@
+import { transform } from "esbuild";
+import { expect, test } from "vitest";
+import type { Call } from "#features/functions/call.ts";
+import { linkedMap, slimMap, withoutInlineMap } from "#features/functions/maps.ts";
+import { hasFrames, mapFrames } from "#features/functions/stacks.ts";
+import { Maps } from "./maps.ts";
+
+const at = (module: string, line: number, column: number) =>
+  module === "index.js"
+    ? { source: line === 1 ? "cloudify:entry" : "api/a.ts", line: line + 10, column }
+    : null;
+
+test("frames are mapped wherever they stand; those of the platform go; the others stay", () => {
+  const stack = [
+    "Error: e",
+    "    at deep (index.js:2:5)",
+    "    at async Object.run (index.js:3:1)",
+    "    at async index.js:4:1",
+    "    at other (vendor.js:1:1)",
+    "    at entry (index.js:1:1)",
+    "    at AsyncLocalStorage.run (node-internal:async_hooks:70:1)",
+    "    at async Object.fetch (__cloudify/main.js:30:20)",
+    "    at async Object.fetch (__cloudify/main.js:30:20) {",
+    "  [cause]: Error: inner",
+    "      at index.js:9:9 } ],",
+  ];
+  expect(mapFrames(stack.join("\n"), at).split("\n")).toEqual([
+    "Error: e",
+    "    at deep (api/a.ts:12:5)",
+    "    at async Object.run (api/a.ts:13:1)",
+    "    at async api/a.ts:14:1",
+    "    at other (vendor.js:1:1) {",
+    "  [cause]: Error: inner",
+    "      at api/a.ts:19:9 } ],",
+  ]);
+});
+
+test("text without frames is no stack", () => {
+  expect(hasFrames("look at index.js:1:2 please")).toBe(false);
+  expect(hasFrames("Uncaught SyntaxError: x\n  at index.js:1:2")).toBe(true);
+});
+
+test("a map of esbuild's leads to the line and column of the source, and keeps no source", async () => {
+  const source = "type T = string;\n\nexport function deep(text: T): never {\n  throw new Error(text);\n}\n";
+  const made = await transform(source, {
+    loader: "ts",
+    sourcemap: "external",
+    sourcefile: "api/a.ts",
+    minify: true,
+  });
+  const slim = slimMap(made.map) ?? "";
+  expect(slim).not.toContain("type T");
+  const maps = new Maps(async () => ({ "index.js": slim }));
+  const column = made.code.indexOf("new Error") + 1;
+  const call = { team: "t", code: "c" } as Call;
+  expect(await maps.map(call, `Error: x\n    at a (index.js:1:${column})`)).toBe(
+    "Error: x\n    at a (api/a.ts:4:9)",
+  );
+});
+
+test("maps that can't be read leave the stack as it is", async () => {
+  const stack = "Error: x\n    at a (index.js:1:1)";
+  const broken = new Maps(async () => ({ "index.js": '{"version":3,"mappings":"%%%","sources":[]}' }));
+  const away = new Maps(() => Promise.reject(new Error("away")));
+  for (const maps of [broken, away])
+    expect(await maps.map({ team: "t", code: "c" } as Call, stack)).toBe(stack);
+});
+
+test("the last link of a text is what counts; an inline map is taken out, its line stays", () => {
+  const map = '{"version":3}';
+  const url = `data:application/json;charset=utf-8;base64,${btoa(map)}`;
+  const text = `a;\n//# sourceMappingURL=old.map\nb;\n//# sourceMappingURL=${url}\n`;
+  expect(linkedMap(text)).toEqual({ inline: map });
+  expect(withoutInlineMap(text)).toBe("a;\n//# sourceMappingURL=old.map\nb;\n\n");
+  expect(linkedMap("x;\n//# sourceMappingURL=a.js.map")).toEqual({ path: "a.js.map" });
+  expect(linkedMap("x;\n//# sourceMappingURL=https://example.com/a.map")).toBeNull();
+});
