@@ -31,6 +31,9 @@ export const FunctionAnswer = z
       .nullable()
       .openapi({ description: "The version that everybody gets, a deployment's id" }),
     canary: Canary.nullable(),
+    held: z.boolean().openapi({
+      description: "After a revert: new versions take no visitors until one is rolled out to all",
+    }),
     newest: z
       .object({ deploymentId: z.string(), state: StatusSchema, error: Failure.nullable(), url: z.string() })
       .openapi({ description: "The version that was sent last" }),

@@ -12,12 +12,14 @@ import { planProject } from "#features/projects/service.ts";
 import { projects } from "#features/projects/tables.ts";
 import { type Bundled, type Bundling, shown } from "./bundle.ts";
 import { MAX_SOURCE_BYTES } from "./contract.ts";
+import { MAX_SCRIPT_BYTES } from "./function.ts";
 import { get } from "./service.ts";
 
 const BUNDLE_MS = 30 * SECOND;
 const MAX_TRIES = 3;
-const MAX_SCRIPT_BYTES = 10 * 1024 * 1024;
-const SHOWN_ERRORS = 20;
+/** Errors told in full, and in the detail. */
+const TOLD_ERRORS = 20;
+const SHOWN_ERRORS = 5;
 
 export interface DeployInput {
   name: string;
@@ -76,17 +78,19 @@ async function placeOf(ctx: Ctx, name: string): Promise<Place> {
 
 function bundlingOf({ source, files, entry, imports = {} }: DeployInput): Bundling {
   const all = files ?? { [entry ?? "index.ts"]: source ?? "" };
-  const size = Object.values(all).reduce((sum, text) => sum + new TextEncoder().encode(text).length, 0);
+  const size = Object.values(all).reduce((sum, text) => sum + bytesOf(text), 0);
   if (size > MAX_SOURCE_BYTES) {
     const detail = `The source has ${size} bytes; ${MAX_SOURCE_BYTES} are allowed.`;
     throw new Problem("too_large", detail, {
       fix: "Leave out what it does not need, or deploy it as api/… of a project, which is bundled on your machine.",
     });
   }
-  const first = entry ?? ENTRIES.find((name) => Object.hasOwn(all, name)) ?? Object.keys(all)[0];
+  const names = Object.keys(all);
+  const only = names.length === 1 ? names[0] : undefined;
+  const first = entry ?? ENTRIES.find((name) => Object.hasOwn(all, name)) ?? only;
   if (first === undefined || !Object.hasOwn(all, first)) {
     throw new Problem("invalid_input", `There is no file ${first ?? "index.ts"} among the files.`, {
-      fix: "Name one of them in `entry`.",
+      fix: "Name the one that exports the handler: `entry`, or --entry.",
     });
   }
   return { files: all, entry: first, imports };
@@ -97,8 +101,9 @@ const ENTRIES = ["index.ts", "index.tsx", "index.mts", "index.js", "index.mjs", 
 async function bundle(ctx: Ctx, asked: Bundling): Promise<{ code: string; map: string }> {
   const answer = await ask(ctx, asked);
   if (answer.ok) {
-    if (answer.code.length <= MAX_SCRIPT_BYTES) return answer;
-    const detail = `It comes to ${answer.code.length} bytes; ${MAX_SCRIPT_BYTES} are allowed.`;
+    const size = bytesOf(answer.code);
+    if (size <= MAX_SCRIPT_BYTES) return answer;
+    const detail = `It comes to ${size} bytes; ${MAX_SCRIPT_BYTES} are allowed.`;
     throw new Problem("function_too_large", detail, { fix: "Leave out what it does not need, or split it." });
   }
   if (answer.reason === "busy") {
@@ -106,11 +111,15 @@ async function bundle(ctx: Ctx, asked: Bundling): Promise<{ code: string; map: s
       fix: "Try again in a moment.",
     });
   }
-  const [first] = answer.errors;
-  const more = answer.errors.length > 1 ? `\n(and ${answer.errors.length - 1} more errors)` : "";
-  throw new Problem("bundle_failed", first ? shown(first) + more : "It can't be bundled.", {
-    fix: first?.fix ?? "Correct it, and deploy again.",
-    extensions: { errors: answer.errors.slice(0, SHOWN_ERRORS) },
+  const { errors } = answer;
+  const left = errors.length - SHOWN_ERRORS;
+  const lines = [
+    ...errors.slice(0, SHOWN_ERRORS).map(shown),
+    ...(left > 0 ? [`(and ${left} more errors)`] : []),
+  ];
+  throw new Problem("bundle_failed", lines.join("\n") || "It can't be bundled.", {
+    fix: errors[0]?.fix ?? "Correct it, and deploy again.",
+    extensions: { errors: errors.slice(0, TOLD_ERRORS) },
   });
 }
 
@@ -148,5 +157,7 @@ const outputOf = (code: string, map: string): Record<string, string> => ({
 async function store(ctx: Ctx, path: string, text: string): Promise<ManifestFile> {
   const digest = await sha256(text);
   await storeBlob(ctx, digest, (send) => send(text));
-  return { path, sha256: digest, size: new TextEncoder().encode(text).length };
+  return { path, sha256: digest, size: bytesOf(text) };
 }
+
+const bytesOf = (text: string): number => new TextEncoder().encode(text).length;

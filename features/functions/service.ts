@@ -2,7 +2,7 @@
 import { and, asc, eq, gt, inArray, max } from "drizzle-orm";
 import { addressOf, type Ctx } from "#core/ctx.ts";
 import { fromCursor, toPage } from "#core/page.ts";
-import { notFound } from "#core/problem.ts";
+import { notFound, Problem } from "#core/problem.ts";
 import { deployments } from "#features/deployments/tables.ts";
 import { hosts } from "#features/hosts/tables.ts";
 import { pointers } from "#features/pointers/tables.ts";
@@ -48,7 +48,10 @@ export async function remove(ctx: Ctx, idOrName: string): Promise<void> {
 }
 
 async function getRow(ctx: Ctx, idOrName: string): Promise<ProjectRow> {
-  const row = await getProject(ctx, idOrName).catch(() => null);
+  const row = await getProject(ctx, idOrName).catch((error: unknown) => {
+    if (error instanceof Problem && error.code === "not_found") return null;
+    throw error;
+  });
   if (row?.kind !== "function") throw notFound("function");
   return row;
 }
@@ -87,6 +90,7 @@ async function show(ctx: Ctx, rows: readonly ProjectRow[]) {
       live: pointer?.liveDeployment ?? null,
       canary:
         canaryDeployment && canaryPercent ? { deploymentId: canaryDeployment, percent: canaryPercent } : null,
+      held: pointer?.held ?? false,
       newest: { deploymentId: last.id, state: last.status, error, url: addressOf(ctx, last.hostname) },
       unresponsiveAt: noted[i] ? Number(noted[i]) : null,
       createdAt: row.createdAt,

@@ -6,9 +6,12 @@ export interface WorkerdProcess {
   pid: number;
   /** Resolves when it has ended, which it should not by itself. */
   ended: Promise<void>;
-  /** Asks it to end, and waits until it has. */
+  /** Asks it to end, and waits until it has; what is still under way after a few seconds is cut off. */
   stop(): Promise<void>;
 }
+
+/** Asked to end, workerd waits for what is under way: a WebSocket is that for as long as its client likes. */
+const GRACE_MS = 3_000;
 
 /**
  * @param binary Path of workerd.
@@ -41,7 +44,17 @@ export async function spawnWorkerd(
     ended,
     async stop() {
       child.stdin.end();
+      const late = setTimeout(() => cutOff(pid), GRACE_MS);
       await ended;
+      clearTimeout(late);
     },
   };
+}
+
+function cutOff(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has just ended.
+  }
 }

@@ -4,7 +4,9 @@ import * as account from "./commands/account.ts";
 import { type DeployFlags, deploy } from "./commands/deploy.ts";
 import * as deployments from "./commands/deployments.ts";
 import * as env from "./commands/env.ts";
+import * as functions from "./commands/functions.ts";
 import * as projects from "./commands/projects.ts";
+import * as rollout from "./commands/rollout.ts";
 import * as session from "./commands/session.ts";
 import { type Context, type GlobalFlags, makeContext } from "./context.ts";
 
@@ -53,6 +55,7 @@ export function makeProgram(): Command {
     .addOption(new Option("--prod", "deploy to production").env("CLOUDIFY_PROD"))
     .addOption(new Option("--target <env>", "deploy to an environment of your own").env("CLOUDIFY_TARGET"))
     .addOption(new Option("--branch <branch>", "deploy a preview of a branch").env("CLOUDIFY_BRANCH"))
+    .addOption(percentOption("with --prod: of the visitors get it"))
     .addOption(new Option("--prebuilt", "deploy .vercel/output or .cloudify/output").env("CLOUDIFY_PREBUILT"))
     .addOption(new Option("--static", "deploy the folder as it is, without a build").env("CLOUDIFY_STATIC"))
     .addOption(new Option("--no-wait", "do not wait until it is ready").env("CLOUDIFY_NO_WAIT"))
@@ -73,9 +76,14 @@ export function makeProgram(): Command {
     .addOption(new Option("-f, --follow", "stay until it has finished").env("CLOUDIFY_FOLLOW"))
     .addOption(new Option("--after <seq>", "only rows behind this one").default("0").env("CLOUDIFY_AFTER"))
     .action(answer(deployments.logs));
-  word(program, "promote <deployment>", "Make a deployment what production serves").action(
-    answer((context, id: string) => deployments.promote(context, id)),
-  );
+  word(program, "promote <deployment>", "Make a deployment what production serves, to all or to some")
+    .addOption(percentOption("of the visitors get it; the others keep what is live"))
+    .action(answer(rollout.promote));
+  word(
+    program,
+    "rollout [percent]",
+    "Give more or fewer visitors what is being rolled out; 0 ends it",
+  ).action(answer((context, percent: string | undefined) => rollout.rollout(context, percent)));
   word(program, "rollback [deployment]", "Go back to an earlier production deployment; it sticks").action(
     answer((context, id: string | undefined) => deployments.rollback(context, id)),
   );
@@ -112,6 +120,40 @@ export function makeProgram(): Command {
     .addOption(targetOption("of which target").default("development"))
     .addOption(new Option("--branch <branch>", "with those of this branch").env("CLOUDIFY_BRANCH"))
     .action(answer(env.pull));
+
+  const single = word(program, "functions", "Functions of the team, sent as source");
+  word(single, "ls", "List functions").action(answer((context) => functions.list(context)));
+  word(single, "deploy <name> <path>", "Bundle a file or a folder, and wait until it answers")
+    .addOption(
+      new Option("--entry <file>", "the file that exports the handler; index.ts by itself").env(
+        "CLOUDIFY_ENTRY",
+      ),
+    )
+    .addOption(
+      new Option("--import <name=path>", "what an import means: a file of the folder; may be repeated")
+        .argParser((text, before: string[] = []) => [...before, ...text.split(",")])
+        .env("CLOUDIFY_IMPORT"),
+    )
+    .addOption(percentOption("of the visitors get this version; the others keep what is live"))
+    .addOption(new Option("--no-wait", "do not wait until it is ready").env("CLOUDIFY_NO_WAIT"))
+    .action(answer(functions.deploy));
+  word(single, "inspect <name>", "Show a function").action(
+    answer((context, name: string) => functions.inspect(context, name)),
+  );
+  word(single, "logs <name>", "Show the log of the versions that visitors get")
+    .addOption(new Option("-f, --follow", "stay, and show lines as they come").env("CLOUDIFY_FOLLOW"))
+    .action(answer(functions.logs));
+  word(single, "rm <name>", "Remove a function with all its versions").action(
+    answer((context, name: string) => functions.remove(context, name)),
+  );
+  word(
+    single,
+    "rollout <name> <percent>",
+    "Give a share of the visitors the newest version; 0 ends it",
+  ).action(answer((context, name: string, percent: string) => functions.rollout(context, name, percent)));
+  word(single, "revert <name>", "Go back: out of a rollout, else to the version before").action(
+    answer((context, name: string) => functions.revert(context, name)),
+  );
 
   const project = word(program, "projects", "Projects of the team");
   word(project, "ls", "List projects").action(answer((context) => projects.list(context)));
@@ -163,3 +205,5 @@ export function makeProgram(): Command {
 
 const targetOption = (about: string): Option =>
   new Option("--target <targets>", about).env("CLOUDIFY_TARGET");
+
+const percentOption = (about: string): Option => new Option("--percent <n>", about).env("CLOUDIFY_PERCENT");

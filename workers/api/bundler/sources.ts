@@ -1,26 +1,9 @@
 /** What an import of a function's source means: a file that was sent, a module of Node's own, or an error that says so. */
+import { KINDS, kindOf } from "@cloudify/builder/kinds";
 import { nodeModule } from "@cloudify/builder/node-modules";
-import type { Loader, OnResolveResult, Plugin } from "esbuild-wasm";
+import type { OnResolveResult, Plugin } from "esbuild-wasm";
 import type { Bundling } from "#features/functions/bundle.ts";
 import { inside, mapped, variants } from "./specifiers.ts";
-
-const LOADERS: Record<string, Loader> = {
-  ts: "ts",
-  mts: "ts",
-  cts: "ts",
-  tsx: "tsx",
-  js: "js",
-  mjs: "js",
-  cjs: "js",
-  jsx: "jsx",
-  json: "json",
-  txt: "text",
-  html: "text",
-  md: "text",
-  sql: "text",
-  css: "text",
-  svg: "text",
-};
 
 export function sources({ files, imports }: Bundling): Plugin {
   const has = (path: string) => Object.hasOwn(files, path);
@@ -38,7 +21,10 @@ export function sources({ files, imports }: Bundling): Plugin {
           if (path === null) return refuse(`"${specifier}" leaves the function's folder`, STAY);
           const found = variants(path).find(has);
           return found === undefined
-            ? refuse(`Could not resolve "${specifier}"`, `Send the file in \`files\`: ${path}.`)
+            ? refuse(
+                `Could not resolve "${specifier}"`,
+                `Send ${path} along: in \`files\`, or give the CLI the folder that holds it.`,
+              )
             : { path: `/${found}`, namespace: "file" };
         }
         if (target.startsWith("cloudflare:")) return { path: target, external: true };
@@ -50,10 +36,10 @@ export function sources({ files, imports }: Bundling): Plugin {
       });
       hooks.onLoad({ filter: /.*/ }, ({ path }) => {
         const name = path.replace(/^\//, "");
-        const loader = LOADERS[name.slice(name.lastIndexOf(".") + 1)];
+        const loader = kindOf(name);
         const contents = has(name) ? files[name] : undefined;
         if (contents === undefined) return refuse(`There is no file ${name}`, "Send it in `files`.");
-        return loader ? { contents, loader } : refuse(`${name} can't be imported`, KINDS);
+        return loader ? { contents, loader } : refuse(`${name} can't be imported`, KNOWN);
       });
     },
   };
@@ -66,5 +52,6 @@ const NOT_FETCHED =
 const STAY = "Send what it needs inside of one folder.";
 const WEB_ONLY = "Leave it out, or look for a library that needs only Web APIs.";
 const UNMAPPED =
-  "Packages are not installed here: `cloudify functions deploy` sends them along, or send their files in `files` and map the name in `imports`.";
-const KINDS = `Import one of ${Object.keys(LOADERS).join(", ")}.`;
+  "Packages are not installed here: send the package's files along and map its name to one of them (`imports`, or " +
+  "`--import NAME=PATH`), or deploy the function as api/… of a project, which is bundled on your machine.";
+const KNOWN = `Import one of ${Object.keys(KINDS).join(", ")}.`;

@@ -15,8 +15,10 @@ import {
 import { ApiError, type Client, type Deployment, type Project, type Source } from "@cloudify/sdk";
 import color from "picocolors";
 import { type Context, ensureProject, link, linkOf, slugOf } from "../context.ts";
+import { waitFor } from "../follow.ts";
 import { type GitData, gitDataOf } from "../git.ts";
 import { bytes } from "../output.ts";
+import { percentOf } from "../percent.ts";
 import { CliProblem } from "../problem.ts";
 import { fileSource, textSource, uploadMissing } from "../uploads.ts";
 
@@ -24,6 +26,7 @@ export interface DeployFlags {
   prod?: boolean;
   target?: string;
   branch?: string;
+  percent?: string;
   prebuilt?: boolean;
   static?: boolean;
   wait: boolean;
@@ -32,8 +35,9 @@ export interface DeployFlags {
 export async function deploy(context: Context, folder = ".", flags: DeployFlags): Promise<void> {
   const { out } = context;
   const root = resolve(folder);
-  const project = await findProject(context, root);
   const target = targetOf(flags);
+  const percent = shareOf(flags);
+  const project = await findProject(context, root);
   const stop = new AbortController();
   // Beside the folder, not in it: what is deployed stays as it was.
   const scratch = await mkdtemp(join(tmpdir(), "cloudify-"));
@@ -57,6 +61,7 @@ export async function deploy(context: Context, folder = ".", flags: DeployFlags)
         const body = {
           target,
           files: manifest,
+          ...(percent === null ? {} : { percent }),
           ...(git ? { git } : {}),
           ...(buildLog ? { buildLog: buildLog.sha256 } : {}),
         };
@@ -68,10 +73,11 @@ export async function deploy(context: Context, folder = ".", flags: DeployFlags)
       },
     });
     created = upload.created;
-    const done = flags.wait ? await waitFor(context, client, created, stop.signal) : created;
+    const done = flags.wait ? await waitFor(context, client, created.id, stop.signal) : created;
     const { id, url, state, projectId, aliases } = done;
     const { uploaded, reused } = upload;
     const answer = { id, url, state, target: done.target, projectId, aliases, uploaded, reused };
+    if (percent !== null && flags.wait) await tellShare(context, client, done);
     for (const alias of aliases) out.note(`${color.dim("Alias")} ${alias}`);
     out.result(answer, url);
   } catch (error) {
@@ -119,6 +125,14 @@ function targetOf({ prod, target, branch }: DeployFlags): string {
     );
   }
   return prod ? "production" : (target ?? "preview");
+}
+
+/** @returns `null`: all of them. */
+function shareOf({ prod, percent }: DeployFlags): number | null {
+  if (percent === undefined) return null;
+  if (prod) return percentOf(percent, 1);
+  const fix = "Give --prod with it; previews have no visitors to share.";
+  throw new CliProblem("percent_of_preview", "--percent is a share of production's visitors.", fix, 2);
 }
 
 async function gitOf(root: string, { branch }: DeployFlags): Promise<GitData | null> {
@@ -182,31 +196,14 @@ async function readOutput(context: Context, output: string, root: string) {
   return { manifest, sources };
 }
 
-/** Follows the log until the deployment has ended. */
-async function waitFor(
-  context: Context,
-  client: Client,
-  { id }: Deployment,
-  signal: AbortSignal,
-): Promise<Deployment> {
-  for await (const row of client.follow(id, 0, signal, "ended")) {
-    if (row.stream === "build") continue;
-    context.out.note(`${color.dim(row.stream)} ${row.text}`);
-  }
-  const done = await client.request(
-    "GET /api/deployments/{deployment}",
-    { params: { deployment: id } },
-    { signal },
-  );
-  if (done.state === "ready") return done;
-  throw new ApiError({
-    code: done.error?.code ?? "internal",
-    title: "The deployment failed",
-    status: 422,
-    detail: done.error?.detail ?? `The deployment ended as ${done.state}.`,
-    fix: done.error?.fix ?? "Look at its log with `cloudify logs`.",
-    deployment: id,
-  });
+/** A first deployment goes to everybody, and one that a rollback holds to nobody, whatever was asked for. */
+async function tellShare({ out }: Context, client: Client, { id, projectId }: Deployment): Promise<void> {
+  const params = { project: projectId };
+  const { canary, live } = await client.request("GET /api/projects/{project}", { params });
+  if (canary?.deploymentId === id) {
+    out.note(`${canary.percent} % of the visitors get it; more with \`cloudify rollout PERCENT\``);
+  } else if (live?.deploymentId === id) out.note("Everybody gets it");
+  else out.note(`Nobody gets it yet: ${live?.deploymentId ?? "nothing"} stays live until you promote it`);
 }
 
 async function cancel(client: Client, id: string): Promise<void> {

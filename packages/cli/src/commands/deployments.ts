@@ -1,7 +1,8 @@
-/** `ls`, `inspect`, `logs`, `promote`, `rollback`, `redeploy`, `cancel`, `rm`. */
-import type { Deployment, LogRow } from "@cloudify/sdk";
+/** `ls`, `inspect`, `logs`, `rollback`, `redeploy`, `cancel`, `rm`. */
+import type { Deployment } from "@cloudify/sdk";
 import color from "picocolors";
 import { type Context, confirm, projectOf } from "../context.ts";
+import { printRow, readLog } from "../follow.ts";
 import { age, bytes, table } from "../output.ts";
 
 export async function list(
@@ -60,27 +61,12 @@ export async function logs(
 ): Promise<void> {
   const client = await context.client();
   const deployment = idOrHost ?? (await latest(context)).id;
-  const show = (row: LogRow) => {
-    if (context.out.json) return void process.stdout.write(`${JSON.stringify(row)}\n`);
-    const at = new Date(row.at).toISOString().slice(11, 23);
-    const text =
-      row.level === "error" ? color.red(row.text) : row.level === "warn" ? color.yellow(row.text) : row.text;
-    process.stdout.write(`${color.dim(at)} ${color.dim(row.stream.padEnd(6))} ${text}\n`);
-  };
+  const after = Number(flags.after);
   if (flags.follow) {
-    for await (const row of client.follow(deployment, Number(flags.after))) show(row);
+    for await (const row of client.follow(deployment, after)) printRow(context, row);
     return;
   }
-  const path = `/api/deployments/${encodeURIComponent(deployment)}/events?after=${Number(flags.after)}`;
-  const text = String(await client.call("GET", path));
-  for (const line of text.split("\n")) if (line !== "") show(JSON.parse(line) as LogRow);
-}
-
-export async function promote(context: Context, idOrHost: string): Promise<void> {
-  const moved = await (await context.client()).request("POST /api/deployments/{deployment}/promote", {
-    params: { deployment: idOrHost },
-  });
-  context.out.result(moved, `${moved.url} serves ${moved.live}`);
+  for (const row of await readLog(client, deployment, after)) printRow(context, row);
 }
 
 export async function rollback(context: Context, idOrHost: string | undefined): Promise<void> {
