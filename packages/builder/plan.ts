@@ -27,6 +27,8 @@ export type BuildPlan =
       /** `null`: there is nothing to install. */
       install: string | null;
       build: string;
+      /** Serves the project while it is worked on, at the port in `PORT`; `null`: nothing is known that does. */
+      dev: string | null;
       /** Relative to the root; `null`: whichever of the usual ones the build makes. */
       outputDirectory: string | null;
       config: ProjectConfig;
@@ -84,6 +86,7 @@ export async function planBuild(folder: string, settings: BuildSettings, mode: M
     framework,
     install,
     build: withManager(command, manager),
+    dev: config.devCommand ?? devCommandOf(manifest, framework, manager),
     outputDirectory,
     config,
   };
@@ -147,6 +150,17 @@ async function findFramework(root: string, slug: string | null): Promise<Framewo
 function buildCommandOf(manifest: PackageJson | null, framework: Framework | null): string | null {
   for (const name of ["vercel-build", "build"]) if (manifest?.scripts?.[name]) return `run ${name}`;
   return manifest && framework ? (framework.settings.buildCommand.value ?? null) : null;
+}
+
+/** The project's own script, with the flag by which its framework is told the port. */
+function devCommandOf(
+  manifest: PackageJson | null,
+  framework: Framework | null,
+  manager: string,
+): string | null {
+  if (!manifest?.scripts?.dev || !framework) return null;
+  const [flags = ""] = / -.*\$PORT.*/.exec(framework.settings.devCommand.value ?? "") ?? [];
+  return `${manager} run dev${manager === "npm" && flags !== "" ? " --" : ""}${flags}`;
 }
 
 const withManager = (command: string, manager: string): string =>
