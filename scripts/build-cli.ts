@@ -5,12 +5,12 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { WORKERS } from "@cloudify/platform";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 import { ROOT, shippedParts } from "./platform/parts.ts";
 
 const path = (relative: string): string => join(ROOT, "packages/cli", relative);
 
-const shared = {
+const shared: BuildOptions = {
   bundle: true,
   minify: true,
   platform: "node",
@@ -24,7 +24,7 @@ const shared = {
   banner: {
     js: "import{createRequire as $require}from'node:module';const require=$require(import.meta.url);",
   },
-} as const;
+};
 
 const parts = path("dist/platform");
 rmSync(parts, { recursive: true, force: true });

@@ -153,7 +153,9 @@ function transform(file: string, config: Record<string, unknown>, text: string):
   const routing = Object.fromEntries(ROUTING.flatMap((key) => (key in config ? [[key, config[key]]] : [])));
   const { routes, error } = getTransformedRoutes(routing as Parameters<typeof getTransformedRoutes>[0]);
   if (error) {
-    const key = ROUTING.find((one) => one in config && error.message.toLowerCase().includes(one.slice(0, -1)));
+    const key = ROUTING.find(
+      (one) => one in config && error.message.toLowerCase().includes(one.slice(0, -1)),
+    );
     throw new BuildProblem(
       "invalid_config",
       `${file}: ${error.message}`,

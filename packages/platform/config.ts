@@ -45,7 +45,15 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     );
   }
   const home = resolve(env.CLOUDIFY_HOME ?? ".cloudify");
-  return { port, host, home, site: null, without: readWithout(env.CLOUDIFY_WITHOUT ?? ""), testCf, clockOffset };
+  return {
+    port,
+    host,
+    home,
+    site: null,
+    without: readWithout(env.CLOUDIFY_WITHOUT ?? ""),
+    testCf,
+    clockOffset,
+  };
 }
 
 function readWithout(list: string): Set<WorkerName> {

@@ -42,6 +42,8 @@ export class LiveBuilder {
   readonly #bundles: Bundles;
   readonly #digests = new Map<string, HashedFile>();
   #made: Made | null = null;
+  /** What the project's own commands write; `null`: they have not run yet. */
+  folder: string | null = null;
 
   constructor(root: string) {
     this.#bundles = new Bundles(root);
@@ -77,6 +79,7 @@ export class LiveBuilder {
     this.#made = null;
     const isInstalled = await isDirectory(join(plan.root, "node_modules"));
     this.#made = await runCommands(plan, options, isInstalled ? null : plan.install);
+    this.folder = this.#made.folder;
     return this.#made;
   }
 
