@@ -6,6 +6,7 @@ import type { Deployment } from "@cloudify/sdk";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { get } from "#tests/support/http.ts";
 import { ROOT, TestPlatform } from "#tests/support/platform.ts";
+import { folder as folderOf } from "#tests/support/sites.ts";
 import { type Question, questionsFor } from "./requests.ts";
 import { DevSession } from "./session.ts";
 
@@ -21,15 +22,51 @@ const OWN = new Set(
   ).split(" "),
 );
 
+/** What the examples may not have: every way to write a function, a middleware, routes of each kind. */
+const project = {
+  "public/index.html": "<h1>home</h1>",
+  "public/docs/index.html": "<h1>docs</h1>",
+  "public/404.html": "<h1>not here</h1>",
+  "cloudify.json": JSON.stringify({
+    outputDirectory: "public",
+    redirects: [{ source: "/old/:path*", destination: "/docs/:path*" }],
+    rewrites: [{ source: "/as/:name", destination: "/api/echo?name=:name" }],
+    headers: [{ source: "/(.*)", headers: [{ key: "x-from-config", value: "1" }] }],
+  }),
+  "api/echo.ts": `export const config = { runtime: "edge" };
+    export default async (request: Request) => Response.json({ url: request.url, method: request.method,
+      headers: [...request.headers], body: await request.text(), greeting: process.env.GREETING ?? null });`,
+  "api/users/[id].ts": `export const runtime = "edge";
+    export const GET = (request: Request) => new Response(new URL(request.url).searchParams.get("id"));
+    export const POST = () => new Response(null, { status: 201, headers: { "set-cookie": "a=1" } });`,
+  "api/rest/[...path].js": `export const config = { runtime: "edge" };
+    export default { fetch: (request) => new Response(new URL(request.url).search, { status: 203 }) };`,
+  "middleware.ts": `export const config = { matcher: ["/docs/:path*", "/api/echo"] };
+    export default (request: Request) => {
+      const headers = new Headers({ "x-middleware-next": "1", "x-seen": new URL(request.url).pathname });
+      headers.append("set-cookie", "seen=1"); headers.append("set-cookie", "again=2");
+      return new Response(null, { headers });
+    };`,
+};
+
 const examples = readdirSync(join(ROOT, "examples"), { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map((entry) => entry.name);
 
-describe.each(examples)("examples/%s", (name) => {
+/** What a build makes is made again: nothing is written into the repository. */
+function copyOf(name: string): string {
+  const copy = join(mkdtempSync(join(tmpdir(), "cloudify-same-")), name);
+  const filter = (path: string) => !/\/(?:node_modules|dist)$/.test(path);
+  cpSync(join(ROOT, "examples", name), copy, { recursive: true, filter });
+  return copy;
+}
+
+describe.each([
+  ...examples.map((name) => ({ name, make: () => copyOf(name) })),
+  { name: "a-project-with-functions", make: () => folderOf(project) },
+])("$name", ({ name, make }) => {
   test("cloudify dev answers as the deployed site does", { timeout: 300_000 }, async () => {
-    const folder = join(mkdtempSync(join(tmpdir(), "cloudify-same-")), name);
-    const source = join(ROOT, "examples", name);
-    cpSync(source, folder, { recursive: true, filter: (path) => !/\/(?:node_modules|dist)$/.test(path) });
+    const folder = make();
     const plan = await planLive(folder, null, true);
     const how = plan.kind === "prebuilt" ? ["--prebuilt"] : [];
     const { aliases } = await platform.json<Deployment>(
@@ -50,7 +87,7 @@ describe.each(examples)("examples/%s", (name) => {
         server: null,
       });
       const questions = questionsFor(files);
-      console.log(`examples/${name}: ${questions.length} requests`);
+      console.log(`${name}: ${questions.length} requests`);
       for (const question of questions) {
         const deployed = await answerOf(aliases[0] ?? "", question);
         const developed = await answerOf(`http://localhost:${session.port}`, question);

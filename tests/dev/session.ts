@@ -3,10 +3,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { expect } from "vitest";
 import { type Ask, get } from "#tests/support/http.ts";
 import { freePort, ROOT } from "#tests/support/platform.ts";
 
 const CLI = join(ROOT, "packages/cli/bin/cloudify.js");
+
+/** Patient, since several platforms may run on one machine. */
+export const soon = <T>(ask: () => T) => expect.poll(ask, { timeout: 20_000, interval: 25 });
 
 export class DevSession {
   readonly folder: string;
