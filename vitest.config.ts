@@ -11,7 +11,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
-          include: ["tests/{deployments,docs,e2e,functions,wiring}/**/*.test.ts"],
+          include: ["tests/{deployments,dev,docs,e2e,functions,wiring}/**/*.test.ts"],
           ...outside,
         },
       },

@@ -3,9 +3,9 @@
 export interface About {
   deployment: string;
   project: string;
-  /** Host of the deployment itself. */
+  /** Host of the deployment itself; in development that of the request. */
   url: string;
-  /** production, preview, or a custom environment. */
+  /** production, preview, development, or a custom environment. */
   target: string;
   branch: string | null;
 }
@@ -15,7 +15,7 @@ export function systemVariables({ deployment, project, url, target, branch }: Ab
     ["DEPLOYMENT_ID", deployment],
     ["PROJECT_ID", project],
     ["URL", url],
-    ["ENV", target === "production" ? "production" : "preview"],
+    ["ENV", target === "production" || target === "development" ? target : "preview"],
     ["TARGET_ENV", target],
     ["REGION", "edge"],
     ...(branch === null ? [] : [["GIT_COMMIT_REF", branch] as [string, string]]),

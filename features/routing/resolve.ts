@@ -319,7 +319,10 @@ class Resolver<Output, Answer> {
     const dest = substitute(template, captures);
     if (dest.length > MAX_PATH) return false;
     if (isAbsolute(template) || isAbsolute(dest)) {
-      this.#external = mergeQuery(dest, this.#query);
+      const { search, searchParams } = this.#original;
+      // As it was written, where nothing has changed it: to a server, `?raw` and `?raw=` may differ.
+      const isAsWritten = !dest.includes("?") && this.#query.toString() === searchParams.toString();
+      this.#external = isAsWritten ? dest + search : mergeQuery(dest, this.#query);
       return true;
     }
     const url = new URL(`/${dest.replace(/^\/+/, "")}`, "http://rewrite.internal");

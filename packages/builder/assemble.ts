@@ -37,19 +37,7 @@ export async function assembleOutput(
   isSource: boolean,
   functions: readonly FunctionSource[] = [],
 ): Promise<Assembled> {
-  const found = await collectFiles(folder, isSource);
-  // Sources of functions are not served.
-  const sources = new Set(functions.map((one) => one.file));
-  const files =
-    functions.length === 0 || !isSource ? found : found.filter((file) => !isSourceOf(file.path, sources));
-  if (files.length === 0 && functions.length === 0) {
-    throw new BuildProblem(
-      "nothing_to_deploy",
-      `There are no files in ${folder}.`,
-      "Check the folder, or the output directory.",
-    );
-  }
-  const own = config.file !== null && isSource ? files.filter((file) => file.path !== config.file) : files;
+  const own = await servedFiles(folder, config, isSource, functions);
   const draft = `${output}.${process.pid}.tmp`;
   await rm(draft, { recursive: true, force: true });
   await mkdir(join(draft, "static"), { recursive: true });
@@ -65,6 +53,27 @@ export async function assembleOutput(
   await mkdir(dirname(output), { recursive: true });
   await rename(draft, output);
   return { output, files: own.length };
+}
+
+/** The files of a folder that are served: not the sources of functions, nor the configuration. @throws BuildProblem when there is nothing. */
+export async function servedFiles(
+  folder: string,
+  config: ProjectConfig,
+  isSource: boolean,
+  functions: readonly FunctionSource[],
+): Promise<FoundFile[]> {
+  const found = await collectFiles(folder, isSource);
+  const sources = new Set(functions.map((one) => one.file));
+  const files =
+    functions.length === 0 || !isSource ? found : found.filter((file) => !isSourceOf(file.path, sources));
+  if (files.length === 0 && functions.length === 0) {
+    throw new BuildProblem(
+      "nothing_to_deploy",
+      `There are no files in ${folder}.`,
+      "Check the folder, or the output directory.",
+    );
+  }
+  return config.file !== null && isSource ? files.filter((file) => file.path !== config.file) : files;
 }
 
 /** Helpers of functions stand beside them in `api/`; what is no source there is a file like any other. */

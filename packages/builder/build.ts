@@ -33,23 +33,38 @@ export async function runBuild(plan: BuildPlan, options: BuildOptions): Promise<
       return options.output;
     }
     case "build": {
-      const { root, framework, install, build: command, config } = plan;
-      say(`Framework: ${framework?.name ?? "none detected"}`);
-      const run = { cwd: root, ...options };
-      if (install !== null) await runCommand(install, "The install", run);
-      await runCommand(command, "The build", run);
-      const own = join(root, ".vercel/output");
-      if (await isFile(join(own, "config.json"))) {
-        say("The build made a Build Output tree itself");
-        return own;
-      }
-      const made = await findMade(plan);
-      const { files } = await assembleOutput(made, options.output, config, framework?.slug ?? null, false);
-      say(`${files} files from ${made}`);
+      const { root, framework, config } = plan;
+      const { isTree, folder } = await runCommands(plan, options, plan.install);
+      if (isTree) return folder;
+      const { files } = await assembleOutput(folder, options.output, config, framework?.slug ?? null, false);
+      say(`${files} files from ${folder}`);
       await build(root, options.output, await discover(root), say);
       return options.output;
     }
   }
+}
+
+export interface Made {
+  /** Whether it is a Build Output tree already. */
+  isTree: boolean;
+  folder: string;
+}
+
+/** Runs a project's own commands. @throws BuildProblem */
+export async function runCommands(
+  plan: BuildPlan & { kind: "build" },
+  options: Omit<BuildOptions, "output">,
+  install: string | null,
+): Promise<Made> {
+  const { root, framework, build: command } = plan;
+  options.onLog({ stream: "system", text: `Framework: ${framework?.name ?? "none detected"}` });
+  const run = { cwd: root, ...options };
+  if (install !== null) await runCommand(install, "The install", run);
+  await runCommand(command, "The build", run);
+  const own = join(root, ".vercel/output");
+  if (!(await isFile(join(own, "config.json")))) return { isTree: false, folder: await findMade(plan) };
+  options.onLog({ stream: "system", text: "The build made a Build Output tree itself" });
+  return { isTree: true, folder: own };
 }
 
 async function build(

@@ -2,13 +2,16 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getTransformedRoutes, type Route } from "@vercel/routing-utils";
-import { BuildProblem } from "./problem.ts";
+import { explained } from "./functions/diagnostics.ts";
+import { BuildProblem, type Place } from "./problem.ts";
 
 export interface ProjectConfig {
   /** The file it came from, or `null`. */
   file: string | null;
   buildCommand: string | null;
   installCommand: string | null;
+  /** Serves the project while it is worked on. */
+  devCommand: string | null;
   outputDirectory: string | null;
   framework: string | null;
   cleanUrls: boolean | null;
@@ -28,7 +31,6 @@ const HARMLESS = new Set([
   "public",
   "github",
   "git",
-  "devCommand",
   "ignoreCommand",
   "regions",
   "env",
@@ -36,7 +38,7 @@ const HARMLESS = new Set([
   "projectSettings",
 ]);
 const ROUTING = ["redirects", "rewrites", "headers", "routes", "cleanUrls", "trailingSlash"];
-const SETTINGS = ["buildCommand", "installCommand", "outputDirectory", "framework"];
+const SETTINGS = ["buildCommand", "installCommand", "devCommand", "outputDirectory", "framework"];
 
 export async function readConfig(root: string): Promise<ProjectConfig> {
   const found: [string, string][] = [];
@@ -49,13 +51,44 @@ export async function readConfig(root: string): Promise<ProjectConfig> {
     throw new BuildProblem("two_configs", "There is a cloudify.json and a vercel.json.", fix);
   }
   const [first] = found;
-  return first ? parseConfig(first[0], first[1]) : EMPTY;
+  if (!first) return EMPTY;
+  const [file, text] = first;
+  return isJson(text) ? parseConfig(file, text) : Promise.reject(await notJson(file, text));
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** esbuild tells where: JSON.parse often does not. */
+async function notJson(file: string, text: string): Promise<unknown> {
+  const { transform } = await import("esbuild");
+  try {
+    await transform(text, { loader: "json", sourcefile: file, logLevel: "silent" });
+  } catch (error) {
+    return explained(file, error, "invalid_config");
+  }
+  return new BuildProblem("invalid_config", `${file} is not JSON.`, "Correct it.");
+}
+
+/** Of a key, where it first stands. */
+function placeOf(file: string, text: string, key: string): Place | null {
+  const at = text.indexOf(`"${key}"`);
+  if (at < 0) return null;
+  const before = text.slice(0, at).split("\n");
+  return { file, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
 }
 
 const EMPTY: ProjectConfig = {
   file: null,
   buildCommand: null,
   installCommand: null,
+  devCommand: null,
   outputDirectory: null,
   framework: null,
   cleanUrls: null,
@@ -79,7 +112,8 @@ export function parseConfig(file: string, text: string): ProjectConfig {
   );
   if (unknown.length > 0) {
     const fix = "Take it out: nothing uses it yet, and it would not be right to ignore it.";
-    throw new BuildProblem("not_yet", `${file} sets ${unknown.join(", ")}.`, fix);
+    const place = placeOf(file, text, unknown[0] ?? "");
+    throw new BuildProblem("not_yet", `${file} sets ${unknown.join(", ")}.`, fix, place);
   }
   const setting = (key: string): string | null => {
     const value = config[key] ?? null;
@@ -88,33 +122,46 @@ export function parseConfig(file: string, text: string): ProjectConfig {
       "invalid_config",
       `${file}: ${key} is not a text.`,
       "Give it as a text, or leave it out.",
+      placeOf(file, text, key),
     );
   };
   const flag = (key: string): boolean | null => {
     const value = config[key] ?? null;
     if (value === null || typeof value === "boolean") return value;
-    throw new BuildProblem("invalid_config", `${file}: ${key} is not true or false.`, "Give true or false.");
+    const place = placeOf(file, text, key);
+    throw new BuildProblem(
+      "invalid_config",
+      `${file}: ${key} is not true or false.`,
+      "Give true or false.",
+      place,
+    );
   };
   return {
     file,
     buildCommand: setting("buildCommand"),
     installCommand: setting("installCommand"),
+    devCommand: setting("devCommand"),
     outputDirectory: setting("outputDirectory"),
     framework: setting("framework"),
     cleanUrls: flag("cleanUrls"),
     trailingSlash: flag("trailingSlash"),
-    routes: transform(file, config),
+    routes: transform(file, config, text),
   };
 }
 
-function transform(file: string, config: Record<string, unknown>): Route[] {
+function transform(file: string, config: Record<string, unknown>, text: string): Route[] {
   const routing = Object.fromEntries(ROUTING.flatMap((key) => (key in config ? [[key, config[key]]] : [])));
   const { routes, error } = getTransformedRoutes(routing as Parameters<typeof getTransformedRoutes>[0]);
-  if (error)
+  if (error) {
+    const key = ROUTING.find(
+      (one) => one in config && error.message.toLowerCase().includes(one.slice(0, -1)),
+    );
     throw new BuildProblem(
       "invalid_config",
       `${file}: ${error.message}`,
       error.link ?? "Correct the routes.",
+      placeOf(file, text, key ?? ROUTING.find((one) => one in config) ?? ""),
     );
+  }
   return routes ?? [];
 }

@@ -2,7 +2,9 @@
 export { type BuildOptions, runBuild } from "./build.ts";
 export { collectFiles } from "./files.ts";
 export { type HashedFile, hashFiles } from "./hash.ts";
+export { LiveBuilder, type LiveOutput, type OutputFile } from "./live/build.ts";
+export { type LivePlan, planLive } from "./live/plan.ts";
 export { mappedFiles } from "./mapped.ts";
 export { type BuildPlan, type BuildSettings, type Mode, planBuild } from "./plan.ts";
-export { BuildProblem } from "./problem.ts";
+export { BuildProblem, type Place } from "./problem.ts";
 export type { LogLine } from "./run.ts";

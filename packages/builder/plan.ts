@@ -27,6 +27,8 @@ export type BuildPlan =
       /** `null`: there is nothing to install. */
       install: string | null;
       build: string;
+      /** Serves the project while it is worked on, at the port in `PORT`; `null`: nothing is known that does. */
+      dev: string | null;
       /** Relative to the root; the first that the build has made is taken. */
       outputDirectories: readonly string[];
       config: ProjectConfig;
@@ -87,6 +89,7 @@ export async function planBuild(folder: string, settings: BuildSettings, mode: M
     install,
     build: withManager(command, manager),
     outputDirectories,
+    dev: config.devCommand ?? devCommandOf(manifest, framework, manager),
     config,
   };
 }
@@ -149,6 +152,17 @@ async function findFramework(root: string, slug: string | null): Promise<Framewo
 function buildCommandOf(manifest: PackageJson | null, framework: Framework | null): string | null {
   for (const name of ["vercel-build", "build"]) if (manifest?.scripts?.[name]) return `run ${name}`;
   return manifest && framework ? (framework.settings.buildCommand.value ?? null) : null;
+}
+
+/** The project's own script, with the flag by which its framework is told the port. */
+function devCommandOf(
+  manifest: PackageJson | null,
+  framework: Framework | null,
+  manager: string,
+): string | null {
+  if (!manifest?.scripts?.dev || !framework) return null;
+  const [flags = ""] = / -.*\$PORT.*/.exec(framework.settings.devCommand.value ?? "") ?? [];
+  return `${manager} run dev${manager === "npm" && flags !== "" ? " --" : ""}${flags}`;
 }
 
 const withManager = (command: string, manager: string): string =>

@@ -12,6 +12,8 @@ export interface Config {
   home: string;
   /** Workers that are replaced by one that answers nothing. */
   without: ReadonlySet<WorkerName>;
+  /** Hostname whose site answers at every host that nobody has, in development; `null`: none does. */
+  site: string | null;
   /** Lets a request header say where its client is; tests only. */
   testCf: boolean;
   /** Milliseconds added to every clock; tests only. */
@@ -43,7 +45,15 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     );
   }
   const home = resolve(env.CLOUDIFY_HOME ?? ".cloudify");
-  return { port, host, home, without: readWithout(env.CLOUDIFY_WITHOUT ?? ""), testCf, clockOffset };
+  return {
+    port,
+    host,
+    home,
+    site: null,
+    without: readWithout(env.CLOUDIFY_WITHOUT ?? ""),
+    testCf,
+    clockOffset,
+  };
 }
 
 function readWithout(list: string): Set<WorkerName> {

@@ -103,6 +103,7 @@ const bindingsOf = (config: Config, api: string): Record<string, string> => {
     EDGE_KEYS: edgeKeys,
     CLOCK_OFFSET_MS: String(config.clockOffset),
     POINTER_CACHE_SECONDS: "0",
+    ...(config.site === null ? {} : { DEVELOPMENT_HOST: config.site }),
   };
 };
 

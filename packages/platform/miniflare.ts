@@ -54,9 +54,7 @@ export async function startPlatform(
     port: 0,
     log: new Log(LogLevel.ERROR),
     // What Workers print is one JSON line each; what workerd itself prints is for whoever debugs it.
-    handleRuntimeStdio(stdout: NodeJS.ReadableStream, stderr: NodeJS.ReadableStream) {
-      for (const stream of [stdout, stderr]) stream.on("data", onOutput);
-    },
+    handleStructuredLogs: ({ message }: { message: string }) => onOutput(Buffer.from(`${message}\n`)),
     resourcePersistencePath: join(config.home, "state"),
     unsafeLocalExplorer: false,
     telemetry: { enabled: false },

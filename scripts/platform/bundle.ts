@@ -1,8 +1,8 @@
 /** Bundles a Worker as `wrangler deploy` would, for the local platform and the tests. */
 import { build } from "esbuild";
 
-/** @returns One ES module. @throws When it does not bundle. */
-export async function bundle(entry: string): Promise<string> {
+/** @param isShipped As small as it gets, without a source map. @returns One ES module. @throws When it does not bundle. */
+export async function bundle(entry: string, isShipped = false): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [entry],
     bundle: true,
@@ -13,7 +13,8 @@ export async function bundle(entry: string): Promise<string> {
     mainFields: ["browser", "module", "main"],
     conditions: ["workerd", "worker", "browser"],
     external: ["cloudflare:*", "node:*", "*.wasm"],
-    sourcemap: "inline",
+    sourcemap: isShipped ? false : "inline",
+    minify: isShipped,
     sourcesContent: false,
     logLevel: "silent",
   });

@@ -16,21 +16,29 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 const SCRIPTS = { gate: "packages/platform/gate.worker.ts", isolates: "workers/edge-router/isolates.ts" };
 
-export const sourceParts: Parts = {
+/** @param isShipped Small, and with no path of this machine. */
+const partsOf = (isShipped: boolean): Parts => ({
   runtime: { miniflare, workerd: workerd.default },
-  worker: (name) => workerPart(name),
-  script: (name) => bundle(join(ROOT, SCRIPTS[name])),
+  worker: (name) => workerPart(name, isShipped),
+  script: (name) => bundle(join(ROOT, SCRIPTS[name]), isShipped),
   bundler: async () => ({
-    code: await bundle(join(ROOT, "workers/api/bundler.ts")),
+    code: await bundle(join(ROOT, "workers/api/bundler.ts"), isShipped),
     wasm: readFileSync(fileURLToPath(import.meta.resolve("esbuild-wasm/esbuild.wasm"))),
   }),
   migrations: async () => readMigrations(),
   seed,
-};
+});
 
-async function workerPart(name: WorkerName): Promise<WorkerPart> {
+export const sourceParts: Parts = partsOf(false);
+export const shippedParts: Parts = partsOf(true);
+
+async function workerPart(name: WorkerName, isShipped: boolean): Promise<WorkerPart> {
   const { workerOptions, main } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"), name);
-  return { code: await bundle(main ?? ""), options: workerOptions as Record<string, unknown> };
+  const { rootPath, ...options } = workerOptions as Record<string, unknown>;
+  return {
+    code: await bundle(main ?? "", isShipped),
+    options: isShipped ? options : { rootPath, ...options },
+  };
 }
 
 function readMigrations(): Migration[] {

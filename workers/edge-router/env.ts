@@ -24,6 +24,8 @@ export interface Env {
   INTERNAL_KEY?: string;
   /** Outgoing fetches for customers; only public addresses. Absent in production, where the network does the same. */
   EGRESS?: Fetcher;
+  /** Under `cloudify dev` only: the hostname whose site answers at every host that nobody has. */
+  DEVELOPMENT_HOST?: string;
   /** Milliseconds added to the clock; tests only. */
   CLOCK_OFFSET_MS?: string;
   /** How long a location shares one read of a pointer through its Cache API; 0 on one machine. */

@@ -25,7 +25,10 @@ export interface Target {
 
 /** @returns What to serve, or the problem to answer with. */
 export async function findTarget(scope: Scope, request: Request, url: URL): Promise<Target | Problem> {
-  const host = await findHost(scope, url.hostname);
+  const { DEVELOPMENT_HOST } = scope.env;
+  const host =
+    (await findHost(scope, url.hostname)) ??
+    (DEVELOPMENT_HOST === undefined ? null : await findHost(scope, DEVELOPMENT_HOST));
   if (!host) {
     return new Problem("not_found", `Nothing is deployed at ${url.hostname}.`, {
       fix: "Check the address, or deploy something to it with `cloudify deploy`.",

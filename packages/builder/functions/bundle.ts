@@ -22,6 +22,7 @@ export async function bundleFunction(root: string, source: FunctionSource): Prom
   // esbuild stands beside the CLI's one file, and is not needed for plain files.
   const { build } = await import("esbuild");
   const beside = new Map<string, Uint8Array>();
+  const unlisted: string[] = [];
   try {
     const { outputFiles, metafile } = await build({
       stdin: {
@@ -47,7 +48,7 @@ export async function bundleFunction(root: string, source: FunctionSource): Prom
       loader: { ".txt": "text", ".html": "text", ".md": "text", ".sql": "text" },
       legalComments: "none",
       logLevel: "silent",
-      plugins: [boundary(root), builtins(), assets(beside)],
+      plugins: [boundary(root), builtins(), assets(beside, unlisted)],
     });
     for (const file of outputFiles) beside.set(basename(file.path), file.contents);
     const bytes = [...beside].reduce(
@@ -62,7 +63,7 @@ export async function bundleFunction(root: string, source: FunctionSource): Prom
         fix,
       );
     }
-    return { files: beside, inputs: inputsOf(root, metafile) };
+    return { files: beside, inputs: [...inputsOf(root, metafile), ...unlisted] };
   } catch (error) {
     throw explained(source.file, error);
   }
@@ -70,7 +71,7 @@ export async function bundleFunction(root: string, source: FunctionSource): Prom
 
 const inputsOf = (root: string, { inputs }: Metafile): string[] =>
   Object.keys(inputs)
-    .filter((path) => !path.startsWith("cloudify:") && !path.includes(":entry"))
+    .filter((path) => !path.startsWith("cloudify:") && !path.startsWith("raw:") && !path.includes(":entry"))
     .map((path) => resolve(root, path));
 
 /** Only what belongs to the project, and what is installed. */
@@ -115,8 +116,12 @@ function builtins(): Plugin {
 /** Marks our own question, which we do not answer. */
 const OWN = "own";
 
-/** WebAssembly stays a file beside the module; `?raw` makes a text of any file. */
-function assets(beside: Map<string, Uint8Array>): Plugin {
+/**
+ * WebAssembly stays a file beside the module; `?raw` makes a text of any file.
+ *
+ * @param read Takes the paths of what esbuild itself does not read.
+ */
+function assets(beside: Map<string, Uint8Array>, read: string[]): Plugin {
   return {
     name: "assets",
     setup(hooks) {
@@ -129,16 +134,17 @@ function assets(beside: Map<string, Uint8Array>): Plugin {
         if (!content) return { errors: [{ text: `Could not resolve "${path}"` }] };
         const name = `wasm/${basename(dirname(at))}-${basename(at)}`;
         beside.set(name, content);
+        read.push(at);
         return { path: `./${name}`, external: true };
       });
       hooks.onResolve({ filter: /\?raw$/ }, ({ path, resolveDir }) => ({
         path: resolve(resolveDir, path.replace(/\?raw$/, "")),
         namespace: "raw",
       }));
-      hooks.onLoad({ filter: /.*/, namespace: "raw" }, async ({ path }) => ({
-        contents: await readFile(path, "utf8"),
-        loader: "text",
-      }));
+      hooks.onLoad({ filter: /.*/, namespace: "raw" }, async ({ path }) => {
+        read.push(path);
+        return { contents: await readFile(path, "utf8"), loader: "text" };
+      });
     },
   };
 }

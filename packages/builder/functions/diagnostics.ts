@@ -3,14 +3,14 @@ import type { BuildFailure, Message } from "esbuild";
 import { BuildProblem } from "../problem.ts";
 
 /** @returns The same error, or, when esbuild made it, a problem with file, line, column and an excerpt. */
-export const explained = (file: string, error: unknown): unknown =>
-  isBuildFailure(error) ? problemOf(file, error.errors) : error;
+export const explained = (file: string, error: unknown, code = "bundle_failed"): unknown =>
+  isBuildFailure(error) ? problemOf(file, error.errors, code) : error;
 
 const isBuildFailure = (error: unknown): error is BuildFailure => error instanceof Error && "errors" in error;
 
-function problemOf(file: string, errors: readonly Message[]): BuildProblem {
+function problemOf(file: string, errors: readonly Message[], code: string): BuildProblem {
   const [first] = errors;
-  if (!first) return new BuildProblem("bundle_failed", `${file} can't be bundled.`, "Look at its imports.");
+  if (!first) return new BuildProblem(code, `${file} can't be bundled.`, "Look at its imports.");
   const { location, text, notes } = first;
   const where = location ? `${location.file}:${location.line}:${location.column + 1}` : file;
   const excerpt = location
@@ -18,5 +18,6 @@ function problemOf(file: string, errors: readonly Message[]): BuildProblem {
     : "";
   const more = errors.length > 1 ? `\n(and ${errors.length - 1} more errors)` : "";
   const fix = notes[0]?.text ?? "Correct it, and build again.";
-  return new BuildProblem("bundle_failed", `${where}: ${text}${excerpt}${more}`, fix);
+  const place = location && { file: location.file, line: location.line, column: location.column + 1 };
+  return new BuildProblem(code, `${where}: ${text}${excerpt}${more}`, fix, place);
 }

@@ -13,6 +13,13 @@ export interface BuiltFunctions {
   inputs: string[];
 }
 
+export interface MadeFunction {
+  source: FunctionSource;
+  /** Of a middleware. */
+  matcher: unknown;
+  bundled: BundledFunction;
+}
+
 /** @param output A tree that is there; functions are added to it. @throws BuildProblem */
 export async function addFunctions(
   root: string,
@@ -20,44 +27,57 @@ export async function addFunctions(
   sources: readonly FunctionSource[],
 ): Promise<BuiltFunctions> {
   refuseTwins(sources);
-  const front: SourceRoute[] = [];
-  const inputs: string[] = [];
+  const made: MadeFunction[] = [];
   for (const source of sources) {
-    const { runtime, matcher } = await readStaticConfig(join(root, source.file), source.file);
-    if (source.kind === "middleware") front.push(...middlewareRoutes(matcher));
-    else if (runtime !== "edge" && runtime !== "experimental-edge") throw notYet(source, runtime);
-    const bundled = await bundleFunction(root, source);
-    await write(join(output, "functions", `${source.name}.func`), bundled);
-    inputs.push(...bundled.inputs);
+    const one = await makeFunction(root, source);
+    for (const [path, content] of filesOf(one)) {
+      await mkdir(dirname(join(output, path)), { recursive: true });
+      await writeFile(join(output, path), content);
+    }
+    made.push(one);
   }
-  const names = sources.filter((one) => one.kind === "function").map((one) => one.name);
-  await addRoutes(output, front, dynamicRoutes(names));
-  return { names: sources.map((one) => one.name), inputs };
+  const path = join(output, "config.json");
+  const config = JSON.parse(await readFile(path, "utf8")) as { routes?: SourceRoute[] };
+  const routes = routesWith(config.routes ?? [], made);
+  await writeFile(path, `${JSON.stringify({ ...config, routes }, null, 2)}\n`);
+  return { names: sources.map((one) => one.name), inputs: made.flatMap((one) => one.bundled.inputs) };
 }
 
-async function write(folder: string, { files }: BundledFunction): Promise<void> {
-  const config = { runtime: "edge", entrypoint: "index.js" };
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, ".vc-config.json"), `${JSON.stringify(config)}\n`);
-  for (const [name, content] of files) {
-    await mkdir(dirname(join(folder, name)), { recursive: true });
-    await writeFile(join(folder, name), content);
-  }
+/** @throws BuildProblem */
+export async function makeFunction(root: string, source: FunctionSource): Promise<MadeFunction> {
+  const { runtime, matcher } = await readStaticConfig(join(root, source.file), source.file);
+  if (source.kind === "function" && runtime !== "edge" && runtime !== "experimental-edge")
+    throw notYet(source, runtime);
+  return { source, matcher, bundled: await bundleFunction(root, source) };
+}
+
+/** Path in the output → bytes. */
+export function filesOf({ source, bundled }: MadeFunction): [string, Uint8Array][] {
+  const folder = `functions/${source.name}.func`;
+  const config = `${JSON.stringify({ runtime: "edge", entrypoint: "index.js" })}\n`;
+  const files = [...bundled.files].map(([name, content]): [string, Uint8Array] => [
+    `${folder}/${name}`,
+    content,
+  ]);
+  return [[`${folder}/.vc-config.json`, Buffer.from(config)], ...files];
 }
 
 /** The middleware goes before everything; dynamic names after what is there. */
-async function addRoutes(output: string, front: SourceRoute[], dynamic: SourceRoute[]): Promise<void> {
-  const path = join(output, "config.json");
-  const config = JSON.parse(await readFile(path, "utf8")) as { routes?: SourceRoute[] };
-  const routes = config.routes ?? [];
-  const miss = routes.findIndex((route) => ["miss", "hit", "error"].includes(String(route.handle)));
+export function routesWith(routes: readonly unknown[], made: readonly MadeFunction[]): unknown[] {
+  const front = made.flatMap(({ source, matcher }) =>
+    source.kind === "middleware" ? middlewareRoutes(matcher) : [],
+  );
+  const names = made.filter(({ source }) => source.kind === "function").map(({ source }) => source.name);
+  const dynamic = dynamicRoutes(names);
+  const handle = (route: unknown): string => String((route as SourceRoute).handle);
+  const miss = routes.findIndex((route) => ["miss", "hit", "error"].includes(handle(route)));
   const at = miss === -1 ? routes.length : miss;
   const rewrite = dynamic.length > 0 ? [{ handle: "rewrite" }, ...dynamic] : [];
-  const all = [...front, ...routes.slice(0, at), ...rewrite, ...routes.slice(at)];
-  await writeFile(path, `${JSON.stringify({ ...config, routes: all }, null, 2)}\n`);
+  return [...front, ...routes.slice(0, at), ...rewrite, ...routes.slice(at)];
 }
 
-function refuseTwins(sources: readonly FunctionSource[]): void {
+/** @throws BuildProblem when two of them answer at one address. */
+export function refuseTwins(sources: readonly FunctionSource[]): void {
   const seen = new Map<string, string>();
   for (const { name, file } of sources) {
     const twin = seen.get(name);

@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import * as account from "./commands/account.ts";
 import { type DeployFlags, deploy } from "./commands/deploy.ts";
 import * as deployments from "./commands/deployments.ts";
+import { dev, devFlags } from "./commands/dev.ts";
 import * as env from "./commands/env.ts";
 import * as functions from "./commands/functions.ts";
 import * as projects from "./commands/projects.ts";
@@ -64,6 +65,9 @@ export function makeProgram(): Command {
       "\nExamples:\n  cloudify deploy --prod\n  cloudify deploy dist --static --project docs --yes --json",
     )
     .action(answer((context, dir: string | undefined, flags: DeployFlags) => deploy(context, dir, flags)));
+  devFlags(word(program, "dev [dir]", "Serve a folder on this machine as its deployment would be")).action(
+    answer(dev),
+  );
   word(program, "ls", "List deployments of the project")
     .addOption(new Option("--limit <n>", "how many").default("20").env("CLOUDIFY_LIMIT"))
     .addOption(new Option("--target <env>", "only of this target").env("CLOUDIFY_TARGET"))

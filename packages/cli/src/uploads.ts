@@ -10,7 +10,11 @@ import { bytes } from "./output.ts";
 /** Read whole; larger files are read as they are sent. */
 const WHOLE_BYTES = 4 * 1024 * 1024;
 
-export const fileSource = ({ sha256, size, absolute }: HashedFile): Source => ({
+export const fileSource = ({
+  sha256,
+  size,
+  absolute,
+}: Pick<HashedFile, "sha256" | "size" | "absolute">): Source => ({
   sha256,
   size,
   load: async () => (size <= WHOLE_BYTES ? new Blob([await readFile(absolute)]) : openAsBlob(absolute)),

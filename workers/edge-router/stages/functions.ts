@@ -41,11 +41,12 @@ export async function callFunction(scope: Scope, target: Target, asked: Asked): 
   const served = "served" in found ? found.served : null;
   const env = served?.env ?? null;
   const { team, project, deployment } = target;
+  const isDevelopment = scope.env.DEVELOPMENT_HOST !== undefined;
   const system = systemVariables({
     deployment,
     project,
-    url: served?.hostname ?? url.hostname,
-    target: served?.target ?? "preview",
+    url: isDevelopment ? url.host : (served?.hostname ?? url.hostname),
+    target: isDevelopment ? "development" : (served?.target ?? "preview"),
     branch: served?.branch ?? null,
   });
   const id = codeIdOf(deployment, name, entry.code, env);

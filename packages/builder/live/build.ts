@@ -1,0 +1,142 @@
+/**
+ * The same output again and again while its folder changes: what has not changed is neither read nor bundled again, and
+ * nothing is copied. Byte for byte what `runBuild` makes of the same folder. Knows no platform and watches nothing.
+ */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { configOf, type OutputConfig, servedFiles } from "../assemble.ts";
+import { type BuildOptions, type Made, runCommands } from "../build.ts";
+import type { ProjectConfig } from "../config.ts";
+import { collectFiles, type FoundFile } from "../files.ts";
+import { discover, type FunctionSource } from "../functions/discover.ts";
+import { filesOf, type MadeFunction, refuseTwins, routesWith } from "../functions/emit.ts";
+import { type HashedFile, hashFiles } from "../hash.ts";
+import { mappedFiles } from "../mapped.ts";
+import { isDirectory } from "../plan.ts";
+import { Bundles } from "./bundles.ts";
+import type { LivePlan } from "./plan.ts";
+
+export interface OutputFile {
+  /** Inside the output. */
+  path: string;
+  sha256: string;
+  size: number;
+  /** A path, or the bytes themselves. */
+  from: string | Uint8Array;
+}
+
+export interface LiveOutput {
+  files: OutputFile[];
+  /** Functions that had to be bundled for it. */
+  bundled: string[];
+}
+
+export interface LiveOptions extends Omit<BuildOptions, "output"> {
+  /** Absolute paths that have changed since the last call; `null`: anything may have. */
+  changed: ReadonlySet<string> | null;
+  /** Address of the framework's own server, of a plan that asks one. */
+  server: string | null;
+}
+
+export class LiveBuilder {
+  readonly #bundles: Bundles;
+  readonly #digests = new Map<string, HashedFile>();
+  #made: Made | null = null;
+  /** What the project's own commands write; `null`: they have not run yet. */
+  folder: string | null = null;
+
+  constructor(root: string) {
+    this.#bundles = new Bundles(root);
+  }
+
+  /** @throws BuildProblem */
+  async build(plan: LivePlan, options: LiveOptions): Promise<LiveOutput> {
+    switch (plan.kind) {
+      case "prebuilt":
+        return this.#tree(plan.output, plan.root);
+      case "static": {
+        const sources = await discover(plan.root);
+        const own = await servedFiles(plan.folder, plan.config, true, sources);
+        return this.#output(own, plan.config, null, sources);
+      }
+      case "build": {
+        const { isTree, folder } = await this.#commands(plan, options);
+        if (isTree) return this.#tree(folder, plan.root);
+        const own = await servedFiles(folder, plan.config, false, []);
+        return this.#output(own, plan.config, plan.framework?.slug ?? null, await discover(plan.root));
+      }
+      case "server":
+        return this.#inFront(plan.build.config, await discover(plan.root), options.server ?? "");
+    }
+  }
+
+  /** A project's commands are its own business: they run again unless only functions have changed. */
+  async #commands(plan: LivePlan & { kind: "build" }, options: LiveOptions): Promise<Made> {
+    const { changed } = options;
+    const isOfFunctions = (path: string): boolean =>
+      path.startsWith(join(plan.root, "api/")) || /\/middleware\.[mc]?[jt]s$/.test(path);
+    if (this.#made && changed && [...changed].every(isOfFunctions)) return this.#made;
+    this.#made = null;
+    const isInstalled = await isDirectory(join(plan.root, "node_modules"));
+    this.#made = await runCommands(plan, options, isInstalled ? null : plan.install);
+    this.folder = this.#made.folder;
+    return this.#made;
+  }
+
+  async #tree(output: string, root: string): Promise<LiveOutput> {
+    const own = await collectFiles(output, false);
+    const found = [...own, ...(await mappedFiles(output, root, own))];
+    return { files: await this.#hashed(found, ""), bundled: [] };
+  }
+
+  async #output(
+    own: readonly FoundFile[],
+    config: ProjectConfig,
+    framework: string | null,
+    sources: readonly FunctionSource[],
+  ): Promise<LiveOutput> {
+    refuseTwins(sources);
+    const { made, bundled } = await this.#bundles.make(sources);
+    const files = [
+      ...(await this.#hashed(own, "static/")),
+      ...generated(configOf(own, config, framework), made),
+    ];
+    return { files, bundled };
+  }
+
+  /** Functions, middleware and routes; everything else is the server's. */
+  async #inFront(
+    config: ProjectConfig,
+    sources: readonly FunctionSource[],
+    server: string,
+  ): Promise<LiveOutput> {
+    refuseTwins(sources);
+    const { made, bundled } = await this.#bundles.make(sources);
+    const routes = [...config.routes, { handle: "miss" }, { src: "^/(.*)$", dest: `${server}/$1` }];
+    const whole: OutputConfig = { version: 3, routes, cloudify: { directoryRedirect: false } };
+    return { files: generated(whole, made), bundled };
+  }
+
+  async #hashed(found: readonly FoundFile[], prefix: string): Promise<OutputFile[]> {
+    const known = (file: FoundFile): HashedFile | undefined => {
+      const held = this.#digests.get(file.absolute);
+      return held?.size === file.size && held.changedAt === file.changedAt ? held : undefined;
+    };
+    const unknown = found.filter((file) => known(file) === undefined);
+    for (const file of await hashFiles(unknown, () => undefined)) this.#digests.set(file.absolute, file);
+    return found.map((file) => {
+      const { path, absolute, size } = file;
+      return { path: prefix + path, sha256: known(file)?.sha256 ?? "", size, from: absolute };
+    });
+  }
+}
+
+function generated(config: OutputConfig, made: readonly MadeFunction[]): OutputFile[] {
+  const routes = made.length === 0 ? config.routes : routesWith(config.routes, made);
+  const text = `${JSON.stringify({ ...config, routes }, null, 2)}\n`;
+  const all: [string, Uint8Array][] = [["config.json", Buffer.from(text)], ...made.flatMap(filesOf)];
+  return all.map(([path, from]) => {
+    const sha256 = createHash("sha256").update(from).digest("hex");
+    return { path, sha256, size: from.length, from };
+  });
+}

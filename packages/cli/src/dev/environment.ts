@@ -1,0 +1,64 @@
+/** `.env` and `.env.local` of a project → the variables of the private platform's project. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseEnv } from "node:util";
+import type { Client } from "@cloudify/sdk";
+
+/** The later one goes before the earlier. */
+export const ENV_FILES = [".env", ".env.local"] as const;
+
+export async function readEnvironment(root: string): Promise<Record<string, string>> {
+  const texts = await Promise.all(
+    ENV_FILES.map((name) => readFile(join(root, name), "utf8").catch(() => "")),
+  );
+  return Object.assign({}, ...texts.map((text) => parseEnv(text))) as Record<string, string>;
+}
+
+/** The platform sets these itself, and refuses to be told them. */
+const isOfPlatform = (key: string): boolean =>
+  /^(?:CLOUDIFY|VERCEL)(?:_|$)|^(?:PORT|CRON_SECRET)$/i.test(key);
+
+/** Keeps a project's variables as the files say; frozen into the next deployment. */
+export class Environment {
+  readonly #client: Client;
+  readonly #project: string;
+  readonly #held = new Map<string, { id: string; value: string }>();
+
+  constructor(client: Client, project: string) {
+    this.#client = client;
+    this.#project = project;
+  }
+
+  /** @returns Whether anything is different. @throws ApiError */
+  async set(wanted: Record<string, string>): Promise<boolean> {
+    const entries = Object.entries(wanted).filter(([key]) => !isOfPlatform(key));
+    const keys = new Set(entries.map(([key]) => key));
+    const gone = [...this.#held.keys()].filter((key) => !keys.has(key));
+    const different = entries.filter(([key, value]) => this.#held.get(key)?.value !== value);
+    for (const key of gone) await this.#remove(key);
+    for (const [key, value] of different) await this.#put(key, value);
+    return gone.length + different.length > 0;
+  }
+
+  async #put(key: string, value: string): Promise<void> {
+    const held = this.#held.get(key);
+    const project = this.#project;
+    const made = held
+      ? await this.#client.request("PATCH /api/projects/{project}/env/{envVar}", {
+          params: { project, envVar: held.id },
+          body: { value },
+        })
+      : await this.#client.request("POST /api/projects/{project}/env", {
+          params: { project },
+          body: { key, value, targets: ["production"] },
+        });
+    this.#held.set(key, { id: made.id, value });
+  }
+
+  async #remove(key: string): Promise<void> {
+    const envVar = this.#held.get(key)?.id ?? "";
+    const params = { project: this.#project, envVar };
+    await this.#client.request("DELETE /api/projects/{project}/env/{envVar}", { params });
+    this.#held.delete(key);
+  }
+}

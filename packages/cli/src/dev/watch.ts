@@ -1,0 +1,56 @@
+/** Tells when something in a folder has changed, once the changes have paused for a moment. */
+import { basename } from "node:path";
+import { watch as chokidar } from "chokidar";
+
+/** A save is often several writes. */
+const PAUSE_MS = 25;
+const NEVER = new Set(
+  ".git .hg .svn node_modules .cloudify .vercel .next .nuxt .output .svelte-kit .astro .cache .turbo .DS_Store".split(
+    " ",
+  ),
+);
+
+export interface Watching {
+  stop(): Promise<void>;
+}
+
+export interface WatchEvents {
+  /** Whether a build has written it. */
+  isMade(path: string): boolean;
+  /** Called at once for the first change of several. */
+  onFirst(): void;
+  /** Given the absolute paths of all. */
+  onChanged(paths: ReadonlySet<string>): void;
+}
+
+/** @param folders Watched, with all that is in them. */
+export async function watchFolders(
+  folders: readonly string[],
+  { isMade, onFirst, onChanged }: WatchEvents,
+): Promise<Watching> {
+  const roots = new Set(folders);
+  const isIgnored = (path: string): boolean => !roots.has(path) && NEVER.has(basename(path));
+  const watcher = chokidar([...folders], { ignoreInitial: true, ignored: isIgnored, followSymlinks: true });
+  let waiting = new Set<string>();
+  let timer: NodeJS.Timeout | undefined;
+  watcher.on("all", (_, path) => {
+    if (isMade(path)) return;
+    if (waiting.size === 0) onFirst();
+    waiting.add(path);
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const paths = waiting;
+      waiting = new Set();
+      onChanged(paths);
+    }, PAUSE_MS);
+  });
+  await new Promise<void>((resolve, reject) => {
+    watcher.once("ready", resolve).once("error", reject);
+  });
+  return {
+    async stop() {
+      clearTimeout(timer);
+      await watcher.close();
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/** `cloudify dev` as a user starts it, on a folder and a port of a test's own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { type Ask, get } from "#tests/support/http.ts";
+import { freePort, ROOT } from "#tests/support/platform.ts";
+
+const CLI = join(ROOT, "packages/cli/bin/cloudify.js");
+
+/** Patient, since several platforms may run on one machine. */
+export const soon = <T>(ask: () => T) => expect.poll(ask, { timeout: 20_000, interval: 25 });
+
+export class DevSession {
+  readonly folder: string;
+  port = 0;
+  /** Everything that it printed. */
+  output = "";
+  #child: ChildProcess | null = null;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Resolves when it says where it is. @throws When it ends before. */
+  async start(...words: string[]): Promise<void> {
+    this.port = await freePort();
+    const port = words.includes("--port") ? [] : ["--port", String(this.port)];
+    const clean = Object.entries(process.env).filter(([name]) => !name.startsWith("CLOUDIFY_"));
+    const child = spawn(process.execPath, [CLI, "dev", this.folder, ...port, ...words], {
+      env: Object.fromEntries(clean),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child = child;
+    await new Promise<void>((resolve, reject) => {
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on("data", (chunk: Buffer) => {
+          this.output += chunk.toString();
+          if (/ is at http:\/\/localhost:\d+/.test(this.output)) resolve();
+        });
+      }
+      child.once("exit", (code) => reject(new Error(`ended with ${code}:\n${this.output}`)));
+    });
+  }
+
+  ask(path: string, ask?: Ask): Promise<Response> {
+    return get(`http://localhost:${this.port}${path}`, ask);
+  }
+
+  async text(path: string, ask?: Ask): Promise<string> {
+    return (await this.ask(path, ask)).text();
+  }
+
+  write(path: string, text: string): void {
+    writeFileSync(join(this.folder, path), text);
+  }
+
+  /** @returns Its exit code. */
+  async stop(signal: NodeJS.Signals = "SIGINT"): Promise<number | null> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null) return child?.exitCode ?? null;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    const [code] = (await ended) as [number | null];
+    return code;
+  }
+}
