@@ -20,10 +20,18 @@ const canMount = (() => {
   }
 })();
 
-const fill = () => {
-  const { blocks, bfree, bsize } = statfsSync(disk);
-  mount("-o", `remount,size=${(blocks - bfree) * bsize}`, disk);
-};
+/** It is refused when something was written since the size was read; then the size is read again. */
+function fill(): void {
+  for (let tries = 20; ; tries--) {
+    const { blocks, bfree, bsize } = statfsSync(disk);
+    try {
+      mount("-o", `remount,size=${(blocks - bfree) * bsize}`, disk);
+      return;
+    } catch (error) {
+      if (tries === 0) throw error;
+    }
+  }
+}
 const free = () => mount("-o", "remount,size=200m", disk);
 
 const platform = new TestPlatform(join(disk, "home"));
