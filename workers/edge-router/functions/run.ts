@@ -4,8 +4,6 @@ import { Problem } from "#core/problem.ts";
 import { SECOND } from "#core/time.ts";
 import {
   CALL_HEADER,
-  type Call,
-  encodeCall,
   FAULT_HEADER,
   type Fault,
   HOPS_HEADER,
@@ -35,13 +33,15 @@ export interface Question {
   headers: Fields;
   body: ReadableStream | null;
   hops: number;
+  /** The call, encoded. */
+  call: string;
 }
 
-/** A second try gets only a question without a body. */
-export async function run(scope: Scope, call: Call, asked: Question): Promise<Ran> {
+/** @param code See `codeIdOf`. A second try gets only a question without a body. */
+export async function run(scope: Scope, code: string, asked: Question): Promise<Ran> {
   const isRepeatable = asked.body === null && ["GET", "HEAD", "OPTIONS"].includes(asked.method);
   for (let tries = 1; ; tries++) {
-    const entered = await enter(call.id, scope.clock, (where) => isAlive(scope.env, where));
+    const entered = await enter(code, scope.clock, (where) => isAlive(scope.env, where));
     if (!entered.ok) {
       if (entered.reason === "away")
         return refuse("unavailable", "What runs functions does not answer.", AGAIN);
@@ -54,7 +54,7 @@ export async function run(scope: Scope, call: Call, asked: Question): Promise<Ra
       );
     }
     const { seat } = entered;
-    const left = await once(scope, call, asked, seat);
+    const left = await once(scope, asked, seat);
     if (left.ok || left.problem.code !== "upstream_failed") return left;
     // Its process ended under it: its neighbour's fault, or its own; in quarantine that shows.
     if (!isRepeatable)
@@ -64,12 +64,12 @@ export async function run(scope: Scope, call: Call, asked: Question): Promise<Ra
   }
 }
 
-async function once(scope: Scope, call: Call, asked: Question, seat: Seat): Promise<Ran> {
+async function once(scope: Scope, asked: Question, seat: Seat): Promise<Ran> {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), ANSWER_MS);
   try {
     const { url, method, headers, body } = asked;
-    headers.set(CALL_HEADER, encodeCall(call));
+    headers.set(CALL_HEADER, asked.call);
     headers.set(KEY_HEADER, scope.env.INTERNAL_KEY ?? "");
     if (asked.hops > 0) headers.set(HOPS_HEADER, String(asked.hops));
     const init = { method, headers: headers.toInit(), redirect: "manual" as const, signal: stop.signal };

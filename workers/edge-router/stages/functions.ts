@@ -1,6 +1,7 @@
 /** A function of the output answers: what it is told of the request, and what is told of it in the log. */
 import { Fields } from "#core/headers.ts";
 import type { Problem } from "#core/problem.ts";
+import { type Call, encodeCall } from "#features/functions/call.ts";
 import { codeIdOf, type FunctionEntry } from "#features/functions/function.ts";
 import { geoHeaders } from "#features/functions/geo.ts";
 import { healthKey, NOTED_SECONDS } from "#features/functions/health.ts";
@@ -11,8 +12,9 @@ import type { Made } from "../answer.ts";
 import { LogBuffer } from "../functions/lines.ts";
 import { type Question, run } from "../functions/run.ts";
 import { writeLines } from "../functions/sink.ts";
-import { findDeployment } from "../resolution/deployments.ts";
+import { type Found, findDeployment } from "../resolution/deployments.ts";
 import type { Scope } from "../scope.ts";
+import { Lru } from "../storage/lru.ts";
 import type { Target } from "../target.ts";
 
 export interface Asked {
@@ -30,34 +32,20 @@ export type Answered =
   | { ok: true; made: Made; ms: number }
   | { ok: false; problem: Problem; retryAfter: number | null; ms: number };
 
+const CALLS_BYTES = 4 * 1024 * 1024;
+
 const logs = new LogBuffer();
 
 export async function callFunction(scope: Scope, target: Target, asked: Asked): Promise<Answered> {
-  const { request, url, name, entry } = asked;
+  const { request, url, name } = asked;
   const found = await findDeployment(scope, target.deployment);
-  const served = "served" in found ? found.served : null;
-  const env = served?.env ?? null;
-  const { team, project, deployment } = target;
-  const system = systemVariables({
-    deployment,
-    project,
-    url: served?.hostname ?? url.hostname,
-    target: served?.target ?? "preview",
-    branch: served?.branch ?? null,
-  });
-  const id = codeIdOf(deployment, name, entry.code, env);
-  const call = {
-    id,
-    team,
-    project,
-    deployment,
-    name,
-    code: entry.code,
-    env,
-    system,
-  };
+  const { call, text: encoded } = callOf(target, asked, found);
+  const { project } = call;
   const startedAt = scope.clock.now();
-  const ran = await run(scope, call, outgoing(scope, asked, served?.hostname ?? url.hostname));
+  const ran = await run(scope, call.id, {
+    ...outgoing(scope, asked, hostnameOf(asked, found)),
+    call: encoded,
+  });
   const ms = scope.clock.now() - startedAt;
   if (!ran.ok && ran.problem.code === "function_unresponsive" && ran.retryAfter === null) {
     const at = String(scope.clock.now());
@@ -82,7 +70,38 @@ export async function callFunction(scope: Scope, target: Target, asked: Asked): 
   return ran.ok ? { ok: true, made: ran.made, ms } : { ...ran, ms };
 }
 
-function outgoing(scope: Scope, { request, url, name, changes, hops }: Asked, hostname: string): Question {
+const hostnameOf = ({ url }: Asked, found: Found): string =>
+  "served" in found ? found.served.hostname : url.hostname;
+
+/** By code id: what of a call is the same each time. */
+const calls = new Lru<{ call: Call; text: string }>(CALLS_BYTES);
+
+function callOf({ team, project, deployment }: Target, asked: Asked, found: Found) {
+  const { name, entry } = asked;
+  const served = "served" in found ? found.served : null;
+  const env = served?.env ?? null;
+  const id = codeIdOf(deployment, name, entry.code, env);
+  const held = served ? calls.get(id) : undefined;
+  if (held) return held;
+  const system = systemVariables({
+    deployment,
+    project,
+    url: hostnameOf(asked, found),
+    target: served?.target ?? "preview",
+    branch: served?.branch ?? null,
+  });
+  const call: Call = { id, team, project, deployment, name, code: entry.code, env, system };
+  const made = { call, text: encodeCall(call) };
+  // One that can't be found at the moment is called with guesses.
+  if (served) calls.set(id, made, made.text.length * 2);
+  return made;
+}
+
+function outgoing(
+  scope: Scope,
+  { request, url, name, changes, hops }: Asked,
+  hostname: string,
+): Omit<Question, "call"> {
   const given = changes.reduce<Headers>((so, change) => change.apply(so), request.headers);
   const headers = new Fields();
   for (const [header, value] of given)
