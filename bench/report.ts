@@ -1,11 +1,13 @@
 /** How the benches are run, and how they say what they found: one JSON line each. */
+import { loadavg } from "node:os";
 import { type Load, load, type Measured } from "./load.ts";
 
 /** Each of it once and small, to see that it runs. */
 export const isSmoke = process.argv.includes("--smoke");
 
+/** `waiting`: programs that want a core, over the last minute; above the count of cores, rates say little. */
 export const say = (name: string, figures: object): void =>
-  console.log(JSON.stringify({ bench: name, ...figures }));
+  console.log(JSON.stringify({ bench: name, ...figures, waiting: Number((loadavg()[0] ?? 0).toFixed(1)) }));
 
 /** @returns The full count, or what a smoke test needs of it. */
 export const times = (full: number, smoke: number): number => (isSmoke ? smoke : full);

@@ -28,4 +28,25 @@ export const DAY: Millis = 24 * HOUR;
  */
 export const systemClock = (offset: Millis = 0): Clock => ({ now: () => Date.now() + offset });
 
+/**
+ * The system's, drawn in one piece for many: a call into the runtime costs more than the bytes. Each byte is given out once.
+ *
+ * @param size Bytes of a piece; larger wishes are drawn by themselves.
+ */
+export function pooledRandom(size: number): Random {
+  let pool = new Uint8Array(0);
+  let at = 0;
+  return {
+    bytes(length) {
+      if (length > size) return systemRandom.bytes(length);
+      if (at + length > pool.length) {
+        pool = systemRandom.bytes(size);
+        at = 0;
+      }
+      at += length;
+      return pool.slice(at - length, at);
+    },
+  };
+}
+
 export const systemRandom: Random = { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) };

@@ -7,7 +7,7 @@ export const KEY_HEADER = "x-cloudify-key";
 export const HOPS_HEADER = "x-cloudify-hops";
 /** From the isolates: what went wrong, one of {@link Fault}. */
 export const FAULT_HEADER = "x-cloudify-fault";
-/** From the isolates: `cold` or `warm`, and the isolate's name. */
+/** From the isolates: `cold` and the isolate's name; absent: warm. */
 export const START_HEADER = "x-cloudify-start";
 
 /** A request to a host of this platform passes through at most so many functions and rewrites. */
@@ -36,6 +36,6 @@ export interface Call {
 export const FAULTS = ["load", "threw", "hung", "no-response"] as const;
 export type Fault = (typeof FAULTS)[number];
 
-/** Header values are bytes: names of functions need not be ASCII. */
+/** Header values are bytes: names of functions need not be ASCII. Two calls of one id have one text. */
 export const encodeCall = (call: Call): string => encodeURIComponent(JSON.stringify(call));
 export const decodeCall = (text: string): Call => JSON.parse(decodeURIComponent(text)) as Call;

@@ -1,7 +1,7 @@
 /** The edge router: every request to a deployed host. */
 import { newId } from "#core/ids.ts";
 import { Problem } from "#core/problem.ts";
-import { systemClock, systemRandom } from "#core/time.ts";
+import { pooledRandom, systemClock } from "#core/time.ts";
 import { HOPS_HEADER, KEY_HEADER } from "#features/functions/call.ts";
 import type { Env } from "./env.ts";
 import { INTERNAL_HOST, internal } from "./functions/internal.ts";
@@ -9,10 +9,12 @@ import { refuse } from "./pages.ts";
 import { pipeline } from "./pipeline.ts";
 import type { Scope } from "./scope.ts";
 
+const random = pooledRandom(1_000);
+
 export default {
   async fetch(request, env, ctx): Promise<Response> {
     const clock = systemClock(Number(env.CLOCK_OFFSET_MS ?? 0));
-    const requestId = newId("request", clock.now(), systemRandom);
+    const requestId = newId("request", clock.now(), random);
     const isInternal = env.INTERNAL_KEY !== undefined && request.headers.get(KEY_HEADER) === env.INTERNAL_KEY;
     if (isInternal && new URL(request.url).hostname === INTERNAL_HOST) return internal(request, env);
     const hops = isInternal ? Number(request.headers.get(HOPS_HEADER) ?? 0) : 0;

@@ -20,10 +20,6 @@ import type { IsolatesEnv } from "./isolates/env.ts";
 import { codeOf, report } from "./isolates/platform.ts";
 import { workerCode } from "./isolates/worker-code.ts";
 
-/** Code id → short name of the isolate that runs it. */
-const names = new Map<string, string>();
-const MAX_NAMES = 5_000;
-
 /** Calls from functions that are under way. */
 const crowd = new Crowd();
 
@@ -35,12 +31,10 @@ export default {
     const given = request.headers.get(CALL_HEADER);
     // The watchdog's question: an answer shows that nothing holds the thread.
     if (given === null) return new Response("alive\n");
-    const call = decodeCall(given);
+    const call = known(given);
     let isCold = false;
     const worker = env.LOADER.get(call.id, async () => {
       isCold = true;
-      if (names.size > MAX_NAMES) names.clear();
-      names.set(call.id, crypto.randomUUID().slice(0, 4));
       const code = await codeOf(env, call);
       return workerCode(code, ctx.exports.Outbound({ props: call }), ctx.exports.Tail({ props: call }));
     });
@@ -50,12 +44,14 @@ export default {
     headers.delete(CALL_HEADER);
     const { body, method } = request;
     const cf = request.cf ?? {};
+    // A function that says of itself that it is cold is believed: it only colours its own log.
     const started = (answer: Response): Response => {
+      if (!isCold) return answer;
       const { status, webSocket, headers: own } = answer;
       const response = webSocket
         ? new Response(null, { status, webSocket, headers: own })
         : new Response(answer.body, answer);
-      response.headers.set(START_HEADER, `${isCold ? "cold" : "warm"} ${names.get(call.id) ?? ""}`);
+      response.headers.set(START_HEADER, `cold ${crypto.randomUUID().slice(0, 4)}`);
       return response;
     };
     const leave = headers.has(HOPS_HEADER) ? crowd.enter(call.id) : () => undefined;
@@ -79,6 +75,20 @@ export default {
     }
   },
 } satisfies ExportedHandler<IsolatesEnv>;
+
+/** By their text: a function is called with the same one each time. */
+const calls = new Map<string, Call>();
+const MAX_KNOWN = 5_000;
+
+function known(text: string): Call {
+  let call = calls.get(text);
+  if (!call) {
+    call = decodeCall(text);
+    if (calls.size > MAX_KNOWN) calls.clear();
+    calls.set(text, call);
+  }
+  return call;
+}
 
 /** Everything that a function fetches leaves through here. A host of this platform is answered by the router. */
 export class Outbound extends WorkerEntrypoint<IsolatesEnv, Call> {

@@ -4,8 +4,6 @@ import { Problem } from "#core/problem.ts";
 import { SECOND } from "#core/time.ts";
 import {
   CALL_HEADER,
-  type Call,
-  encodeCall,
   FAULT_HEADER,
   type Fault,
   HOPS_HEADER,
@@ -50,13 +48,15 @@ export interface Question {
   headers: Fields;
   body: ReadableStream | null;
   hops: number;
+  /** The call, encoded. */
+  call: string;
 }
 
-/** A second try gets only a question without a body. */
-export async function run(scope: Scope, call: Call, asked: Question): Promise<Ran> {
+/** @param code See `codeIdOf`. A second try gets only a question without a body. */
+export async function run(scope: Scope, code: string, asked: Question): Promise<Ran> {
   const isRepeatable = asked.body === null && ["GET", "HEAD", "OPTIONS"].includes(asked.method);
   for (let tries = 1; ; tries++) {
-    const entered = await enter(call.id, scope.clock, (where) => isAlive(scope.env, where));
+    const entered = await enter(code, scope.clock, (where) => isAlive(scope.env, where));
     if (!entered.ok) {
       if (entered.reason === "away")
         return refuse("unavailable", "What runs functions does not answer.", AGAIN);
@@ -70,7 +70,7 @@ export async function run(scope: Scope, call: Call, asked: Question): Promise<Ra
       );
     }
     const { seat } = entered;
-    const left = await once(scope, call, asked, seat);
+    const left = await once(scope, code, asked, seat);
     if (left.ok || left.problem.code !== "upstream_failed") return left;
     // Its process ended under it: its neighbour's fault, or its own; in quarantine that shows.
     if (!isRepeatable)
@@ -82,12 +82,12 @@ export async function run(scope: Scope, call: Call, asked: Question): Promise<Ra
   }
 }
 
-async function once(scope: Scope, call: Call, asked: Question, seat: Seat): Promise<Ran> {
+async function once(scope: Scope, code: string, asked: Question, seat: Seat): Promise<Ran> {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), ANSWER_MS);
   try {
     const { url, method, headers, body } = asked;
-    headers.set(CALL_HEADER, encodeCall(call));
+    headers.set(CALL_HEADER, asked.call);
     headers.set(KEY_HEADER, scope.env.INTERNAL_KEY ?? "");
     if (asked.hops > 0) headers.set(HOPS_HEADER, String(asked.hops));
     const init = { method, headers: headers.toInit(), redirect: "manual" as const, signal: stop.signal };
@@ -100,7 +100,7 @@ async function once(scope: Scope, call: Call, asked: Question, seat: Seat): Prom
       seat.leave();
       await found.body?.cancel();
       const failed = refuse("function_failed", DETAIL[fault as Fault] ?? "The function failed.", LOOK);
-      return { ...failed, isolate: isolateOf(found) };
+      return { ...failed, isolate: isolateOf(code, found) };
     }
     const headersOf = read(found.headers);
     if (headersOf === null) {
@@ -115,10 +115,10 @@ async function once(scope: Scope, call: Call, asked: Question, seat: Seat): Prom
     if (found.webSocket) {
       seat.leave();
       const init = { status: 101, webSocket: found.webSocket, headers: found.headers };
-      return { ok: true, made: new Response(null, init), isolate: isolateOf(found) };
+      return { ok: true, made: new Response(null, init), isolate: isolateOf(code, found) };
     }
     const made = { status: found.status, headers: headersOf, body: tracked(scope, found, seat, stop) };
-    return { ok: true, made: { ...made, encodeBody: "automatic" }, isolate: isolateOf(found) };
+    return { ok: true, made: { ...made, encodeBody: "automatic" }, isolate: isolateOf(code, found) };
   } catch (cause) {
     clearTimeout(timer);
     if (stop.signal.aborted) {
@@ -160,9 +160,16 @@ function tracked(scope: Scope, found: Response, seat: Seat, stop: AbortControlle
   return readable;
 }
 
-function isolateOf({ headers }: Response): Isolate {
+/** Code id → name of the isolate that last began to run it. */
+const names = new Map<string, string>();
+const MAX_NAMES = 5_000;
+
+function isolateOf(code: string, { headers }: Response): Isolate {
   const [start, name = "-"] = (headers.get(START_HEADER) ?? "").split(" ");
-  return { name, isCold: start === "cold" };
+  if (start !== "cold") return { name: names.get(code) ?? "-", isCold: false };
+  if (names.size > MAX_NAMES) names.clear();
+  names.set(code, name);
+  return { name, isCold: true };
 }
 
 /** Names that are the platform's mean what the platform says. @returns `null` for more than is passed on. */

@@ -1,7 +1,7 @@
 /** A function of the output answers: what it is told of the request, and what is told of it in the log. */
 import { Fields } from "#core/headers.ts";
 import type { Problem } from "#core/problem.ts";
-import type { Call } from "#features/functions/call.ts";
+import { type Call, encodeCall } from "#features/functions/call.ts";
 import { codeIdOf, type FunctionEntry } from "#features/functions/function.ts";
 import { geoHeaders } from "#features/functions/geo.ts";
 import { healthKey, NOTED_SECONDS } from "#features/functions/health.ts";
@@ -14,8 +14,9 @@ import { outcomeLines } from "../functions/outcome.ts";
 import { type Question, run } from "../functions/run.ts";
 import { writeLines } from "../functions/sink.ts";
 import type { Traced } from "../functions/traced.ts";
-import { findDeployment } from "../resolution/deployments.ts";
+import { type Found, findDeployment } from "../resolution/deployments.ts";
 import type { Scope } from "../scope.ts";
+import { Lru } from "../storage/lru.ts";
 import type { Target } from "../target.ts";
 
 export interface Asked {
@@ -33,35 +34,18 @@ export type Answered =
   | { ok: true; made: Made; ms: number }
   | { ok: false; problem: Problem; retryAfter: number | null; ms: number };
 
+const CALLS_BYTES = 4 * 1024 * 1024;
+
 const logs = new LogBuffer();
 
 export async function callFunction(scope: Scope, target: Target, asked: Asked): Promise<Answered> {
-  const { request, url, name, entry } = asked;
+  const { request, url, name } = asked;
   const found = await findDeployment(scope, target.deployment);
-  const served = "served" in found ? found.served : null;
-  const env = served?.env ?? null;
-  const { team, project, deployment } = target;
-  const isDevelopment = scope.env.DEVELOPMENT_HOST !== undefined;
-  const system = systemVariables({
-    deployment,
-    project,
-    url: isDevelopment ? url.host : (served?.hostname ?? url.hostname),
-    target: isDevelopment ? "development" : (served?.target ?? "preview"),
-    branch: served?.branch ?? null,
-  });
-  const id = codeIdOf(deployment, name, entry.code, env);
-  const call = {
-    id,
-    team,
-    project,
-    deployment,
-    name,
-    code: entry.code,
-    env,
-    system,
-  };
+  const { call, text: encoded } = callOf(scope, target, asked, found);
+  const { project } = call;
   const startedAt = scope.clock.now();
-  const running = run(scope, call, outgoing(scope, asked, served?.hostname ?? url.hostname));
+  const question = { ...outgoing(scope, asked, hostnameOf(asked, found)), call: encoded };
+  const running = run(scope, call.id, question);
   // A visitor who leaves ends the work on this request, but the call must be seen to its end.
   scope.keepAlive(running.catch(() => undefined));
   const ran = await running;
@@ -86,7 +70,39 @@ async function tell(scope: Scope, call: Call, lines: readonly Traced[]): Promise
   await logs.add(call, lines, mask, (deployment, batch) => writeLines(scope.env, deployment, batch));
 }
 
-function outgoing(scope: Scope, { request, url, name, changes, hops }: Asked, hostname: string): Question {
+const hostnameOf = ({ url }: Asked, found: Found): string =>
+  "served" in found ? found.served.hostname : url.hostname;
+
+/** By code id: what of a call is the same each time. */
+const calls = new Lru<{ call: Call; text: string }>(CALLS_BYTES);
+
+function callOf(scope: Scope, { team, project, deployment }: Target, asked: Asked, found: Found) {
+  const { name, entry } = asked;
+  const served = "served" in found ? found.served : null;
+  const env = served?.env ?? null;
+  const id = codeIdOf(deployment, name, entry.code, env);
+  const held = served ? calls.get(id) : undefined;
+  if (held) return held;
+  const isDevelopment = scope.env.DEVELOPMENT_HOST !== undefined;
+  const system = systemVariables({
+    deployment,
+    project,
+    url: isDevelopment ? asked.url.host : hostnameOf(asked, found),
+    target: isDevelopment ? "development" : (served?.target ?? "preview"),
+    branch: served?.branch ?? null,
+  });
+  const call: Call = { id, team, project, deployment, name, code: entry.code, env, system };
+  const made = { call, text: encodeCall(call) };
+  // One that can't be found at the moment is called with guesses.
+  if (served) calls.set(id, made, made.text.length * 2);
+  return made;
+}
+
+function outgoing(
+  scope: Scope,
+  { request, url, name, changes, hops }: Asked,
+  hostname: string,
+): Omit<Question, "call"> {
   const given = changes.reduce<Headers>((so, change) => change.apply(so), request.headers);
   const headers = new Fields();
   for (const [header, value] of given)
