@@ -6,7 +6,7 @@ import { canonicalJson, sha256 } from "#core/encoding.ts";
 import { Problem } from "#core/problem.ts";
 import { DIGESTS_A_QUERY, insertBlob, keepBlobs, storeBlob } from "#features/blobs/service.ts";
 import { manifestBlobs } from "#features/blobs/tables.ts";
-import { getProject } from "#features/projects/service.ts";
+import { getProject, type ProjectRow } from "#features/projects/service.ts";
 import { MAX_DEPLOYMENT_BYTES } from "./contract.ts";
 import { insert } from "./insert.ts";
 import { checkManifest, type ManifestFile } from "./manifest.ts";
@@ -23,6 +23,7 @@ interface CreateInput {
 
 export async function create(ctx: Ctx, idOrName: string, input: CreateInput) {
   const project = await getProject(ctx, idOrName);
+  checkKind(project);
   checkTarget(input.target);
   checkPercent(input);
   checkManifest(input.files, MAX_DEPLOYMENT_BYTES);
@@ -51,6 +52,13 @@ export async function redeploy(ctx: Ctx, idOrHost: string, to: string | undefine
   const about = { manifest, bytes, fileCount, git, target: to ?? target, buildLog: null, percent: null };
   const project = await getProject(ctx, projectId);
   return insert(ctx, project, { ...about, redeployOf: before.id }, (id) => copyNames(ctx, before.id, id));
+}
+
+function checkKind({ kind, name }: ProjectRow): void {
+  if (kind === "site") return;
+  throw new Problem("invalid_input", `${name} is a single function: it takes source, not files to serve.`, {
+    fix: `Deploy it with \`cloudify functions deploy ${name} PATH\`, or choose another project.`,
+  });
 }
 
 function checkTarget(target: string): void {

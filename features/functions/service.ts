@@ -62,7 +62,7 @@ async function show(ctx: Ctx, rows: readonly ProjectRow[]) {
   const newestOf = ctx.db
     .select({ id: max(deployments.id) })
     .from(deployments)
-    .where(inArray(deployments.projectId, ids))
+    .where(and(inArray(deployments.projectId, ids), eq(deployments.target, "production")))
     .groupBy(deployments.projectId);
   const [named, served, newest, noted] = await Promise.all([
     ctx.db.select().from(hosts).where(ofProduction),

@@ -220,6 +220,16 @@ describe("what is refused says where and what to do, and leaves nothing", () => 
     expect(answer.body.detail).toContain("10485760 are allowed");
   });
 
+  test("a source that would become gigabytes ends its own bundling, and the next one is done", async () => {
+    const source = `enum A{a="${"x".repeat(600_000)}"}\nexport default () => new Response([${"A.a,".repeat(200_000)}].join())`;
+    const answer = await post({ name: "bomb", source });
+    // Its memory ends it, or on a busy machine its time.
+    expect(["unavailable", "deadline_exceeded"]).toContain(answer.body.code);
+    expect((await refused("inspect", "bomb")).error.code).toBe("not_found");
+    const { url } = await deploy("after-bomb", folder({ "index.js": says("still here") }));
+    expect(await text(url)).toBe("still here");
+  }, 120_000);
+
   test("a wrong call of the command", async () => {
     const root = folder({ "index.js": says("x") });
     const code = async (...words: string[]) => {
@@ -260,6 +270,25 @@ describe("names, lists and who may", () => {
     );
     expect(page.url).toBeTruthy();
     await expect.poll(() => text(url)).toBe("site");
+  });
+
+  test("a function takes no site, whatever target it is for", async () => {
+    const { live } = await deploy("only-source", folder({ "index.js": says("source") }));
+    const site = folder({ "index.html": "site" });
+    for (const more of [[], ["--prod"], ["--branch", "x"]]) {
+      const words = ["deploy", site, "--project", "only-source", ...more, "--yes", "--json"];
+      const { code, stdout } = await platform.cli(...words);
+      const { error } = JSON.parse(stdout) as Failure;
+      expect([code, error.code, error.fix]).toEqual([
+        1,
+        "invalid_input",
+        expect.stringContaining("functions deploy"),
+      ]);
+    }
+    const again = await platform.json<{ id: string }>("redeploy", live ?? "");
+    expect(await platform.json("functions", "inspect", "only-source")).toMatchObject({
+      newest: { deploymentId: again.id },
+    });
   });
 
   test("the list has each once, page after page, and no sites", async () => {

@@ -1,8 +1,7 @@
 /** `ls`, `inspect`, `logs`, `rollback`, `redeploy`, `cancel`, `rm`. */
 import type { Deployment } from "@cloudify/sdk";
-import color from "picocolors";
 import { type Context, confirm, projectOf } from "../context.ts";
-import { printRow, readLog } from "../follow.ts";
+import { printRow, readLog, waitFor } from "../follow.ts";
 import { age, bytes, table } from "../output.ts";
 
 export async function list(
@@ -98,10 +97,7 @@ export async function redeploy(
     params: { deployment: idOrHost },
     body: flags.target ? { target: flags.target } : {},
   });
-  if (flags.wait)
-    for await (const row of client.follow(made.id, 0))
-      context.out.note(`${color.dim(row.stream)} ${row.text}`);
-  const done = await client.request("GET /api/deployments/{deployment}", { params: { deployment: made.id } });
+  const done = flags.wait ? await waitFor(context, client, made.id) : made;
   context.out.result(done, done.url);
 }
 
