@@ -151,17 +151,19 @@ export function parseConfig(file: string, text: string): ProjectConfig {
 
 function transform(file: string, config: Record<string, unknown>, text: string): Route[] {
   const routing = Object.fromEntries(ROUTING.flatMap((key) => (key in config ? [[key, config[key]]] : [])));
-  const { routes, error } = getTransformedRoutes(routing as Parameters<typeof getTransformedRoutes>[0]);
-  if (error) {
-    const key = ROUTING.find(
-      (one) => one in config && error.message.toLowerCase().includes(one.slice(0, -1)),
-    );
-    throw new BuildProblem(
-      "invalid_config",
-      `${file}: ${error.message}`,
-      error.link ?? "Correct the routes.",
-      placeOf(file, text, key ?? ROUTING.find((one) => one in config) ?? ""),
-    );
+  const refuse = (message: string, fix: string): BuildProblem => {
+    const given = ROUTING.filter((key) => key in config);
+    const named = given.find((key) => message.toLowerCase().includes(key.replace(/s$/, "")));
+    const place = placeOf(file, text, named ?? given[0] ?? "");
+    return new BuildProblem("invalid_config", `${file}: ${message}`, fix, place);
+  };
+  try {
+    const { routes, error } = getTransformedRoutes(routing as Parameters<typeof getTransformedRoutes>[0]);
+    if (error) throw refuse(error.message, error.link ?? "Correct the routes.");
+    return routes ?? [];
+  } catch (error) {
+    if (error instanceof BuildProblem) throw error;
+    // It throws at some mistakes, and returns others.
+    throw refuse(error instanceof Error ? error.message : String(error), "Correct the routes.");
   }
-  return routes ?? [];
 }

@@ -29,7 +29,7 @@ export class DevSession {
     const port = words.includes("--port") ? [] : ["--port", String(this.port)];
     const clean = Object.entries(process.env).filter(([name]) => !name.startsWith("CLOUDIFY_"));
     const child = spawn(process.execPath, [CLI, "dev", this.folder, ...port, ...words], {
-      env: Object.fromEntries(clean),
+      env: { ...Object.fromEntries(clean), NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;

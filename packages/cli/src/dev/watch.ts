@@ -2,8 +2,11 @@
 import { basename } from "node:path";
 import { watch as chokidar } from "chokidar";
 
-/** A save is often several writes. */
-const PAUSE_MS = 25;
+/**
+ * A save is often several writes. More than the 50 ms for which chokidar keeps further changes of one file to itself:
+ * whatever it has kept is on the disk by then.
+ */
+const PAUSE_MS = 60;
 const NEVER = new Set(
   ".git .hg .svn node_modules .cloudify .vercel .next .nuxt .output .svelte-kit .astro .cache .turbo .DS_Store".split(
     " ",
