@@ -3,7 +3,8 @@ import { fromBase64 } from "#core/encoding.ts";
 import type { LoadedCode } from "../functions/code.ts";
 import { MAIN, mainText, PRELUDE, preludeText } from "./shim.ts";
 
-const COMPATIBILITY_DATE = "2026-10-01";
+export const COMPATIBILITY_DATE = "2026-10-01";
+export const COMPATIBILITY_FLAGS = ["nodejs_compat"] as const;
 
 export function workerCode(
   { code, env }: LoadedCode,
@@ -25,7 +26,7 @@ export function workerCode(
   }
   return {
     compatibilityDate: COMPATIBILITY_DATE,
-    compatibilityFlags: ["nodejs_compat"],
+    compatibilityFlags: [...COMPATIBILITY_FLAGS],
     mainModule: MAIN,
     modules,
     env,

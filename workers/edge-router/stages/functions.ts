@@ -103,7 +103,11 @@ function outgoing(scope: Scope, { request, url, name, changes }: Asked, hostname
     ["x-matched-path", `/${name}`],
     ...geoHeaders(cf as Record<string, unknown>),
   ];
-  for (const [key, value] of set) if (value !== "") headers.set(key, value);
+  headers.delete("forwarded");
+  for (const [key, value] of set) {
+    if (value !== "") headers.set(key, value);
+    else headers.delete(key);
+  }
   headers.delete(KEY_HEADER);
   const { method, body } = request;
   const init = { method, headers, redirect: "manual" as const };
