@@ -228,6 +228,16 @@ const ATTEMPTS: Attempt[] = [
     'return new Response("mine", { headers: { "cache-control": "public, max-age=60", "cdn-cache-control": "max-age=60", "content-location": "http://victim.localhost/a.txt" } })',
     /^mine/,
   ],
+  [
+    "the cache, by its scope's own prototype",
+    "const own = []; for (let s = globalThis; s; s = Object.getPrototypeOf(s)) { const d = Object.getOwnPropertyDescriptor(s, 'caches'); if (d) own.push(d.value ?? d.get.call(globalThis)) } for (const c of own) await c.default.put('http://victim.localhost/a.txt', new Response('poison')); return 'put'",
+    /^refused/,
+  ],
+  [
+    "the cache, from its constructor",
+    "return await (await new CacheStorage().open('x')).put('http://victim.localhost/a.txt', new Response('poison'))",
+    /^refused/,
+  ],
   // Raw sockets, to every place that is not public.
   ...[
     ["::1", "port"],

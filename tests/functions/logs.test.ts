@@ -149,4 +149,4 @@ test("without API, objects and cron, from cold, functions answer with their envi
   await platform.stop();
   await platform.start();
   expect(await (await get(at("/say?n=y"))).text()).toBe("said");
-});
+}, 120_000);

@@ -5,12 +5,10 @@ import type { Call } from "#features/functions/call.ts";
 import type { CodeModule } from "#features/functions/function.ts";
 import type { LoadedCode } from "../functions/code.ts";
 import { MAIN, mainText, PRELUDE, preludeText } from "./shim.ts";
-import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from "./worker-code.ts";
+import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS, CPU_MS } from "./worker-code.ts";
 
 /** Takes the console lines of all scripts: see `tail` of the isolates Worker. */
 const TAIL_SERVICE = "cloudify-isolates";
-/** Milliseconds of CPU that one call may take. */
-const CPU_MS = 30_000;
 /** What a line is shown by; the others of a call are of no use to it. */
 const TAGGED = ["id", "team", "project", "deployment", "name", "code", "env"] as const;
 

@@ -6,6 +6,9 @@ import { MAIN, mainText, PRELUDE, preludeText } from "./shim.ts";
 export const COMPATIBILITY_DATE = "2026-10-01";
 export const COMPATIBILITY_FLAGS = ["nodejs_compat"] as const;
 
+/** Milliseconds of CPU that one call may take; enforced by Cloudflare only. */
+export const CPU_MS = 30_000;
+
 export function workerCode(
   { code, env }: LoadedCode,
   globalOutbound: Fetcher,
@@ -32,6 +35,7 @@ export function workerCode(
     env,
     globalOutbound,
     tails: [tail],
+    limits: { cpuMs: CPU_MS },
   };
 }
 
