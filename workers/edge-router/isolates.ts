@@ -15,10 +15,13 @@ import {
   START_HEADER,
 } from "#features/functions/call.ts";
 import { type Traced, tracedOf } from "./functions/traced.ts";
+import type { Isolate } from "./isolates/adapter.ts";
 import { Crowd } from "./isolates/crowd.ts";
+import { byNamespace, hasNamespace } from "./isolates/dispatch.ts";
 import type { IsolatesEnv } from "./isolates/env.ts";
-import { codeOf, report } from "./isolates/platform.ts";
-import { workerCode } from "./isolates/worker-code.ts";
+import { byLoader } from "./isolates/loader.ts";
+import { report } from "./isolates/platform.ts";
+import { callOf } from "./isolates/upload.ts";
 
 /** Calls from functions that are under way. */
 const crowd = new Crowd();
@@ -32,12 +35,6 @@ export default {
     // The watchdog's question: an answer shows that nothing holds the thread.
     if (given === null) return new Response("alive\n");
     const call = known(given);
-    let isCold = false;
-    const worker = env.LOADER.get(call.id, async () => {
-      isCold = true;
-      const code = await codeOf(env, call);
-      return workerCode(code, ctx.exports.Outbound({ props: call }), ctx.exports.Tail({ props: call }));
-    });
     const headers = new Headers(request.headers);
     headers.delete(KEY_HEADER);
     // The function's own runtime handles this: it is told no more of the call than it may know.
@@ -46,21 +43,22 @@ export default {
     const cf = request.cf ?? {};
     // A function that says of itself that it is cold is believed: it only colours its own log.
     const started = (answer: Response): Response => {
+      const { name, isCold } = isolate?.start() ?? { name: "-", isCold: true };
       if (!isCold) return answer;
       const { status, webSocket, headers: own } = answer;
       const response = webSocket
         ? new Response(null, { status, webSocket, headers: own })
         : new Response(answer.body, answer);
-      response.headers.set(START_HEADER, `cold ${crypto.randomUUID().slice(0, 4)}`);
+      response.headers.set(START_HEADER, `cold ${name}`);
       return response;
     };
+    let isolate: Isolate | null = null;
     const leave = headers.has(HOPS_HEADER) ? crowd.enter(call.id) : () => undefined;
     if (!leave) return new Response("loop detected\n", { status: 508 });
     try {
       const init = { method, headers, cf, redirect: "manual" as const, signal: request.signal };
-      const answer = await worker
-        .getEntrypoint()
-        .fetch(request.url, body === null ? init : { ...init, body });
+      isolate = await (hasNamespace(env) ? byNamespace(env) : byLoader(env, ctx.exports)).of(call);
+      const answer = await isolate.fetch(request.url, body === null ? init : { ...init, body });
       return started(answer);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
@@ -72,6 +70,14 @@ export default {
       );
     } finally {
       leave();
+    }
+  },
+
+  /** Of scripts in a dispatch namespace, which all have this Worker as their tail. */
+  async tail(events, env): Promise<void> {
+    for (const event of events) {
+      const call = event.dispatchNamespace ? callOf(event.scriptTags ?? []) : null;
+      if (call) await report(env, call, [...tracedOf(event), ...cpuOf(event)]);
     }
   },
 } satisfies ExportedHandler<IsolatesEnv>;
@@ -104,6 +110,8 @@ export class Outbound extends WorkerEntrypoint<IsolatesEnv, Call> {
       if (/^(?:x-cloudify-|mf-|cf-|x-vercel-)/.test(name)) headers.delete(name);
     const isOurs = this.env.PLATFORM !== undefined && isHostOf(url.hostname, this.env.DEPLOY_DOMAIN);
     if (isOurs) {
+      // Who asks is a function, whatever it says of a client behind it.
+      for (const name of [...headers.keys()]) if (OF_CLIENT.test(name)) headers.delete(name);
       if (hops > MAX_HOPS) return new Response("loop detected\n", { status: 508 });
       headers.set(HOPS_HEADER, String(hops));
       headers.set(KEY_HEADER, this.env.INTERNAL_KEY ?? "");
@@ -119,6 +127,8 @@ export class Outbound extends WorkerEntrypoint<IsolatesEnv, Call> {
     }
   }
 }
+
+const OF_CLIENT = /^(?:x-forwarded-|x-real-ip$|forwarded$|true-client-ip$|cdn-loop$)/;
 
 const isHostOf = (hostname: string, domain: string): boolean => hostname.endsWith(`.${domain}`);
 

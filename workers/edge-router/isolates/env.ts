@@ -1,8 +1,9 @@
 /** What the isolates Worker is bound to. */
 import type { CodeEnv } from "../functions/code.ts";
 import type { SinkEnv } from "../functions/sink.ts";
+import type { Namespace } from "./dispatch.ts";
 
-export interface IsolatesEnv extends CodeEnv, SinkEnv {
+export interface IsolatesEnv extends CodeEnv, SinkEnv, Partial<Namespace> {
   LOADER: WorkerLoader;
   DEPLOY_DOMAIN: string;
   /** On one machine only: the router, over HTTP, for code, lines, and calls to hosts of this platform. */

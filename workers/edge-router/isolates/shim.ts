@@ -91,6 +91,17 @@ globalThis.fetch = (input, init) => {
   return nativeFetch(request);
 };
 
+// A location's cache is one for all who run there: customers have one that never holds anything.
+const noCache = {
+  match: async () => undefined,
+  delete: async () => false,
+  put: async () => { throw new Error("An edge function has no Cache API: send cache-control instead."); },
+};
+const noCaches = { default: noCache, open: async () => noCache, has: async () => false, delete: async () => false };
+for (let scope = globalThis; scope; scope = Object.getPrototypeOf(scope)) {
+  if (Object.hasOwn(scope, "caches") || scope === globalThis) Object.defineProperty(scope, "caches", { value: noCaches });
+}
+
 // Bundles for Vercel's edge runtime ask for Node's own modules so.
 globalThis.require ??= (name) => {
   const found = process.getBuiltinModule(name);

@@ -3,7 +3,11 @@ import { fromBase64 } from "#core/encoding.ts";
 import type { LoadedCode } from "../functions/code.ts";
 import { MAIN, mainText, PRELUDE, preludeText } from "./shim.ts";
 
-const COMPATIBILITY_DATE = "2026-10-01";
+export const COMPATIBILITY_DATE = "2026-10-01";
+export const COMPATIBILITY_FLAGS = ["nodejs_compat"] as const;
+
+/** Milliseconds of CPU that one call may take; enforced by Cloudflare only. */
+export const CPU_MS = 30_000;
 
 export function workerCode(
   { code, env }: LoadedCode,
@@ -25,12 +29,13 @@ export function workerCode(
   }
   return {
     compatibilityDate: COMPATIBILITY_DATE,
-    compatibilityFlags: ["nodejs_compat"],
+    compatibilityFlags: [...COMPATIBILITY_FLAGS],
     mainModule: MAIN,
     modules,
     env,
     globalOutbound,
     tails: [tail],
+    limits: { cpuMs: CPU_MS },
   };
 }
 

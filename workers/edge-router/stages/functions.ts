@@ -123,6 +123,10 @@ function outgoing(
     ["x-matched-path", `/${name}`],
     ...geoHeaders(cf as Record<string, unknown>),
   ];
-  for (const [key, value] of set) if (value !== "") headers.set(key, value);
+  headers.delete("forwarded");
+  for (const [key, value] of set) {
+    if (value !== "") headers.set(key, value);
+    else headers.delete(key);
+  }
   return { url: url.href, method: request.method, headers, body: request.body, hops };
 }
