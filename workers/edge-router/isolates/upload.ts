@@ -65,5 +65,5 @@ export function callOf(tags: readonly string[]): Call | null {
   const [id, team, project, deployment, name, code] = TAGGED.map((field) => given.get(field));
   if (!id || !team || !project || !deployment || name === undefined || !code) return null;
   const env = given.get("env") || null;
-  return { id, team, project, deployment, name, code, env, system: {}, requestId: "", hops: 0 };
+  return { id, team, project, deployment, name, code, env, system: {} };
 }
