@@ -1,10 +1,13 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { run } from "#tests/support/platform.ts";
 import { folder, tree } from "#tests/support/sites.ts";
 import { DevSession, soon } from "./session.ts";
+
+// Some start several, on a machine that others use too.
+vi.setConfig({ testTimeout: 180_000 });
 
 const sessions: DevSession[] = [];
 const open = async (files: Record<string, string>, ...words: string[]): Promise<DevSession> => {

@@ -59,7 +59,7 @@ export class DevSession {
   /** @returns Its exit code. */
   async stop(signal: NodeJS.Signals = "SIGINT"): Promise<number | null> {
     const child = this.#child;
-    if (!child || child.exitCode !== null) return child?.exitCode ?? null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
     const ended = once(child, "exit");
     child.kill(signal);
     const [code] = (await ended) as [number | null];

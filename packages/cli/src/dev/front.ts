@@ -16,8 +16,8 @@ export interface Served {
 }
 
 export interface FrontOptions {
-  /** Port of the platform's door. */
-  platform: number;
+  /** Port of the platform's door; asked when nothing waits any more. */
+  platform(): number;
   /** The framework's own server, for sockets that no function takes. */
   server(): Upstream | null;
   onServed(served: Served): void;
@@ -69,7 +69,7 @@ export class Front {
     await this.#pending;
     if (this.#fault) return answerFault(req, res, this.#fault);
     const { platform, explain } = this.#options;
-    await forward(req, res, { host: "127.0.0.1", port: platform }, async (status, headers) => {
+    await forward(req, res, { host: "127.0.0.1", port: platform() }, async (status, headers) => {
       // Only the platform can set it.
       if (status !== 500 || headers["x-cloudify-error"] !== "function_failed") return false;
       const fault = await explain(since);
@@ -84,7 +84,7 @@ export class Front {
     socket.on("error", () => undefined);
     await this.#pending;
     const { platform, server, onServed } = this.#options;
-    const places = [{ host: "127.0.0.1", port: platform }, server()].filter((one) => one !== null);
+    const places = [{ host: "127.0.0.1", port: platform() }, server()].filter((one) => one !== null);
     const status = await forwardUpgrade(req, socket, head, this.#fault ? [] : places);
     onServed({ method, path: url, status, ms: Math.round(performance.now() - startedAt) });
   }

@@ -28,6 +28,23 @@ export async function serve(context: Context, { root, port, output, isBuild }: D
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const onSignal = signals(end);
   try {
+    const front = new Front({
+      platform: () => stage.port,
+      server: () => rounds.server,
+      onServed: (served) => screen.served(served),
+      explain: async (since) => {
+        const line = await lines.errorSince(since);
+        return line && explained(line, rounds, root);
+      },
+    });
+    front.hold();
+    // First, since a port that is taken should not take seconds to be told.
+    const door = await listen(front, port);
+    stops.push(
+      () => door.close(),
+      () => front.close(),
+    );
+    if (door.isOther) screen.note(`Port 3000 is taken by another program: this is ${door.port}`);
     const stage = await startStage(root, {
       onRestart: (why) => screen.note(`A function's process ${why}; it was ended and started again`),
       onEnd: end,
@@ -40,16 +57,6 @@ export async function serve(context: Context, { root, port, output, isBuild }: D
       else screen.line(line);
     });
     stops.push(() => lines.stop());
-    const explain = async (since: number): Promise<Fault | null> => {
-      const line = await lines.errorSince(since);
-      return line && explained(line, rounds, root);
-    };
-    const front = new Front({
-      platform: stage.port,
-      server: () => rounds.server,
-      onServed: (served) => screen.served(served),
-      explain,
-    });
     const rounds = new Rounds({
       root,
       output,
@@ -62,13 +69,6 @@ export async function serve(context: Context, { root, port, output, isBuild }: D
       },
     });
     stops.push(() => rounds.stop());
-    front.hold();
-    const door = await listen(front, port);
-    stops.push(
-      () => door.close(),
-      () => front.close(),
-    );
-    if (door.isOther) screen.note(`Port 3000 is taken by another program: this is ${door.port}`);
     const watching = await watchFolders(output === null ? [root] : [root, resolve(output)], {
       isMade: (path) => rounds.isMade(path),
       onFirst: () => front.hold(),
