@@ -7,8 +7,15 @@ export const KEY_HEADER = "x-cloudify-key";
 export const HOPS_HEADER = "x-cloudify-hops";
 /** From the isolates: what went wrong, one of {@link Fault}. */
 export const FAULT_HEADER = "x-cloudify-fault";
-/** From the isolates: `cold` and the isolate's name; absent: warm. */
+/** From the isolates: `cold` and the isolate's name, and `full` when their process should make room; absent: warm. */
 export const START_HEADER = "x-cloudify-start";
+/** From the watchdog: bytes that the isolates' process holds. */
+export const MEMORY_HEADER = "x-cloudify-memory";
+/** What the isolates say to a question that is no call: they go on, or are to be replaced. */
+export const ALIVE = "alive\n";
+export const RETIRED = "retired\n";
+/** From the router: the isolates' process is to be replaced, since it is full and nothing runs in it. */
+export const RETIRE_HEADER = "x-cloudify-retire";
 
 /** A request to a host of this platform passes through at most so many functions and rewrites. */
 export const MAX_HOPS = 8;

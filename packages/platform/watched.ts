@@ -28,6 +28,9 @@ export interface Watched {
   onPid(pid: number): void;
 }
 
+/** `retired`: it asks to be replaced, since it is full and nothing runs in it. */
+type Answer = "alive" | "retired" | "none";
+
 /** One place, whatever process stands in it at the moment. */
 export class WatchedProcess {
   readonly #about: Watched;
@@ -65,12 +68,15 @@ export class WatchedProcess {
       });
       let seenAt = Date.now() + START_MS - silenceMs;
       while (!hasEnded && !this.#isStopping) {
-        const isAlive = await this.#ask();
+        const memory = memoryOf(held.pid);
+        const answer = await this.#ask(memory);
+        const isAlive = answer !== "none";
         if (isAlive) seenAt = Date.now();
         hasAnswered ||= isAlive;
-        const memory = memoryOf(held.pid);
         const silent = Date.now() - seenAt;
-        if (silent > silenceMs) this.#end(held.pid, `has been silent for ${silent} ms`);
+        if (answer === "retired")
+          this.#end(held.pid, `makes room: it holds ${Math.round(memory / 1e6)} MB`, "info");
+        else if (silent > silenceMs) this.#end(held.pid, `has been silent for ${silent} ms`);
         else if (memory > MEMORY_BYTES) this.#end(held.pid, `holds ${Math.round(memory / 1e6)} MB`);
         else {
           await Promise.race([held.ended, new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS))]);
@@ -89,9 +95,9 @@ export class WatchedProcess {
     }
   }
 
-  #end(pid: number, why: string): void {
+  #end(pid: number, why: string, level: "info" | "warn" = "warn"): void {
     const { name, port, onEvent } = this.#about;
-    onEvent({ level: "warn", at: "watchdog", name, port, pid, why });
+    onEvent({ level, at: "watchdog", name, port, pid, why });
     this.#wasEnded = true;
     try {
       process.kill(pid, "SIGKILL");
@@ -100,23 +106,32 @@ export class WatchedProcess {
     }
   }
 
-  /** A bare question on a fresh connection: an answer shows that nothing holds the thread. */
-  #ask(): Promise<boolean> {
+  /** A bare question on a fresh connection: an answer shows that nothing holds the thread. It is told its own memory. */
+  #ask(memory: number): Promise<Answer> {
     return new Promise((resolve) => {
       const socket = connect(this.#about.port, "127.0.0.1");
-      const settle = (isAlive: boolean) => {
+      let said = "";
+      const settle = (answer: Answer) => {
         clearTimeout(timer);
         socket.destroy();
-        resolve(isAlive);
+        resolve(answer);
       };
-      const timer = setTimeout(settle, ASK_EVERY_MS * 2, false);
+      const timer = setTimeout(settle, ASK_EVERY_MS * 2, "none");
+      const head = [
+        `x-cloudify-key: ${this.#about.key}`,
+        `x-cloudify-memory: ${memory}`,
+        "connection: close",
+      ];
       socket.once("connect", () => {
-        socket.write(
-          `GET / HTTP/1.1\r\nhost: watchdog\r\nx-cloudify-key: ${this.#about.key}\r\nconnection: close\r\n\r\n`,
-        );
+        socket.write(`GET / HTTP/1.1\r\nhost: watchdog\r\n${head.join("\r\n")}\r\n\r\n`);
       });
-      socket.once("data", () => settle(true));
-      socket.once("error", () => settle(false));
+      socket.on("data", (chunk: Buffer) => {
+        said += chunk.toString("latin1");
+      });
+      socket.once("end", () =>
+        settle(said === "" ? "none" : said.endsWith("retired\n") ? "retired" : "alive"),
+      );
+      socket.once("error", () => settle("none"));
     });
   }
 }

@@ -21,8 +21,10 @@ import { byNamespace, hasNamespace } from "./isolates/dispatch.ts";
 import type { IsolatesEnv } from "./isolates/env.ts";
 import { byLoader } from "./isolates/loader.ts";
 import { report } from "./isolates/platform.ts";
+import { Room } from "./isolates/room.ts";
 import { callOf } from "./isolates/upload.ts";
 
+const room = new Room();
 /** Calls from functions that are under way. */
 const crowd = new Crowd();
 
@@ -32,8 +34,7 @@ export default {
       return new Response("not found\n", { status: 404 });
     }
     const given = request.headers.get(CALL_HEADER);
-    // The watchdog's question: an answer shows that nothing holds the thread.
-    if (given === null) return new Response("alive\n");
+    if (given === null) return room.answer(request.headers);
     const call = known(given);
     const headers = new Headers(request.headers);
     headers.delete(KEY_HEADER);
@@ -49,7 +50,7 @@ export default {
       const response = webSocket
         ? new Response(null, { status, webSocket, headers: own })
         : new Response(answer.body, answer);
-      response.headers.set(START_HEADER, `cold ${name}`);
+      response.headers.set(START_HEADER, `cold ${name}${room.isFull ? " full" : ""}`);
       return response;
     };
     let isolate: Isolate | null = null;

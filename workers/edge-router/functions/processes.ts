@@ -9,6 +9,10 @@ import { Turnstile } from "./turnstile.ts";
 
 /** A process is started again in well under a second. */
 const RESTART_MS = 8 * SECOND;
+/** A full process is given so long to become empty, while new calls wait; less when something streams from it. */
+const DRAIN_MS = 2 * SECOND;
+/** If it did not, it is left alone for so long. */
+const AGAIN_MS = 30 * SECOND;
 const ASK_EVERY_MS = 50;
 
 /** What a call holds while it is under way. */
@@ -17,6 +21,8 @@ export interface Seat {
   generation: number;
   /** The head of the answer has come: others need not wait for its body. */
   answered(): void;
+  /** Its process has said that it is full. */
+  full(): void;
   leave(): void;
 }
 
@@ -25,11 +31,22 @@ export type Entered =
   | { ok: false; reason: "open"; retryAt: Millis }
   | { ok: false; reason: "away" };
 
+/** How the router reaches a process. */
+export interface Reach {
+  isAlive(where: Place): Promise<boolean>;
+  /** Asks for it to be replaced; from then on it is not alive. */
+  retire(where: Place): Promise<void>;
+}
+
 class Process {
   readonly flights = new Set<Flight>();
   /** Raised when it ends; a call of an older one knows that it was in it. */
   generation = 0;
   isUp = true;
+  /** It should be replaced when nothing runs in it, but not before {@link retireAfter}. */
+  isFull = false;
+  retireAfter: Millis = 0;
+  emptying: Promise<void> | null = null;
 }
 
 let circuits: Circuits = noCircuits;
@@ -38,12 +55,7 @@ const turnstile = new Turnstile();
 // It is started when it is first needed.
 processes.quarantine.isUp = false;
 
-/** @param isAlive Asks a process; resolves to whether it answers. */
-export async function enter(
-  code: string,
-  clock: Clock,
-  isAlive: (where: Place) => Promise<boolean>,
-): Promise<Entered> {
+export async function enter(code: string, clock: Clock, reach: Reach): Promise<Entered> {
   circuits = forgive(circuits, clock.now());
   const placed = place(circuits, code, clock.now());
   if (placed.to === "nowhere") return { ok: false, reason: "open", retryAt: placed.retryAt };
@@ -51,7 +63,13 @@ export async function enter(
   const pass = where === "quarantine" ? await turnstile.enter(code) : () => undefined;
   if (pass === null) return { ok: false, reason: "away" };
   const process = processes[where];
-  if (!process.isUp && !(await waitFor(where, process, clock, isAlive))) {
+  if (process.isFull && clock.now() >= process.retireAfter) {
+    process.emptying ??= empty(where, process, clock, reach).finally(() => {
+      process.emptying = null;
+    });
+    await process.emptying;
+  }
+  if (!process.isUp && !(await waitFor(where, process, clock, reach))) {
     pass();
     return { ok: false, reason: "away" };
   }
@@ -72,7 +90,28 @@ export async function enter(
     process.flights.delete(flight);
     answered();
   };
-  return { ok: true, seat: { where, generation: process.generation, answered, leave } };
+  const full = () => {
+    process.isFull = true;
+  };
+  return { ok: true, seat: { where, generation: process.generation, answered, full, leave } };
+}
+
+/** Waits until nothing runs in it, and has it replaced. */
+async function empty(where: Place, process: Process, clock: Clock, reach: Reach): Promise<void> {
+  for (const until = clock.now() + DRAIN_MS; process.flights.size > 0; ) {
+    const hasStreams = [...process.flights].some(
+      (one) => one.hasAnswered && clock.now() - one.since > SECOND,
+    );
+    if (hasStreams || clock.now() > until) {
+      process.retireAfter = clock.now() + AGAIN_MS;
+      return;
+    }
+    await scheduler.wait(ASK_EVERY_MS);
+  }
+  process.isFull = false;
+  process.isUp = false;
+  process.generation++;
+  await reach.retire(where);
 }
 
 /** A call broke off: its process has ended. Whoever notices first judges for all. */
@@ -86,15 +125,11 @@ export function broke({ where, generation }: Seat, clock: Clock): void {
   circuits = ended(circuits, where, suspectsOf(flights, now), culpritsOf(flights), now);
 }
 
-async function waitFor(
-  where: Place,
-  process: Process,
-  clock: Clock,
-  isAlive: (where: Place) => Promise<boolean>,
-): Promise<boolean> {
+async function waitFor(where: Place, process: Process, clock: Clock, reach: Reach): Promise<boolean> {
   for (const until = clock.now() + RESTART_MS; clock.now() < until; ) {
-    if (await isAlive(where)) {
+    if (await reach.isAlive(where)) {
       process.isUp = true;
+      process.isFull = false;
       return true;
     }
     await scheduler.wait(ASK_EVERY_MS);

@@ -3,18 +3,20 @@ import { Fields } from "#core/headers.ts";
 import { Problem } from "#core/problem.ts";
 import { SECOND } from "#core/time.ts";
 import {
+  ALIVE,
   CALL_HEADER,
   FAULT_HEADER,
   type Fault,
   HOPS_HEADER,
   KEY_HEADER,
+  RETIRE_HEADER,
   START_HEADER,
 } from "#features/functions/call.ts";
 import type { Place } from "#features/functions/circuit.ts";
 import type { Made } from "../answer.ts";
 import type { Env } from "../env.ts";
 import type { Scope } from "../scope.ts";
-import { broke, enter, type Seat } from "./processes.ts";
+import { broke, enter, type Reach, type Seat } from "./processes.ts";
 
 /** To the first byte of the answer. */
 const ANSWER_MS = 25 * SECOND;
@@ -56,7 +58,7 @@ export interface Question {
 export async function run(scope: Scope, code: string, asked: Question): Promise<Ran> {
   const isRepeatable = asked.body === null && ["GET", "HEAD", "OPTIONS"].includes(asked.method);
   for (let tries = 1; ; tries++) {
-    const entered = await enter(code, scope.clock, (where) => isAlive(scope.env, where));
+    const entered = await enter(code, scope.clock, reachOf(scope.env));
     if (!entered.ok) {
       if (entered.reason === "away")
         return refuse("unavailable", "What runs functions does not answer.", AGAIN);
@@ -100,7 +102,7 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
       seat.leave();
       await found.body?.cancel();
       const failed = refuse("function_failed", DETAIL[fault as Fault] ?? "The function failed.", LOOK);
-      return { ...failed, isolate: isolateOf(code, found) };
+      return { ...failed, isolate: isolateOf(code, found, seat) };
     }
     const headersOf = read(found.headers);
     if (headersOf === null) {
@@ -115,10 +117,10 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
     if (found.webSocket) {
       seat.leave();
       const init = { status: 101, webSocket: found.webSocket, headers: found.headers };
-      return { ok: true, made: new Response(null, init), isolate: isolateOf(code, found) };
+      return { ok: true, made: new Response(null, init), isolate: isolateOf(code, found, seat) };
     }
     const made = { status: found.status, headers: headersOf, body: tracked(scope, found, seat, stop) };
-    return { ok: true, made: { ...made, encodeBody: "automatic" }, isolate: isolateOf(code, found) };
+    return { ok: true, made: { ...made, encodeBody: "automatic" }, isolate: isolateOf(code, found, seat) };
   } catch (cause) {
     clearTimeout(timer);
     if (stop.signal.aborted) {
@@ -164,8 +166,9 @@ function tracked(scope: Scope, found: Response, seat: Seat, stop: AbortControlle
 const names = new Map<string, string>();
 const MAX_NAMES = 5_000;
 
-function isolateOf(code: string, { headers }: Response): Isolate {
-  const [start, name = "-"] = (headers.get(START_HEADER) ?? "").split(" ");
+function isolateOf(code: string, { headers }: Response, seat: Seat): Isolate {
+  const [start, name = "-", room] = (headers.get(START_HEADER) ?? "").split(" ");
+  if (room === "full") seat.full();
   if (start !== "cold") return { name: names.get(code) ?? "-", isCold: false };
   if (names.size > MAX_NAMES) names.clear();
   names.set(code, name);
@@ -186,18 +189,21 @@ function read(headers: Headers): Fields | null {
 const bindingOf = (env: Env, where: Place): Fetcher =>
   where === "quarantine" && env.QUARANTINE ? env.QUARANTINE : env.ISOLATES;
 
-async function isAlive(env: Env, where: Place): Promise<boolean> {
-  try {
-    const headers = { [KEY_HEADER]: env.INTERNAL_KEY ?? "" };
-    const answer = await bindingOf(env, where).fetch("http://isolates.internal/", {
-      headers,
-      signal: AbortSignal.timeout(SECOND),
-    });
-    await answer.body?.cancel();
-    return answer.ok;
-  } catch {
-    return false;
-  }
+function reachOf(env: Env): Reach {
+  const ask = async (where: Place, more: Record<string, string> = {}): Promise<string | null> => {
+    try {
+      const headers = { [KEY_HEADER]: env.INTERNAL_KEY ?? "", ...more };
+      const signal = AbortSignal.timeout(SECOND);
+      const answer = await bindingOf(env, where).fetch("http://isolates.internal/", { headers, signal });
+      return answer.ok ? await answer.text() : null;
+    } catch {
+      return null;
+    }
+  };
+  return {
+    isAlive: async (where) => (await ask(where)) === ALIVE,
+    retire: async (where) => void (await ask(where, { [RETIRE_HEADER]: "1" })),
+  };
 }
 
 const DETAIL: Record<Fault, string> = {

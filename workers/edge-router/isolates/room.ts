@@ -1,0 +1,22 @@
+/**
+ * How full the process is that isolates stand in, on one machine. Local workerd never gives up an isolate that it has
+ * loaded, so the process is replaced from time to time: the watchdog says what it holds, the router chooses a moment when
+ * nothing runs in it, and the watchdog learns from the next answer that it may be ended.
+ */
+import { ALIVE, MEMORY_HEADER, RETIRE_HEADER, RETIRED } from "#features/functions/call.ts";
+
+/** Well below what the watchdog ends it for. */
+const FULL_BYTES = 600 * 1024 * 1024;
+
+export class Room {
+  isFull = false;
+  #isRetired = false;
+
+  /** To a question that is no call: an answer shows that nothing holds the thread. */
+  answer(asked: Headers): Response {
+    if (asked.has(RETIRE_HEADER)) this.#isRetired = true;
+    const memory = asked.get(MEMORY_HEADER);
+    if (memory !== null) this.isFull = Number(memory) > FULL_BYTES;
+    return new Response(this.#isRetired ? RETIRED : ALIVE);
+  }
+}
