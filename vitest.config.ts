@@ -10,7 +10,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
-          include: ["tests/{deployments,docs,e2e,functions,wiring}/**/*.test.ts"],
+          include: ["tests/{conformance,deployments,docs,e2e,functions,wiring}/**/*.test.ts"],
           ...outside,
         },
       },

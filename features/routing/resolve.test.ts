@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileRoutes } from "./compile.ts";
-import { type Resolution, resolve } from "./resolve.ts";
+import type { Resolution } from "./resolution.ts";
+import { resolve } from "./resolve.ts";
 import type { RouteTable } from "./table.ts";
 
 function table(routes: unknown[], wildcard: unknown = []): RouteTable {

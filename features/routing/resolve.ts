@@ -8,55 +8,20 @@
  * open, what Vercel's own builders emit decides.
  */
 import type { HeaderList } from "#core/headers.ts";
-import type { Verdict } from "#features/functions/middleware.ts";
+import { Carried } from "./carried.ts";
 import { type Asked, fulfil, parseCookies } from "./conditions.ts";
 import { localeTarget } from "./locale.ts";
 import { MAX_PATH } from "./path.ts";
 import { match } from "./pattern.ts";
+import type { FindOutput, Found, Middleware, Resolution, RoutingRequest } from "./resolution.ts";
 import { type Captures, headerSafe, isAbsolute, localTarget, mergeQuery, substitute } from "./substitute.ts";
 import type { CompiledRoute, Phase, RouteTable, Transform } from "./table.ts";
 import { alter, headerChange, type RequestChange } from "./transforms.ts";
 
-export interface RoutingRequest {
-  method: string;
-  url: URL;
-  header(name: string): string | null;
-}
-
-/** What a middleware decided: an answer of its own, or how the request goes on. */
-export type Decision<Answer> = { kind: "answer"; answer: Answer } | Extract<Verdict, { kind: "go-on" }>;
-
-/** @param url As the visitor sees it, with the query that routes have added. @param changes Of earlier ones. */
-export type Middleware<Answer> = (
-  name: string,
-  url: URL,
-  changes: readonly RequestChange[],
-) => Promise<Decision<Answer>>;
-
-/** @param pathname As in a URL: with a leading slash, percent-encoded. */
-export type FindOutput<Output> = (pathname: string) => Promise<Output | undefined>;
-
-export type Resolution<Output, Answer> =
-  | { kind: "answer"; answer: Answer; headers: HeaderList }
-  | {
-      kind: "output";
-      output: Output;
-      pathname: string;
-      query: URLSearchParams;
-      status: number | null;
-      headers: HeaderList;
-      /** What middlewares changed of the request's headers. */
-      changes: readonly RequestChange[];
-    }
-  | { kind: "redirect"; status: number; location: string; headers: HeaderList }
-  | {
-      kind: "external";
-      url: string;
-      status: number | null;
-      headers: HeaderList;
-      changes: readonly RequestChange[];
-    }
-  | { kind: "status"; status: number; headers: HeaderList };
+const DENIED: HeaderList = [
+  ["x-cloudify-mitigated", "deny"],
+  ["x-vercel-mitigated", "deny"],
+];
 
 /** A table can send a path round and round; real ones need fewer than ten. */
 const MAX_PHASES = 50;
@@ -80,7 +45,22 @@ export function resolve<Output, Answer = never>(
   return new Resolver(request, table, find, middleware).run();
 }
 
-type Outcome = { to: "next" } | { to: "done" } | { to: "refuse" } | { to: "phase"; phase: Phase };
+/** The page that the error phase has for a status, when what was found could not answer. */
+export function resolveError<Output>(
+  request: RoutingRequest,
+  table: RouteTable,
+  find: FindOutput<Output>,
+  status: number,
+): Promise<Found<Output, never>> {
+  return new Resolver<Output, never>(request, table, find, null).error(status);
+}
+
+type Outcome =
+  | { to: "next" }
+  | { to: "done" }
+  | { to: "refuse" }
+  | { to: "deny" }
+  | { to: "phase"; phase: Phase };
 const next: Outcome = { to: "next" };
 const done: Outcome = { to: "done" };
 
@@ -96,12 +76,9 @@ class Resolver<Output, Answer> {
   #external: string | null = null;
   #location: string | null = null;
   #status: number | null = null;
-  #headers = new Map<string, string>();
-  #important = new Map<string, string>();
-  /** Headers of middlewares that may stand more than once. */
-  #cookies: HeaderList = [];
-  #changes: RequestChange[] = [];
-  #answer: { answer: Answer } | null = null;
+  readonly #carried = new Carried();
+  #answer: { answer: Answer; fault: number | null } | null = null;
+  #shownPath: string | null = null;
 
   constructor(
     request: RoutingRequest,
@@ -125,16 +102,21 @@ class Resolver<Output, Answer> {
   }
 
   async run(): Promise<Resolution<Output, Answer>> {
+    return { ...(await this.#run()), responseChanges: this.#carried.responseChanges };
+  }
+
+  async #run(): Promise<Found<Output, Answer>> {
     let phase: Phase = "main";
     for (let count = 0; count < MAX_PHASES; count++) {
       const verdict = await this.#routes(phase);
-      if (this.#answer) return { kind: "answer", answer: this.#answer.answer, headers: this.#list() };
+      if (this.#answer) return this.#answered(this.#answer.answer, this.#answer.fault);
+      if (verdict.to === "deny") return { kind: "status", status: 403, headers: DENIED };
       if (this.#location !== null) return this.#redirect(this.#location);
       if (this.#external !== null) {
-        const about = { url: this.#external, status: this.#status, headers: this.#list() };
-        return { kind: "external", ...about, changes: this.#changes };
+        const about = { url: this.#external, status: this.#status, headers: this.#carried.list() };
+        return { kind: "external", ...about, changes: this.#carried.requestChanges };
       }
-      if (verdict.to === "refuse") return this.#error(this.#status ?? 404);
+      if (verdict.to === "refuse") return this.error(this.#status ?? 404);
       if (verdict.to === "phase") {
         phase = verdict.phase;
         continue;
@@ -142,11 +124,11 @@ class Resolver<Output, Answer> {
       const output = await this.#find(this.#pathname);
       if (output !== undefined) return this.#hit(output);
       if (phase === "miss")
-        return this.#error(this.#status !== null && this.#status >= 400 ? this.#status : 404);
+        return this.error(this.#status !== null && this.#status >= 400 ? this.#status : 404);
       // A route that ended the phase has decided: only `miss` may still help.
       phase = verdict.to === "next" ? NEXT[phase] : "miss";
     }
-    return this.#error(508);
+    return this.error(508);
   }
 
   async #routes(phase: Phase): Promise<Outcome> {
@@ -179,10 +161,10 @@ class Resolver<Output, Answer> {
   }
 
   async #apply(phase: Phase, route: CompiledRoute, captures: Captures): Promise<Outcome> {
+    if (route.mitigate === "deny") return { to: "deny" };
     if (route.override) {
       this.#status = null;
-      this.#headers.clear();
-      this.#important.clear();
+      this.#carried.forget();
     }
     if (route.locale) {
       const language = this.#asked.header("accept-language");
@@ -217,6 +199,11 @@ class Resolver<Output, Answer> {
   }
 
   #transform(transform: Transform, captures: Captures): void {
+    if (transform.type === "request.path") {
+      const path = substitute(transform.path, captures).replace(/^[/\\]+/, "/");
+      this.#shownPath = new URL(`http://path.internal${path}`).pathname;
+      return;
+    }
     const values = transform.args.map((one) => headerSafe(substitute(one, captures)));
     switch (transform.type) {
       case "request.query":
@@ -225,25 +212,22 @@ class Resolver<Output, Answer> {
       case "request.headers":
         this.#change(headerChange(transform, values));
         return;
-      case "response.headers": {
-        const headers = new Headers([...this.#headers]);
-        alter(headers, headers.keys(), transform, values);
-        this.#headers = new Map(headers);
-      }
+      case "response.headers":
+        this.#carried.responseChanges = [...this.#carried.responseChanges, headerChange(transform, values)];
     }
   }
 
   async #ask(middleware: Middleware<Answer>, name: string): Promise<void> {
     const url = new URL(this.#original);
     url.search = this.#query.toString();
-    const decision = await middleware(name, url, this.#changes);
-    if (decision.kind === "answer") {
-      this.#answer = { answer: decision.answer };
+    const decision = await middleware(name, url, this.#carried.requestChanges);
+    if (decision.kind !== "go-on") {
+      this.#answer = { answer: decision.answer, fault: decision.kind === "fault" ? decision.status : null };
       return;
     }
     for (const [header, value] of decision.headers) {
-      if (header === "set-cookie") this.#cookies.push([header, value]);
-      else this.#headers.set(header, value);
+      if (header === "set-cookie") this.#carried.addCookie(value);
+      else this.#carried.set(header, value);
     }
     if (decision.request) this.#change(decision.request);
     if (decision.rewrite !== null && URL.canParse(decision.rewrite, this.#original)) {
@@ -259,7 +243,7 @@ class Resolver<Output, Answer> {
 
   /** Conditions of later routes see the request as the middleware left it. */
   #change(change: RequestChange): void {
-    this.#changes = [...this.#changes, change];
+    this.#carried.requestChanges = [...this.#carried.requestChanges, change];
     const { header: before } = this.#asked;
     const header = (name: string): string | null => change.read(name.toLowerCase(), before(name));
     this.#asked = { ...this.#asked, header, cookies: parseCookies(header("cookie")) };
@@ -284,8 +268,7 @@ class Resolver<Output, Answer> {
       if (name === "location") {
         const target = localTarget(template, value);
         this.#location = mergeQuery(target, this.#original.searchParams);
-      } else if (route.important) this.#important.set(name, value);
-      else this.#headers.set(name, value);
+      } else this.#carried.set(name, value, route.important);
     }
   }
 
@@ -313,24 +296,30 @@ class Resolver<Output, Answer> {
     return true;
   }
 
-  #redirect(location: string): Resolution<Output, Answer> {
+  /** A middleware that failed has kept the request from everything: only the error phase may say so nicely. */
+  async #answered(answer: Answer, fault: number | null): Promise<Found<Output, Answer>> {
+    const page = fault === null ? null : await this.error(fault);
+    return page?.kind === "output" ? page : { kind: "answer", answer, headers: this.#carried.list() };
+  }
+
+  #redirect(location: string): Found<Output, Answer> {
     const isRedirect = this.#status !== null && this.#status >= 300 && this.#status <= 399;
     return {
       kind: "redirect",
       status: isRedirect ? (this.#status ?? 307) : 307,
       location,
-      headers: this.#list(),
+      headers: this.#carried.list(),
     };
   }
 
-  async #hit(output: Output): Promise<Resolution<Output, Answer>> {
+  async #hit(output: Output): Promise<Found<Output, Answer>> {
     for (const route of this.#table.phases.hit) {
       const captures = this.#matches(route);
       if (!captures) continue;
       this.#setHeaders(route, captures);
       if (!route.continue) break;
     }
-    const headers = this.#list();
+    const headers = this.#carried.list();
     return {
       kind: "output",
       output,
@@ -338,12 +327,13 @@ class Resolver<Output, Answer> {
       query: this.#query,
       status: this.#status,
       headers,
-      changes: this.#changes,
+      changes: this.#carried.requestChanges,
+      shownPath: this.#shownPath,
     };
   }
 
   /** The error phase: the first route for this status whose destination is there gives the page. */
-  async #error(status: number): Promise<Resolution<Output, Answer>> {
+  async error(status: number): Promise<Found<Output, Answer>> {
     for (const route of this.#table.phases.error) {
       if (route.status !== undefined && route.status !== status) continue;
       const captures = this.#matches(route);
@@ -353,13 +343,9 @@ class Resolver<Output, Answer> {
       if (!this.#rewrite(route.dest, captures)) continue;
       const output = await this.#find(this.#pathname);
       if (output === undefined) continue;
-      const about = { pathname: this.#pathname, query: this.#query, status, headers: this.#list() };
-      return { kind: "output", output, ...about, changes: this.#changes };
+      const about = { pathname: this.#pathname, query: this.#query, status, headers: this.#carried.list() };
+      return { kind: "output", output, ...about, changes: this.#carried.requestChanges, shownPath: null };
     }
-    return { kind: "status", status, headers: this.#list() };
-  }
-
-  #list(): HeaderList {
-    return [...new Map([...this.#headers, ...this.#important]), ...this.#cookies];
+    return { kind: "status", status, headers: this.#carried.list() };
   }
 }

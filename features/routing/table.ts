@@ -36,7 +36,7 @@ export interface Locale {
 }
 
 /** Changes headers or the query, of the request or of the answer. */
-export interface Transform {
+export interface BagTransform {
   type: "request.headers" | "request.query" | "response.headers";
   op: "append" | "set" | "delete";
   /** A name, or a test that names must pass. */
@@ -44,6 +44,15 @@ export interface Transform {
   /** Templates of the values. */
   args: string[];
 }
+
+/** Another path for the function to see; which function that is does not change. */
+export interface PathTransform {
+  type: "request.path";
+  /** A template. */
+  path: string;
+}
+
+export type Transform = BagTransform | PathTransform;
 
 export interface CompiledRoute {
   pattern: Pattern;
@@ -64,6 +73,8 @@ export interface CompiledRoute {
   important?: true;
   middlewarePath?: string;
   transforms?: Transform[];
+  /** Nobody gets past it. */
+  mitigate?: "deny";
   locale?: Locale;
 }
 
