@@ -23,10 +23,9 @@ export class Carried {
     this.#cookies.push(["set-cookie", value]);
   }
 
-  /** A route that overrides takes back what routes before it have set; cookies of middlewares stay. */
-  forget(): void {
-    this.#headers.clear();
-    this.#important.clear();
+  /** Names of headers that stand whatever a function says. */
+  firm(): ReadonlySet<string> {
+    return new Set(this.#important.keys());
   }
 
   list(): HeaderList {

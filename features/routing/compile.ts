@@ -102,7 +102,6 @@ function compileRoute(
     ...(has ? { has } : {}),
     ...(missing ? { missing } : {}),
     ...(route.continue ? { continue: true as const } : {}),
-    ...(route.override ? { override: true as const } : {}),
     ...(route.check ? { check: true as const } : {}),
     ...(route.important ? { important: true as const } : {}),
     ...(transforms ? { transforms } : {}),
@@ -154,7 +153,7 @@ function compilePattern(
   const fix =
     verdict.code === "invalid"
       ? "Write it as a regular expression that JavaScript knows."
-      : "Write it without nested or neighbouring repetitions such as (a+)+ or .*.*, or without look-around.";
+      : "Write it without nested or neighbouring repetitions such as (a+)+ or .*.*, or without look-behind and back-references.";
   issues.push(issue(path, verdict.detail, fix));
   return undefined;
 }

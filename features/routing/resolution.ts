@@ -26,6 +26,8 @@ export type Middleware<Answer> = (
 export type FindOutput<Output> = (pathname: string) => Promise<Output | undefined>;
 
 export type Resolution<Output, Answer> = Found<Output, Answer> & {
+  /** Names of headers that stand whatever a function says; of the others, what it says stands. */
+  firm: ReadonlySet<string>;
   /** How the finished answer's headers are to be changed. */
   responseChanges: readonly RequestChange[];
 };

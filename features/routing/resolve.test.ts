@@ -242,14 +242,25 @@ describe("headers", () => {
     expect((await ask("/a", [set("1", { important: true }), set("2")])).headers).toEqual([["x-a", "1"]]);
   });
 
-  test("override forgets what earlier routes set", async () => {
+  test("override takes nothing back: Next.js's builder gives it to every middleware, behind the app's own headers", async () => {
     const routes = [
-      { src: "^/a$", headers: { "x-a": "1" }, status: 404, continue: true },
+      { src: "^/a$", headers: { "x-a": "1" }, continue: true },
       { src: "^/a$", override: true, headers: { "x-b": "1" }, dest: "/b" },
     ];
     const found = await ask("/a", routes, { outputs: ["/b"] });
     expect(where(found)).toBe("/b 200");
-    expect(found.headers).toEqual([["x-b", "1"]]);
+    expect(found.headers).toEqual([
+      ["x-a", "1"],
+      ["x-b", "1"],
+    ]);
+  });
+
+  test("only what is important stands against a function", async () => {
+    const found = await ask("/a", [
+      { src: "^/a$", headers: { "x-a": "1" }, important: true, continue: true },
+      { src: "^/a$", headers: { "x-b": "1" } },
+    ]);
+    expect([...found.firm]).toEqual(["x-a"]);
   });
 });
 

@@ -102,7 +102,8 @@ class Resolver<Output, Answer> {
   }
 
   async run(): Promise<Resolution<Output, Answer>> {
-    return { ...(await this.#run()), responseChanges: this.#carried.responseChanges };
+    const found = await this.#run();
+    return { ...found, firm: this.#carried.firm(), responseChanges: this.#carried.responseChanges };
   }
 
   async #run(): Promise<Found<Output, Answer>> {
@@ -162,10 +163,6 @@ class Resolver<Output, Answer> {
 
   async #apply(phase: Phase, route: CompiledRoute, captures: Captures): Promise<Outcome> {
     if (route.mitigate === "deny") return { to: "deny" };
-    if (route.override) {
-      this.#status = null;
-      this.#carried.forget();
-    }
     if (route.locale) {
       const language = this.#asked.header("accept-language");
       const to = localeTarget(route.locale, this.#pathname, this.#asked.cookies, language);

@@ -58,6 +58,7 @@ export const sourceRoute = z.strictObject({
   has: z.array(condition).max(64).optional(),
   missing: z.array(condition).max(64).optional(),
   continue: z.boolean().optional(),
+  /** It tells Vercel's builders how to merge routes (`mergeRoutes`), and the router nothing. */
   override: z.boolean().optional(),
   check: z.boolean().optional(),
   important: z.boolean().optional(),

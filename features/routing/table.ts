@@ -10,8 +10,11 @@ export type Phase = (typeof PHASES)[number];
 
 export interface Pattern {
   source: string;
-  /** `native` runs as a RegExp; `linear` in a linear-time engine, since it could run for ever natively. */
-  engine: "native" | "linear";
+  /**
+   * `native` runs as a RegExp; one that could run for ever so runs in a linear-time engine: `linear`, or `ahead` if it
+   * looks ahead.
+   */
+  engine: "native" | "linear" | "ahead";
   caseSensitive: boolean;
   /** What every match begins with; lower case unless case-sensitive. Lets most routes be passed over quickly. */
   prefix: string;
@@ -65,11 +68,9 @@ export interface CompiledRoute {
   missing?: Condition[];
   /** Go on with the next route after this one has matched. */
   continue?: true;
-  /** Forget status and headers that earlier routes set. */
-  override?: true;
   /** Look at the file system again with the new path. */
   check?: true;
-  /** Its headers can't be set again by later routes. */
+  /** Its headers can't be set again by later routes, nor by what answers. */
   important?: true;
   middlewarePath?: string;
   transforms?: Transform[];

@@ -24,6 +24,7 @@ beforeAll(async () => {
       "posts/[slug]": ECHO,
       "shop/[...path]": ECHO,
       crashes: `export default () => { throw new Error("on purpose"); }`,
+      speaks: `export default () => new Response("said", { headers: { "x-soft": "function", "x-firm": "function" } })`,
       refuses: `export default () => new Response("own 500", { status: 500 })`,
       "errors/404": `export default (request) => new Response("nothing at " + new URL(request.url).pathname, { headers: { "x-page": "404" } })`,
       "errors/500": `export default (request) => new Response("sorry for " + request.method)`,
@@ -43,15 +44,10 @@ beforeAll(async () => {
         { src: "/stops", dest: "/one.txt" },
         { src: "/one.txt", headers: { "x-never": "1" }, continue: true },
         { src: "/kept", dest: "/one.txt", status: 203, headers: { "x-a": "1", "x-b": "1" }, continue: true },
-        {
-          src: "/one.txt",
-          override: true,
-          headers: { "x-c": "1" },
-          has: [{ type: "query", key: "fresh" }],
-          continue: true,
-        },
         { src: "/loud", headers: { "x-say": "first" }, important: true, continue: true },
         { src: "/loud", headers: { "x-say": "second" }, dest: "/one.txt" },
+        { src: "/speaks", headers: { "x-soft": "route", "x-only": "route" }, continue: true },
+        { src: "/speaks", headers: { "x-firm": "route" }, important: true, continue: true },
         { src: "/guarded", middlewarePath: "guard", continue: true },
         { src: "/crash-hard", dest: "/crashes", has: [{ type: "header", key: "x-hard" }] },
         { handle: "filesystem" },
@@ -167,12 +163,16 @@ test("“A boolean to change matching behavior. If true, routing will continue e
   expect([stopped.body, stopped.header("x-never")]).toEqual(["one", null]);
 });
 
-test("`override` forgets what routes before have set, `important` keeps it (deprecated, but emitted by builders)", async () => {
+test("`important` stands against later routes and functions; other headers of routes give way to a function's", async () => {
   const kept = await ask("/kept");
-  expect([kept.status, kept.header("x-a"), kept.header("x-c")]).toEqual([203, "1", null]);
-  const fresh = await ask("/kept?fresh");
-  expect([fresh.status, fresh.header("x-a"), fresh.header("x-c")]).toEqual([200, null, "1"]);
+  expect([kept.status, kept.header("x-a"), kept.header("x-b")]).toEqual([203, "1", "1"]);
   expect((await ask("/loud")).header("x-say")).toBe("first");
+  const spoken = await ask("/speaks");
+  expect([spoken.header("x-soft"), spoken.header("x-firm"), spoken.header("x-only")]).toEqual([
+    "function",
+    "route",
+    "route",
+  ]);
 });
 
 test("overrides: “The URL path where the static file will be accessible from.”", async () => {

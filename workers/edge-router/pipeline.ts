@@ -79,7 +79,7 @@ async function answerWith(visit: Visit, routed: Resolution<Output, Response>): P
     case "output":
       return outputAnswer(visit, routed);
     case "answer":
-      return plain(withHeaders(routed.answer, routed.headers));
+      return plain(withHeaders(routed.answer, routed.headers, routed.firm));
     case "redirect":
       return plain(redirect(routed.status, routed.location, routed.headers));
     case "external": {

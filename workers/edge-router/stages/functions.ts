@@ -98,7 +98,7 @@ function outgoing(scope: Scope, { request, url, name, changes }: Asked, hostname
     ["x-vercel-forwarded-for", ip],
     ["x-forwarded-host", url.host],
     ["x-forwarded-proto", url.protocol.slice(0, -1)],
-    ["x-vercel-id", scope.requestId],
+    ["x-vercel-id", `${regionOf(cf as Record<string, unknown>)}::${scope.requestId}`],
     ["x-cloudify-request-id", scope.requestId],
     ["x-vercel-deployment-url", hostname],
     ["x-matched-path", `/${name}`],
@@ -110,3 +110,7 @@ function outgoing(scope: Scope, { request, url, name, changes }: Asked, hostname
   const init = { method, headers, redirect: "manual" as const };
   return new Request(url, body === null ? init : { ...init, body });
 }
+
+/** As libraries read it from `x-vercel-id`; `dev1` is what they call a machine of one's own. */
+const regionOf = ({ colo }: Record<string, unknown>): string =>
+  typeof colo === "string" && colo !== "" ? colo.toLowerCase() : "dev1";

@@ -62,12 +62,23 @@ export function failed(scope: Scope, request: Request, called: Extract<Answered,
   return response;
 }
 
-/** What routes and middlewares set goes before what a function set; cookies stand beside each other. */
-export function withHeaders(response: Response, headers: HeaderList): Response {
+/**
+ * What a function says stands, and routes fill in what it does not say: "if you return headers in a Vercel Function, it
+ * will override the headers defined for the same route" (Vercel's documentation of its cache). Cookies stand beside each
+ * other.
+ *
+ * @param firm Names to which this does not apply.
+ */
+export function withHeaders(response: Response, headers: HeaderList, firm: ReadonlySet<string>): Response {
   if (response.webSocket) return response;
   const own = new Response(response.body, response);
   for (const name of [...own.headers.keys()]) if (name.startsWith("x-middleware-")) own.headers.delete(name);
-  setAll(own.headers, headers);
+  const said = new Set(own.headers.keys());
+  const open = (name: string) => name === "set-cookie" || firm.has(name) || !said.has(name);
+  setAll(
+    own.headers,
+    headers.filter(([name]) => open(name)),
+  );
   return own;
 }
 

@@ -39,7 +39,7 @@ export interface Answer {
 
 type Found = Pick<
   Extract<Resolution<Output, Response>, { kind: "output" }>,
-  "output" | "query" | "status" | "headers" | "changes" | "shownPath"
+  "output" | "query" | "status" | "headers" | "changes" | "shownPath" | "firm"
 >;
 
 export const plain = (response: Response): Answer => ({
@@ -64,8 +64,11 @@ export async function outputAnswer(visit: Visit, found: Found, isLast = false): 
         return plain(redirect(308, mergeQuery(output.redirectTo, visit.url.searchParams), found.headers));
       return file(visit, output.file, found.status ?? 200, found.headers);
     case "page": {
-      const { file: stored, status, headers } = output.page;
-      return file(visit, stored, found.status ?? status, [...headers, ...found.headers]);
+      // A page is what a function has said: see `withHeaders`.
+      const { file: stored, status, headers: said } = output.page;
+      const firm = found.headers.filter(([name]) => found.firm.has(name));
+      const open = found.headers.filter(([name]) => !found.firm.has(name));
+      return file(visit, stored, found.status ?? status, [...open, ...said, ...firm]);
     }
     case "function":
       return call(visit, { ...found, output }, isLast);
@@ -74,7 +77,15 @@ export async function outputAnswer(visit: Visit, found: Found, isLast = false): 
 
 async function call(
   visit: Visit,
-  { output, query, changes, shownPath, status, headers }: Found & { output: { kind: "function" } & Output },
+  {
+    output,
+    query,
+    changes,
+    shownPath,
+    status,
+    headers,
+    firm,
+  }: Found & { output: { kind: "function" } & Output },
   isLast: boolean,
 ): Promise<Answer> {
   const { scope, request, target, hops } = visit;
@@ -84,7 +95,7 @@ async function call(
   const { name, entry } = output;
   const called = await callFunction(scope, target, { request, url, name, entry, changes, hops });
   if (!called.ok) return isLast ? fault(visit, called) : explained(visit, called);
-  const response = withHeaders(called.response, headers);
+  const response = withHeaders(called.response, headers, firm);
   // A route of the error phase gives the page its status.
   const code = response.status === 200 ? (status ?? 200) : response.status;
   const body = request.method === "HEAD" ? null : response.body;
@@ -114,7 +125,7 @@ async function explained(visit: Visit, called: Failed): Promise<Answer> {
   if (page.kind !== "output") return fault(visit, called);
   const { url, method, headers, cf = {} } = request;
   const bare = new Request(url, { method, headers, cf });
-  const answer = await outputAnswer({ ...visit, request: bare }, page, true);
+  const answer = await outputAnswer({ ...visit, request: bare }, { ...page, firm: new Set() }, true);
   answer.response.headers.set("x-cloudify-error", called.problem.code);
   if (called.retryAfter !== null) answer.response.headers.set("retry-after", String(called.retryAfter));
   return { ...answer, functionMs: called.ms + (answer.functionMs ?? 0) };

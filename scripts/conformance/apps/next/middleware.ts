@@ -19,6 +19,7 @@ export function middleware(request: NextRequest) {
   headers.delete("x-taken-away");
   const response = NextResponse.next({ request: { headers } });
   response.headers.set("x-middleware-was-here", pathname);
+  response.headers.set("x-both-mw", "middleware");
   response.cookies.set("seen", "1", { path: "/", httpOnly: true });
   if (request.cookies.has("old")) response.cookies.delete("old");
   return response;

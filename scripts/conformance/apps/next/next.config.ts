@@ -1,6 +1,7 @@
 import type { NextConfig } from "next";
 
 const config: NextConfig = {
+  generateBuildId: () => "conformance",
   async redirects() {
     return [
       { source: "/old-about", destination: "/about", permanent: true },
@@ -31,6 +32,7 @@ const config: NextConfig = {
     return [
       { source: "/:path*", headers: [{ key: "x-everywhere", value: "yes" }] },
       { source: "/about", headers: [{ key: "x-about", value: "about" }] },
+      { source: "/api/echo", headers: [{ key: "x-both", value: "configuration" }] },
       { source: "/edge/:slug", headers: [{ key: "x-slug", value: ":slug" }] },
       {
         source: "/api/:path*",

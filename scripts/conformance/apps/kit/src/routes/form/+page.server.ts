@@ -2,7 +2,7 @@ import { fail, redirect } from "@sveltejs/kit";
 import type { Actions } from "./$types";
 
 export const actions: Actions = {
-  default: async ({ request, cookies }) => {
+  sign: async ({ request, cookies }) => {
     const data = await request.formData();
     const name = String(data.get("name") ?? "");
     if (name === "") return fail(400, { missing: true });

@@ -17,6 +17,8 @@ async function answer(request: NextRequest) {
     body: request.method === "GET" ? null : await request.text(),
   });
   response.headers.set("x-route", "echo");
+  response.headers.set("x-both", "function");
+  response.headers.set("x-both-mw", "function");
   response.headers.append("set-cookie", "one=1; Path=/");
   response.headers.append("set-cookie", "two=2; Path=/; HttpOnly");
   return response;

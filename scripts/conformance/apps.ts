@@ -1,0 +1,95 @@
+/** The two apps of frameworks: how each is made, built for the platform, and served by its framework's own server. */
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Rules } from "./compare.ts";
+import { KIT, NEXT, type Request } from "./requests.ts";
+import { run, type Server, serve } from "./run.ts";
+
+const SOURCES = fileURLToPath(new URL("apps", import.meta.url));
+
+export interface App {
+  name: string;
+  requests: readonly Request[];
+  rules: Rules;
+  /** Where the platform and the framework are known to differ, and whose documented behaviour that is. */
+  known: readonly Known[];
+  /** Makes and builds it in a folder that is there; the output lies in its `.vercel/output`. @returns The app's folder. */
+  build(folder: string): Promise<string>;
+  /** @param host What requests will name in `host`. */
+  serve(folder: string, port: number, host: string): Promise<Server>;
+}
+
+export interface Known {
+  path: RegExp;
+  what: string;
+  why: string;
+}
+
+const QUIET = { NEXT_TELEMETRY_DISABLED: "1", VERCEL_TELEMETRY_DISABLED: "1" };
+
+/** As its own dependency tree, apart from the app's. `sandbox` 4.4.0, which it asks for, was never published. */
+const VERCEL = { dependencies: { vercel: "64.0.2" }, overrides: { sandbox: "4.5.0" } };
+
+export const next: App = {
+  name: "next",
+  requests: NEXT,
+  rules: {
+    headers: [
+      "content-type",
+      "allow",
+      ..."everywhere about slug loud both both-mw route answered-by".split(" ").map((name) => `x-${name}`),
+    ],
+    normalise: (body) => body,
+  },
+  known: [],
+  async build(folder) {
+    const app = join(folder, "next");
+    const words = "create-next-app@16.4.3 next --ts --app --empty --skip-install --use-npm --disable-git";
+    await run("npx", ["-y", ...words.split(" "), "--no-eslint", "--no-tailwind"], folder);
+    rmSync(join(app, "app"), { recursive: true });
+    cpSync(join(SOURCES, "next"), app, { recursive: true });
+    await run("npm", ["install", "--no-audit", "--no-fund"], app);
+    const tools = join(folder, "tools");
+    mkdirSync(tools);
+    writeFileSync(join(tools, "package.json"), JSON.stringify(VERCEL));
+    await run("npm", ["install", "--no-audit", "--no-fund"], tools);
+    mkdirSync(join(app, ".vercel"));
+    const project = { projectId: "prj_x", orgId: "team_x", settings: { framework: "nextjs" } };
+    writeFileSync(join(app, ".vercel/project.json"), JSON.stringify(project));
+    // Each build has a folder of its own: what `vercel build` leaves in .next is not for `next start`.
+    await run("npx", ["next", "build"], app, QUIET);
+    cpSync(join(app, ".next"), join(folder, "next-own"), { recursive: true });
+    await run(join(tools, "node_modules/.bin/vercel"), ["build", "--yes"], app, QUIET);
+    rmSync(join(app, ".next"), { recursive: true });
+    cpSync(join(folder, "next-own"), join(app, ".next"), { recursive: true });
+    return app;
+  },
+  serve: (app, port) => serve("npx", ["next", "start", "-p", String(port)], app, port, QUIET),
+};
+
+export const kit: App = {
+  name: "kit",
+  requests: KIT,
+  rules: {
+    headers: ["content-type", "allow", "cache-control", "x-loaded", "x-hooked", "x-route"],
+    normalise: (body) => body,
+  },
+  known: [],
+  async build(folder) {
+    const app = join(folder, "kit");
+    const words = "sv@0.17.1 create kit --template minimal --types ts --no-add-ons --no-install";
+    await run("npx", ["-y", ...words.split(" ")], folder);
+    cpSync(join(SOURCES, "kit"), app, { recursive: true });
+    const adapters = ["@sveltejs/adapter-vercel@6.3.4", "@sveltejs/adapter-node@5.5.7"];
+    await run("npm", ["install", "--no-audit", "--no-fund", "-D", ...adapters], app);
+    await run("npx", ["svelte-kit", "sync"], app);
+    await run("npx", ["vite", "build"], app);
+    await run("npx", ["vite", "build"], app, { ADAPTER: "node" });
+    return app;
+  },
+  serve: (app, port, host) =>
+    serve(process.execPath, ["server/index.js"], app, port, { PORT: String(port), ORIGIN: `http://${host}` }),
+};
+
+export const isBuilt = (app: string): boolean => existsSync(join(app, ".vercel/output/config.json"));
