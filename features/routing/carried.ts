@@ -23,6 +23,11 @@ export class Carried {
     this.#cookies.push(["set-cookie", value]);
   }
 
+  /** What routes said of how long to keep a page was not meant for its absence. */
+  forgetCaching(): void {
+    for (const headers of [this.#headers, this.#important]) headers.delete("cache-control");
+  }
+
   /** Names of headers that stand whatever a function says. */
   firm(): ReadonlySet<string> {
     return new Set(this.#important.keys());

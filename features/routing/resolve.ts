@@ -1,8 +1,10 @@
 /**
  * Finds what answers a request: runs it through the route table, phase by phase, with looks at the outputs between.
  *
- *     main → [outputs] → filesystem → [outputs] → rewrite → resource → miss
- *                 └─ found ─→ hit                                    └─ nothing ─→ error
+ *     main → [look] → filesystem → [look] → rewrite → [look] → resource → [look]
+ *               └─ found ─→ hit                                     nothing ─┴─→ error
+ *
+ * A look is one at the outputs and, when nothing is there, the routes of `miss`.
  *
  * Knows neither stores nor responses. Source: Build Output API v3, "Configuration"; where its wording leaves the order
  * open, what Vercel's own builders emit decides.
@@ -23,18 +25,10 @@ const DENIED: HeaderList = [
   ["x-vercel-mitigated", "deny"],
 ];
 
-/** A table can send a path round and round; real ones need fewer than ten. */
-const MAX_PHASES = 50;
+/** A table with many routes that match could look for ever; real ones look fewer than ten times. */
+const MAX_LOOKS = 100;
 
-const NEXT: Record<Phase, Phase> = {
-  main: "filesystem",
-  filesystem: "rewrite",
-  rewrite: "resource",
-  resource: "miss",
-  miss: "miss",
-  hit: "hit",
-  error: "error",
-};
+const ORDER = ["main", "filesystem", "rewrite", "resource"] as const;
 
 export function resolve<Output, Answer = never>(
   request: RoutingRequest,
@@ -55,14 +49,23 @@ export function resolveError<Output>(
   return new Resolver<Output, never>(request, table, find, null).error(status);
 }
 
-type Outcome =
+type Outcome<Output> =
   | { to: "next" }
+  /** Out of the phase, as if no route were left in it. */
+  | { to: "leave" }
   | { to: "done" }
+  | { to: "found"; output: Output }
   | { to: "refuse" }
-  | { to: "deny" }
-  | { to: "phase"; phase: Phase };
-const next: Outcome = { to: "next" };
-const done: Outcome = { to: "done" };
+  | { to: "deny" };
+/** Where the request is, on its way. */
+interface Place {
+  pathname: string;
+  query: URLSearchParams;
+  status: number | null;
+}
+
+const next: Outcome<never> = { to: "next" };
+const done: Outcome<never> = { to: "done" };
 
 class Resolver<Output, Answer> {
   readonly #table: RouteTable;
@@ -79,6 +82,7 @@ class Resolver<Output, Answer> {
   readonly #carried = new Carried();
   #answer: { answer: Answer; fault: number | null } | null = null;
   #shownPath: string | null = null;
+  #looks = 0;
 
   constructor(
     request: RoutingRequest,
@@ -107,38 +111,66 @@ class Resolver<Output, Answer> {
   }
 
   async #run(): Promise<Found<Output, Answer>> {
-    let phase: Phase = "main";
-    for (let count = 0; count < MAX_PHASES; count++) {
+    for (const phase of ORDER) {
       const verdict = await this.#routes(phase);
+      const isOpen = verdict.to === "next" || verdict.to === "leave" || verdict.to === "done";
+      const looked = isOpen && !this.#isDecided() ? await this.#look() : verdict;
       if (this.#answer) return this.#answered(this.#answer.answer, this.#answer.fault);
-      if (verdict.to === "deny") return { kind: "status", status: 403, headers: DENIED };
       if (this.#location !== null) return this.#redirect(this.#location);
       if (this.#external !== null) {
         const about = { url: this.#external, status: this.#status, headers: this.#carried.list() };
         return { kind: "external", ...about, changes: this.#carried.requestChanges };
       }
-      if (verdict.to === "refuse") return this.error(this.#status ?? 404);
-      if (verdict.to === "phase") {
-        phase = verdict.phase;
-        continue;
-      }
-      const output = await this.#find(this.#pathname);
-      if (output !== undefined) return this.#hit(output);
-      if (phase === "miss")
-        return this.error(this.#status !== null && this.#status >= 400 ? this.#status : 404);
-      // A route that ended the phase has decided: only `miss` may still help.
-      phase = verdict.to === "next" ? NEXT[phase] : "miss";
+      if (looked.to === "deny") return { kind: "status", status: 403, headers: DENIED };
+      if (looked.to === "refuse") return this.error(this.#status ?? 404);
+      if (looked.to === "found") return this.#hit(looked.output);
+      // A route that ended the phase has decided where to look.
+      if (verdict.to === "done") break;
     }
-    return this.error(508);
+    return this.error(this.#status !== null && this.#status >= 400 ? this.#status : 404);
   }
 
-  async #routes(phase: Phase): Promise<Outcome> {
+  #isDecided(): boolean {
+    return this.#answer !== null || this.#location !== null || this.#external !== null;
+  }
+
+  async #routes(phase: Phase): Promise<Outcome<Output>> {
     for (const route of this.#table.phases[phase]) {
       const captures = this.#matches(route);
       const verdict = captures ? await this.#apply(phase, route, captures) : next;
       if (verdict.to !== "next") return verdict;
     }
     return next;
+  }
+
+  /** Looks for the path among the outputs; `miss`: “check matches after every filesystem miss”. */
+  async #look(): Promise<Outcome<Output>> {
+    const there = await this.#there();
+    if (there.to !== "next") return there;
+    if (this.#table.phases.miss.length === 0) return next;
+    const before = this.#save();
+    const missed = await this.#routes("miss");
+    if (missed.to === "next") this.#restore(before);
+    return missed;
+  }
+
+  async #there(): Promise<Outcome<Output>> {
+    if (++this.#looks > MAX_LOOKS) {
+      this.#status = 508;
+      return { to: "refuse" };
+    }
+    const output = await this.#find(this.#pathname);
+    return output === undefined ? next : { to: "found", output };
+  }
+
+  #save(): Place {
+    return { pathname: this.#pathname, query: new URLSearchParams(this.#query), status: this.#status };
+  }
+
+  #restore({ pathname, query, status }: Place): void {
+    this.#pathname = pathname;
+    this.#status = status;
+    this.#ask(query);
   }
 
   #matches(route: CompiledRoute): Captures | null {
@@ -161,7 +193,7 @@ class Resolver<Output, Answer> {
     return { ...captures, wildcard: this.#table.wildcard[this.#asked.host] ?? "" };
   }
 
-  async #apply(phase: Phase, route: CompiledRoute, captures: Captures): Promise<Outcome> {
+  async #apply(phase: Phase, route: CompiledRoute, captures: Captures): Promise<Outcome<Output>> {
     if (route.mitigate === "deny") return { to: "deny" };
     if (route.locale) {
       const language = this.#asked.header("accept-language");
@@ -170,7 +202,7 @@ class Resolver<Output, Answer> {
     }
     if (route.middlewarePath !== undefined && this.#middleware) {
       const before = this.#pathname;
-      await this.#ask(this.#middleware, route.middlewarePath);
+      await this.#consult(this.#middleware, route.middlewarePath);
       if (this.#answer || this.#external !== null) return done;
       if (before !== this.#pathname && route.dest === undefined) {
         this.#setHeaders(route, captures);
@@ -183,13 +215,13 @@ class Resolver<Output, Answer> {
     const isRedirect = route.status !== undefined && route.status >= 300 && route.status <= 399;
     if (this.#location !== null) return done;
     if (isRedirect && route.dest !== undefined) return this.#leave(route.dest, route.status ?? 307, captures);
-    const before = this.#pathname;
+    const before = route.check ? this.#save() : null;
     if (route.dest !== undefined && !this.#rewrite(route.dest, captures)) {
       this.#status = 508;
       return { to: "refuse" };
     }
     if (this.#external !== null) return done;
-    if (route.check) return this.#check(phase, before);
+    if (before) return this.#check(phase, before);
     if (route.continue) return next;
     const isRefusal = route.dest === undefined && route.status !== undefined && route.status >= 400;
     return isRefusal ? { to: "refuse" } : done;
@@ -214,7 +246,7 @@ class Resolver<Output, Answer> {
     }
   }
 
-  async #ask(middleware: Middleware<Answer>, name: string): Promise<void> {
+  async #consult(middleware: Middleware<Answer>, name: string): Promise<void> {
     const url = new URL(this.#original);
     url.search = this.#query.toString();
     const decision = await middleware(name, url, this.#carried.requestChanges);
@@ -232,10 +264,14 @@ class Resolver<Output, Answer> {
       if (target.host !== this.#original.host) this.#external = target.href;
       else {
         this.#pathname = target.pathname;
-        this.#query = new URLSearchParams(target.searchParams);
-        this.#asked = { ...this.#asked, query: this.#query };
+        this.#ask(new URLSearchParams(target.searchParams));
       }
     }
+  }
+
+  #ask(query: URLSearchParams): void {
+    this.#query = query;
+    this.#asked = { ...this.#asked, query };
   }
 
   /** Conditions of later routes see the request as the middleware left it. */
@@ -246,17 +282,29 @@ class Resolver<Output, Answer> {
     this.#asked = { ...this.#asked, header, cookies: parseCookies(header("cookie")) };
   }
 
-  /** `check`: the new path is looked up; when it is not there the table is entered again with it. */
-  async #check(phase: Phase, before: string): Promise<Outcome> {
-    if (before === this.#pathname) {
-      if (phase !== "miss") return { to: "phase", phase: NEXT[phase] };
-      this.#status = 404;
-      return done;
+  /**
+   * “If true, the route triggers handle: 'filesystem' and handle: 'rewrite'.” Where that finds nothing the next route of the
+   * phase goes on: with the new path, except where each route is a guess of its own.
+   */
+  async #check(phase: Phase, before: Place): Promise<Outcome<Output>> {
+    const isSame = before.pathname === this.#pathname;
+    switch (phase) {
+      case "main":
+        return { to: "leave" };
+      case "miss":
+        if (!isSame) return this.#there();
+        return this.#status !== null && this.#status >= 400 ? { to: "refuse" } : next;
+      case "rewrite": {
+        const looked = await this.#look();
+        if (looked.to === "next") this.#restore(before);
+        return looked;
+      }
+      default: {
+        if (isSame) return { to: "leave" };
+        const looked = await this.#look();
+        return looked.to === "next" ? this.#routes("rewrite") : looked;
+      }
     }
-    if (phase !== "miss") return { to: "phase", phase: "main" };
-    if ((await this.#find(this.#pathname)) === undefined) return { to: "phase", phase: "filesystem" };
-    if (this.#status === 404) this.#status = null;
-    return done;
   }
 
   #setHeaders(route: CompiledRoute, captures: Captures): void {
@@ -269,7 +317,7 @@ class Resolver<Output, Answer> {
     }
   }
 
-  #leave(template: string, status: number, captures: Captures): Outcome {
+  #leave(template: string, status: number, captures: Captures): Outcome<never> {
     const target = localTarget(template, headerSafe(substitute(template, captures)));
     this.#location = mergeQuery(target, this.#original.searchParams);
     this.#status = status;
@@ -331,6 +379,7 @@ class Resolver<Output, Answer> {
 
   /** The error phase: the first route for this status whose destination is there gives the page. */
   async error(status: number): Promise<Found<Output, Answer>> {
+    this.#carried.forgetCaching();
     for (const route of this.#table.phases.error) {
       if (route.status !== undefined && route.status !== status) continue;
       const captures = this.#matches(route);

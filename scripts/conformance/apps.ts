@@ -6,6 +6,10 @@ import type { Rules } from "./compare.ts";
 import { KIT, NEXT, type Request } from "./requests.ts";
 import { run, type Server, serve } from "./run.ts";
 
+const CACHED = "the CDN's default for files and redirects (Vercel, Cache-Control headers)";
+const CHARSET = "texts are sent with their charset";
+const OWN_PAGE = "the platform's own page for what is not there";
+
 const SOURCES = fileURLToPath(new URL("apps", import.meta.url));
 
 export interface App {
@@ -22,7 +26,9 @@ export interface App {
 
 export interface Known {
   path: RegExp;
-  what: string;
+  /** Only for requests with this header. */
+  header?: string;
+  what: readonly string[];
   why: string;
 }
 
@@ -40,9 +46,43 @@ export const next: App = {
       "allow",
       ..."everywhere about slug loud both both-mw route answered-by".split(" ").map((name) => `x-${name}`),
     ],
-    normalise: (body) => body,
+    // Keys of the boundaries in a page that was rendered just now.
+    normalise: (body) => body.replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "UUID"),
   },
-  known: [],
+  known: [
+    { path: /\.svg$/, what: ["content-type"], why: CHARSET },
+    {
+      path: /^\/(?:old-about|go|for-beta|away)/,
+      what: ["x-everywhere"],
+      why: "`vercel build` puts headers before redirects",
+    },
+    {
+      path: /^\/go$/,
+      what: ["location"],
+      why: "`next start` leaves an empty `:path*` as it is; the builder's route does not",
+    },
+    {
+      path: /^\/api\/echo/,
+      what: ["x-both", "x-both-mw"],
+      why: "a function's header stands against a route's (Vercel, CDN cache); `next start` sends both",
+    },
+    {
+      path: /^\/(?:api\/rest|fallback)\//,
+      what: ["body"],
+      why: "the builder's route gives `nxtPpath=a/b`; `next start` repeats the parameter",
+    },
+    {
+      path: /^\/mw\/rewrite\?own/,
+      what: ["body"],
+      why: "a rewrite leads to the URL that the middleware gave; `next start` adds the visitor's query for a handler",
+    },
+    {
+      path: /^\/(?:about)?$/,
+      header: "rsc",
+      what: ["status", "location", "content-type", "body"],
+      why: "`next start` sends a request without `_rsc` away first; the builder's routes do not",
+    },
+  ],
   async build(folder) {
     const app = join(folder, "next");
     const words = "create-next-app@16.4.3 next --ts --app --empty --skip-install --use-npm --disable-git";
@@ -75,7 +115,13 @@ export const kit: App = {
     headers: ["content-type", "allow", "cache-control", "x-loaded", "x-hooked", "x-route"],
     normalise: (body) => body,
   },
-  known: [],
+  known: [
+    { path: /^\/(?:about\/?|robots\.txt|_app\/version\.json)$/, what: ["cache-control"], why: CACHED },
+    { path: /^\/(?:robots\.txt|_app\/version\.json)$/, what: ["content-type"], why: CHARSET },
+    { path: /^\/_app\/immutable\/none/, what: ["content-type"], why: OWN_PAGE },
+    { path: /^\/_app\/immutable\/none/, what: ["cache-control"], why: OWN_PAGE },
+    { path: /^\/_app\/immutable\/none/, what: ["body"], why: OWN_PAGE },
+  ],
   async build(folder) {
     const app = join(folder, "kit");
     const words = "sv@0.17.1 create kit --template minimal --types ts --no-add-ons --no-install";
@@ -93,3 +139,8 @@ export const kit: App = {
 };
 
 export const isBuilt = (app: string): boolean => existsSync(join(app, ".vercel/output/config.json"));
+
+export const isMeant = ({ path, header, what }: Known, request: Request, difference: string): boolean =>
+  what.includes(difference) &&
+  path.test(request.path) &&
+  (header === undefined || request.headers?.[header] !== undefined);

@@ -35,10 +35,16 @@ export function compare(theirs: Seen, ours: Seen, rules: Rules): Difference[] {
       header(theirs, name),
       header(ours, name),
     ]),
-    ["body", text(theirs, rules), text(ours, rules)],
+    // RFC 9110, 15.4: the body of a redirect is a note for people.
+    ...(isRedirect(theirs) && isRedirect(ours)
+      ? []
+      : [["body", text(theirs, rules), text(ours, rules)] as [string, string, string]]),
   ];
   return pairs.flatMap(([what, one, two]) => (one === two ? [] : [{ what, ...apart(one, two) }]));
 }
+
+const isRedirect = ({ status, headers }: Seen): boolean =>
+  status >= 300 && status <= 399 && headers.has("location");
 
 const location = ({ headers, origin }: Seen): string =>
   (headers.get("location") ?? "-")

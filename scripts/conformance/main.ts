@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { get } from "#tests/support/http.ts";
 import { freePort, TestPlatform } from "#tests/support/platform.ts";
-import { type App, isBuilt, kit, next } from "./apps.ts";
+import { type App, isBuilt, isMeant, kit, next } from "./apps.ts";
 import { compare, type Seen } from "./compare.ts";
 import { ORIGIN, type Request } from "./requests.ts";
 
@@ -59,9 +59,7 @@ async function check(app: App): Promise<boolean> {
 async function judge(app: App, request: Request, theirs: string, ours: string): Promise<Judgement> {
   const [one, two] = [await ask(theirs, request), await ask(ours, request)];
   const found = compare(one, two, app.rules);
-  const reasons = found.map(({ what }) =>
-    app.known.find((known) => known.what === what && known.path.test(request.path)),
-  );
+  const reasons = found.map(({ what }) => app.known.find((known) => isMeant(known, request, what)));
   const judgement =
     found.length === 0 ? "same" : reasons.every((one) => one !== undefined) ? "known" : "different";
   const { method = "GET", path, headers = {} } = request;

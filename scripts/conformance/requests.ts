@@ -15,7 +15,7 @@ const send = (method: string, path: string, body: string, headers: Record<string
 
 /** Stands for the origin that is asked, in the value of a header. */
 export const ORIGIN = "ORIGIN";
-const FORM = { "content-type": "application/x-www-form-urlencoded", origin: ORIGIN };
+const FORM = { "content-type": "application/x-www-form-urlencoded", origin: ORIGIN, accept: "text/html" };
 
 export const NEXT: Request[] = [
   get("/"),
