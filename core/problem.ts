@@ -15,6 +15,7 @@ export const PROBLEMS = {
   token_expired: [401, "The token has expired"],
   token_revoked: [401, "The token was revoked"],
   forbidden: [403, "The token may not do this"],
+  mitigated: [403, "The request was denied"],
   not_found: [404, "Not found"],
   method_not_allowed: [405, "The method is not allowed here"],
   conflict: [409, "Something else changed it first"],

@@ -5,11 +5,15 @@
 
 import { RE2JS } from "re2js";
 import { checkSync } from "recheck";
+import { parse } from "./ahead/parse.ts";
+import { programOf } from "./ahead/program.ts";
 import type { Pattern } from "./table.ts";
 
 export const MAX_SOURCE = 4_096;
 /** Analyses of one table; what comes after them runs in the linear engine if it can. */
 export const MAX_ANALYSES = 100;
+/** What takes longer runs in the linear engine if it can. */
+const ANALYSIS_MS = 500;
 /** Longer sources take the analysis long; they run in the linear engine if they can. */
 const MAX_ANALYSED = 512;
 
@@ -41,16 +45,24 @@ export function classify(source: string, caseSensitive: boolean, budget: Budget)
   if (isPlainlySafe(source) || isSafe(source, caseSensitive, budget)) {
     return { ok: true, pattern: { source, engine: "native", caseSensitive, prefix } };
   }
+  const engine = isLinear(source) ? "linear" : looksAheadOnly(source) ? "ahead" : null;
+  if (engine) return { ok: true, pattern: { source, engine, caseSensitive, prefix } };
+  const detail = "could take for ever on some addresses, and needs more than look-ahead";
+  return { ok: false, code: "catastrophic", detail };
+}
+
+function isLinear(source: string): boolean {
   try {
     RE2JS.compile(source);
-    return { ok: true, pattern: { source, engine: "linear", caseSensitive, prefix } };
+    return true;
   } catch {
-    return {
-      ok: false,
-      code: "catastrophic",
-      detail: "could take for ever on some addresses, and needs look-around",
-    };
+    return false;
   }
+}
+
+function looksAheadOnly(source: string): boolean {
+  const parsed = parse(source);
+  return parsed !== null && programOf(parsed.tree, true) !== null;
 }
 
 /**
@@ -76,9 +88,11 @@ function isSafe(source: string, caseSensitive: boolean, budget: Budget): boolean
   const key = `${caseSensitive ? "" : "i"} ${source}`;
   const before = known.get(key);
   if (before !== undefined) return before;
+  // Of look-around the analysis is a slow guess; the engine for it needs none.
+  if (/\(\?[=!]/.test(source) && looksAheadOnly(source)) return false;
   if (source.length > MAX_ANALYSED || budget.analyses >= MAX_ANALYSES) return false;
   budget.analyses++;
-  const safe = checkSync(source, caseSensitive ? "" : "i", { timeout: 1_000 }).status === "safe";
+  const safe = checkSync(source, caseSensitive ? "" : "i", { timeout: ANALYSIS_MS }).status === "safe";
   if (known.size >= KNOWN_LIMIT) known.clear();
   known.set(key, safe);
   return safe;

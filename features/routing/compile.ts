@@ -2,8 +2,16 @@
  * `config.json`'s routes → the route table. Everything is checked here, so that the edge has nothing to refuse: shapes,
  * header names, statuses, patterns. What is not known is refused, never ignored. Control plane only.
  */
-import { z } from "zod";
+import type { z } from "zod";
 import { type Budget, classify } from "./classify.ts";
+import {
+  type GivenTransform,
+  type GivenValue,
+  handle,
+  type SourceRoute,
+  sourceRoute,
+  wildcards,
+} from "./source.ts";
 import {
   type CompiledRoute,
   type Condition,
@@ -26,70 +34,6 @@ export interface RouteIssue {
 }
 
 export type Compiled = { ok: true; table: RouteTable } | { ok: false; issues: RouteIssue[] };
-
-const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "is not a header name (RFC 9110, 5.1)");
-const headerValue = z.string().regex(/^[^\u0000-\u0008\u000a-\u001f\u007f]*$/, "holds a control character");
-
-const valueMatcher = z.strictObject({
-  eq: z.union([z.string(), z.number()]).optional(),
-  neq: z.union([z.string(), z.number()]).optional(),
-  inc: z.array(z.string()).optional(),
-  ninc: z.array(z.string()).optional(),
-  pre: z.string().optional(),
-  suf: z.string().optional(),
-  re: z.string().optional(),
-  gt: z.number().optional(),
-  gte: z.number().optional(),
-  lt: z.number().optional(),
-  lte: z.number().optional(),
-});
-const value = z.union([z.string(), valueMatcher]);
-const condition = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("host"), value }),
-  z.strictObject({
-    type: z.enum(["header", "cookie", "query"]),
-    key: z.string().min(1),
-    value: value.optional(),
-  }),
-]);
-const transform = z.strictObject({
-  type: z.enum(["request.headers", "request.query", "response.headers"]),
-  op: z.enum(["append", "set", "delete"]),
-  target: z.strictObject({ key: z.union([z.string().min(1), valueMatcher]) }),
-  args: z.union([z.string(), z.array(z.string())]).optional(),
-  env: z.array(z.string()).optional(),
-});
-const sourceRoute = z.strictObject({
-  src: z.string(),
-  dest: z.string().max(8_192).optional(),
-  status: z.number().int().min(100).max(599).optional(),
-  headers: z.record(headerName, headerValue).optional(),
-  methods: z.array(z.string()).optional(),
-  has: z.array(condition).max(64).optional(),
-  missing: z.array(condition).max(64).optional(),
-  continue: z.boolean().optional(),
-  override: z.boolean().optional(),
-  check: z.boolean().optional(),
-  important: z.boolean().optional(),
-  caseSensitive: z.boolean().optional(),
-  transforms: z.array(transform).max(64).optional(),
-  middlewarePath: z.string().optional(),
-  middlewareRawSrc: z.array(z.string()).optional(),
-  middleware: z.number().optional(),
-  isInternal: z.boolean().optional(),
-  locale: z
-    .strictObject({ redirect: z.record(z.string(), z.string()).optional(), cookie: z.string().optional() })
-    .optional(),
-});
-const handle = z.strictObject({
-  handle: z.enum(["filesystem", "resource", "miss", "rewrite", "hit", "error"]),
-  src: z.string().optional(),
-  dest: z.string().optional(),
-  status: z.number().optional(),
-});
-const wildcards = z.array(z.strictObject({ domain: z.string(), value: z.string() })).max(1_000);
-
-type SourceRoute = z.infer<typeof sourceRoute>;
 
 export function compileRoutes(input: { routes?: unknown; wildcard?: unknown }): Compiled {
   const issues: RouteIssue[] = [];
@@ -138,20 +82,16 @@ function compileRoute(
   );
   const has = compileConditions(route.has, `${path}.has`, budget, issues);
   const missing = compileConditions(route.missing, `${path}.missing`, budget, issues);
-  const transforms = route.transforms?.map((one, i): Transform => {
-    const { type, op, target, args = [] } = one;
-    const at = `${path}.transforms[${i}].target.key`;
-    const isHeader = type !== "request.query";
-    return {
-      type,
-      op,
-      target:
-        typeof target.key === "string"
-          ? { key: isHeader ? target.key.toLowerCase() : target.key }
-          : { tests: compileTests(target.key, at, budget, issues) },
-      args: typeof args === "string" ? [args] : args,
-    };
-  });
+  const transforms = route.transforms?.map((one, i) =>
+    compileTransform(one, `${path}.transforms[${i}]`, budget, issues),
+  );
+  if (route.mitigate?.action === "challenge") {
+    const fix = 'Take it out, or use the action "deny".';
+    issues.push({
+      ...issue(`${path}.mitigate`, "asks for a challenge, which nothing poses yet", fix),
+      code: "not_yet",
+    });
+  }
   if (!pattern) return undefined;
   return {
     pattern,
@@ -162,14 +102,33 @@ function compileRoute(
     ...(has ? { has } : {}),
     ...(missing ? { missing } : {}),
     ...(route.continue ? { continue: true as const } : {}),
-    ...(route.override ? { override: true as const } : {}),
     ...(route.check ? { check: true as const } : {}),
     ...(route.important ? { important: true as const } : {}),
     ...(transforms ? { transforms } : {}),
+    ...(route.mitigate ? { mitigate: "deny" as const } : {}),
     ...(route.middlewarePath === undefined ? {} : { middlewarePath: route.middlewarePath }),
     ...(route.locale?.redirect
       ? { locale: { redirect: route.locale.redirect, cookie: route.locale.cookie ?? null } }
       : {}),
+  };
+}
+
+function compileTransform(
+  given: GivenTransform,
+  path: string,
+  budget: Budget,
+  issues: RouteIssue[],
+): Transform {
+  if (given.type === "request.path") return { type: given.type, path: given.args };
+  const { type, op, target, args = [] } = given;
+  const { key } = target;
+  const isHeader = type !== "request.query";
+  const named = typeof key === "string" ? { key: isHeader ? key.toLowerCase() : key } : null;
+  return {
+    type,
+    op,
+    target: named ?? { tests: compileTests(key as GivenValue, `${path}.target.key`, budget, issues) },
+    args: typeof args === "string" ? [args] : args,
   };
 }
 
@@ -194,7 +153,7 @@ function compilePattern(
   const fix =
     verdict.code === "invalid"
       ? "Write it as a regular expression that JavaScript knows."
-      : "Write it without nested or neighbouring repetitions such as (a+)+ or .*.*, or without look-around.";
+      : "Write it without nested or neighbouring repetitions such as (a+)+ or .*.*, or without look-behind and back-references.";
   issues.push(issue(path, verdict.detail, fix));
   return undefined;
 }
@@ -212,7 +171,7 @@ function compileConditions(
 }
 
 function compileTests(
-  given: z.infer<typeof value> | undefined,
+  given: GivenValue | undefined,
   path: string,
   budget: Budget,
   issues: RouteIssue[],

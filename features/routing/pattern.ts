@@ -1,5 +1,8 @@
 /** Runs a compiled pattern with the engine it was given. The control plane chose the engine; nothing is decided here. */
 import { RE2JS } from "re2js";
+import { parse } from "./ahead/parse.ts";
+import { programOf } from "./ahead/program.ts";
+import { run } from "./ahead/run.ts";
 import type { Pattern } from "./table.ts";
 
 export interface Match {
@@ -17,7 +20,7 @@ const matchers = new WeakMap<Pattern, Matcher>();
 export function match(pattern: Pattern, input: string): Match | null {
   let matcher = matchers.get(pattern);
   if (!matcher) {
-    matcher = pattern.engine === "native" ? native(pattern) : linear(pattern);
+    matcher = ENGINES[pattern.engine](pattern);
     matchers.set(pattern, matcher);
   }
   return matcher(input);
@@ -44,3 +47,22 @@ function linear({ source, caseSensitive }: Pattern): Matcher {
     return { groups, named: Object.fromEntries(named) };
   };
 }
+
+function ahead({ source, caseSensitive }: Pattern): Matcher {
+  const parsed = parse(source);
+  const steps = parsed && programOf(parsed.tree, caseSensitive);
+  if (!parsed || !steps) throw new SyntaxError(`${source} can't be run with look-ahead`);
+  const { groups: count, names } = parsed;
+  return (input) => {
+    const slots = run(steps, count, input);
+    if (!slots) return null;
+    const group = (index: number): string => {
+      const [from = -1, to = -1] = slots.slice(index * 2, index * 2 + 2);
+      return from < 0 || to < 0 ? "" : input.slice(from, to);
+    };
+    const groups = Array.from({ length: count + 1 }, (_, index) => group(index));
+    return { groups, named: Object.fromEntries([...names].map(([name, index]) => [name, group(index)])) };
+  };
+}
+
+const ENGINES: Record<Pattern["engine"], (pattern: Pattern) => Matcher> = { native, linear, ahead };

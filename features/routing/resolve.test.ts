@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileRoutes } from "./compile.ts";
-import { type Resolution, resolve } from "./resolve.ts";
+import type { Resolution } from "./resolution.ts";
+import { resolve } from "./resolve.ts";
 import type { RouteTable } from "./table.ts";
 
 function table(routes: unknown[], wildcard: unknown = []): RouteTable {
@@ -197,13 +198,42 @@ describe("phases", () => {
     expect(where(await ask("/nothing", routes, { outputs }))).toBe("/404 404");
   });
 
-  test("a miss may look again, and the status it set is forgotten when something is there", async () => {
+  test("a miss may look again, after every look, before what comes behind files", async () => {
     const routes = [
+      { handle: "filesystem" },
+      { src: "^/renamed$", dest: "/about", check: true },
+      { src: "^/.*$", dest: "/app" },
       { handle: "miss" },
-      { src: "^/((?:.*/)?[^/.]+)$", dest: "/$1.html", status: 404, check: true },
+      { src: "^/((?:.*/)?[^/.]+)$", dest: "/$1.html", check: true },
     ];
-    expect(where(await ask("/about", routes, { outputs: ["/about.html"] }))).toBe("/about.html 200");
-    expect(where(await ask("/nothing", routes))).toBe("404");
+    const outputs = ["/about.html", "/app"];
+    expect(where(await ask("/about", routes, { outputs }))).toBe("/about.html 200");
+    expect(where(await ask("/renamed", routes, { outputs }))).toBe("/about.html 200");
+    expect(where(await ask("/nothing", routes, { outputs }))).toBe("/app 200");
+  });
+
+  test("a miss may answer with a page and a status of its own, or end it", async () => {
+    const static404 = { src: "^/static/.+$", status: 404, check: true };
+    const behind = [{ handle: "filesystem" }, { src: "^/.*$", dest: "/app" }, { handle: "miss" }];
+    const outputs = ["/app", "/none.txt"];
+    const page = [...behind, { ...static404, dest: "/none.txt" }];
+    expect(where(await ask("/static/a.js", page, { outputs }))).toBe("/none.txt 404");
+    const end = [...behind, { ...static404, dest: "$0" }];
+    expect(where(await ask("/static/a.js", end, { outputs }))).toBe("404");
+  });
+
+  test("`check` looks, and enters no earlier phase again", async () => {
+    const routes = [
+      { src: "^/posts/\\[slug\\]$", headers: { "x-again": "1" }, continue: true },
+      { src: "^/target$", status: 307, headers: { location: "/away" } },
+      { handle: "filesystem" },
+      { src: "^/source$", dest: "/target", check: true },
+      { handle: "rewrite" },
+      { src: "^/posts/(?<slug>[^/]+)$", dest: "/posts/[slug]?slug=$slug", check: true },
+    ];
+    const outputs = ["/posts/[slug]", "/target"];
+    expect((await ask("/posts/one", routes, { outputs })).headers).toEqual([]);
+    expect(where(await ask("/source", routes, { outputs }))).toBe("/target 200");
   });
 
   test("hit adds headers to what was found, and only to that", async () => {
@@ -220,12 +250,15 @@ describe("phases", () => {
     expect(where(await ask("/a", [{ src: "^/a$", status: 410 }], { outputs: ["/a"] }))).toBe("410");
   });
 
-  test("a table that goes round and round ends", async () => {
+  test("no table goes round and round: no phase is entered twice, and looks are counted", async () => {
     const routes = [
+      { handle: "filesystem" },
       { src: "^/a$", dest: "/b", check: true },
       { src: "^/b$", dest: "/a", check: true },
     ];
-    expect(where(await ask("/a", routes))).toBe("508");
+    expect(where(await ask("/a", routes))).toBe("404");
+    const many = Array.from({ length: 200 }, (_, i) => ({ src: "^/.*$", dest: `/${i}`, check: true }));
+    expect(where(await ask("/a", [{ handle: "filesystem" }, ...many]))).toBe("508");
   });
 });
 
@@ -241,14 +274,37 @@ describe("headers", () => {
     expect((await ask("/a", [set("1", { important: true }), set("2")])).headers).toEqual([["x-a", "1"]]);
   });
 
-  test("override forgets what earlier routes set", async () => {
+  test("override takes nothing back: Next.js's builder gives it to every middleware, behind the app's own headers", async () => {
     const routes = [
-      { src: "^/a$", headers: { "x-a": "1" }, status: 404, continue: true },
+      { src: "^/a$", headers: { "x-a": "1" }, continue: true },
       { src: "^/a$", override: true, headers: { "x-b": "1" }, dest: "/b" },
     ];
     const found = await ask("/a", routes, { outputs: ["/b"] });
     expect(where(found)).toBe("/b 200");
-    expect(found.headers).toEqual([["x-b", "1"]]);
+    expect(found.headers).toEqual([
+      ["x-a", "1"],
+      ["x-b", "1"],
+    ]);
+  });
+
+  test("what is not there is not kept for as long as what would be", async () => {
+    const routes = [
+      { src: "^/assets/.*$", headers: { "cache-control": "public, immutable", "x-a": "1" }, continue: true },
+      { handle: "error" },
+      { src: "^/.*$", status: 404, dest: "/404" },
+    ];
+    expect((await ask("/assets/none.js", routes, { outputs: ["/404"] })).headers).toEqual([["x-a", "1"]]);
+    expect((await ask("/assets/there.js", routes, { outputs: ["/assets/there.js"] })).headers).toContainEqual(
+      ["cache-control", "public, immutable"],
+    );
+  });
+
+  test("only what is important stands against a function", async () => {
+    const found = await ask("/a", [
+      { src: "^/a$", headers: { "x-a": "1" }, important: true, continue: true },
+      { src: "^/a$", headers: { "x-b": "1" } },
+    ]);
+    expect([...found.firm]).toEqual(["x-a"]);
   });
 });
 
@@ -306,7 +362,7 @@ test("whatever the table and the request, there is one answer, and no header is 
     ),
     { numRuns: 3_000 },
   );
-});
+}, 30_000);
 
 test("a table so long that it is looked up answers as a short one that is walked", async () => {
   const never = Array.from({ length: 20 }, (_, i) => ({ src: `^/no-such-${i}/$`, dest: "/a" }));

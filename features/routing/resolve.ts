@@ -1,77 +1,35 @@
 /**
  * Finds what answers a request: runs it through the route table, phase by phase, with looks at the outputs between.
  *
- *     main → [outputs] → filesystem → [outputs] → rewrite → resource → miss
- *                 └─ found ─→ hit                                    └─ nothing ─→ error
+ *     main → [look] → filesystem → [look] → rewrite → [look] → resource → [look]
+ *               └─ found ─→ hit                                     nothing ─┴─→ error
+ *
+ * A look is one at the outputs and, when nothing is there, the routes of `miss`.
  *
  * Knows neither stores nor responses. Source: Build Output API v3, "Configuration"; where its wording leaves the order
  * open, what Vercel's own builders emit decides.
  */
 import type { HeaderList } from "#core/headers.ts";
-import type { Verdict } from "#features/functions/middleware.ts";
+import { Carried } from "./carried.ts";
 import { Asked, fulfil } from "./conditions.ts";
 import { localeTarget } from "./locale.ts";
 import { MAX_PATH } from "./path.ts";
 import { match } from "./pattern.ts";
+import type { FindOutput, Found, Middleware, Resolution, RoutingRequest } from "./resolution.ts";
 import { beginsLike, shortlist } from "./shortlist.ts";
 import { type Captures, headerSafe, isAbsolute, localTarget, mergeQuery, substitute } from "./substitute.ts";
 import type { CompiledRoute, Phase, RouteTable, Transform } from "./table.ts";
 import { alter, headerChange, type RequestChange } from "./transforms.ts";
 
-export interface RoutingRequest {
-  method: string;
-  url: URL;
-  header(name: string): string | null;
-}
+const DENIED: HeaderList = [
+  ["x-cloudify-mitigated", "deny"],
+  ["x-vercel-mitigated", "deny"],
+];
 
-/** What a middleware decided: an answer of its own, or how the request goes on. */
-export type Decision<Answer> = { kind: "answer"; answer: Answer } | Extract<Verdict, { kind: "go-on" }>;
+/** A table with many routes that match could look for ever; real ones look fewer than ten times. */
+const MAX_LOOKS = 100;
 
-/** @param url As the visitor sees it, with the query that routes have added. @param changes Of earlier ones. */
-export type Middleware<Answer> = (
-  name: string,
-  url: URL,
-  changes: readonly RequestChange[],
-) => Promise<Decision<Answer>>;
-
-/** @param pathname As in a URL: with a leading slash, percent-encoded. */
-export type FindOutput<Output> = (pathname: string) => Promise<Output | undefined>;
-
-export type Resolution<Output, Answer> =
-  | { kind: "answer"; answer: Answer; headers: HeaderList }
-  | {
-      kind: "output";
-      output: Output;
-      pathname: string;
-      /** `null`: as it came. */
-      query: URLSearchParams | null;
-      status: number | null;
-      headers: HeaderList;
-      /** What middlewares changed of the request's headers. */
-      changes: readonly RequestChange[];
-    }
-  | { kind: "redirect"; status: number; location: string; headers: HeaderList }
-  | {
-      kind: "external";
-      url: string;
-      status: number | null;
-      headers: HeaderList;
-      changes: readonly RequestChange[];
-    }
-  | { kind: "status"; status: number; headers: HeaderList };
-
-/** A table can send a path round and round; real ones need fewer than ten. */
-const MAX_PHASES = 50;
-
-const NEXT: Record<Phase, Phase> = {
-  main: "filesystem",
-  filesystem: "rewrite",
-  rewrite: "resource",
-  resource: "miss",
-  miss: "miss",
-  hit: "hit",
-  error: "error",
-};
+const ORDER = ["main", "filesystem", "rewrite", "resource"] as const;
 
 export function resolve<Output, Answer = never>(
   request: RoutingRequest,
@@ -82,9 +40,33 @@ export function resolve<Output, Answer = never>(
   return new Resolver(request, table, find, middleware).run();
 }
 
-type Outcome = { to: "next" } | { to: "done" } | { to: "refuse" } | { to: "phase"; phase: Phase };
-const next: Outcome = { to: "next" };
-const done: Outcome = { to: "done" };
+/** The page that the error phase has for a status, when what was found could not answer. */
+export function resolveError<Output>(
+  request: RoutingRequest,
+  table: RouteTable,
+  find: FindOutput<Output>,
+  status: number,
+): Promise<Found<Output, never>> {
+  return new Resolver<Output, never>(request, table, find, null).error(status);
+}
+
+type Outcome<Output> =
+  | { to: "next" }
+  /** Out of the phase, as if no route were left in it. */
+  | { to: "leave" }
+  | { to: "done" }
+  | { to: "found"; output: Output }
+  | { to: "refuse" }
+  | { to: "deny" };
+/** Where the request is, on its way. */
+interface Place {
+  pathname: string;
+  query: URLSearchParams | null;
+  status: number | null;
+}
+
+const next: Outcome<never> = { to: "next" };
+const done: Outcome<never> = { to: "done" };
 
 class Resolver<Output, Answer> {
   readonly #table: RouteTable;
@@ -99,12 +81,10 @@ class Resolver<Output, Answer> {
   #external: string | null = null;
   #location: string | null = null;
   #status: number | null = null;
-  #headers = new Map<string, string>();
-  #important = new Map<string, string>();
-  /** Headers of middlewares that may stand more than once. */
-  #cookies: HeaderList = [];
-  #changes: RequestChange[] = [];
-  #answer: { answer: Answer } | null = null;
+  readonly #carried = new Carried();
+  #answer: { answer: Answer; fault: number | null } | null = null;
+  #shownPath: string | null = null;
+  #looks = 0;
 
   constructor(
     request: RoutingRequest,
@@ -137,31 +117,35 @@ class Resolver<Output, Answer> {
   }
 
   async run(): Promise<Resolution<Output, Answer>> {
-    let phase: Phase = "main";
-    for (let count = 0; count < MAX_PHASES; count++) {
-      const verdict = await this.#routes(phase);
-      if (this.#answer) return { kind: "answer", answer: this.#answer.answer, headers: this.#list() };
-      if (this.#location !== null) return this.#redirect(this.#location);
-      if (this.#external !== null) {
-        const about = { url: this.#external, status: this.#status, headers: this.#list() };
-        return { kind: "external", ...about, changes: this.#changes };
-      }
-      if (verdict.to === "refuse") return this.#error(this.#status ?? 404);
-      if (verdict.to === "phase") {
-        phase = verdict.phase;
-        continue;
-      }
-      const output = await this.#find(this.#pathname);
-      if (output !== undefined) return this.#hit(output);
-      if (phase === "miss")
-        return this.#error(this.#status !== null && this.#status >= 400 ? this.#status : 404);
-      // A route that ended the phase has decided: only `miss` may still help.
-      phase = verdict.to === "next" ? NEXT[phase] : "miss";
-    }
-    return this.#error(508);
+    const found = await this.#run();
+    return { ...found, firm: this.#carried.firm(), responseChanges: this.#carried.responseChanges };
   }
 
-  async #routes(phase: Phase): Promise<Outcome> {
+  async #run(): Promise<Found<Output, Answer>> {
+    for (const phase of ORDER) {
+      const verdict = await this.#routes(phase);
+      const isOpen = verdict.to === "next" || verdict.to === "leave" || verdict.to === "done";
+      const looked = isOpen && !this.#isDecided() ? await this.#look() : verdict;
+      if (this.#answer) return this.#answered(this.#answer.answer, this.#answer.fault);
+      if (this.#location !== null) return this.#redirect(this.#location);
+      if (this.#external !== null) {
+        const about = { url: this.#external, status: this.#status, headers: this.#carried.list() };
+        return { kind: "external", ...about, changes: this.#carried.requestChanges };
+      }
+      if (looked.to === "deny") return { kind: "status", status: 403, headers: DENIED };
+      if (looked.to === "refuse") return this.error(this.#status ?? 404);
+      if (looked.to === "found") return this.#hit(looked.output);
+      // A route that ended the phase has decided where to look.
+      if (verdict.to === "done") break;
+    }
+    return this.error(this.#status !== null && this.#status >= 400 ? this.#status : 404);
+  }
+
+  #isDecided(): boolean {
+    return this.#answer !== null || this.#location !== null || this.#external !== null;
+  }
+
+  async #routes(phase: Phase): Promise<Outcome<Output>> {
     const routes = this.#table.phases[phase];
     let path = this.#pathname;
     let places = shortlist(routes, path);
@@ -178,6 +162,37 @@ class Resolver<Output, Answer> {
       i = -1;
     }
     return next;
+  }
+
+  /** Looks for the path among the outputs; `miss`: “check matches after every filesystem miss”. */
+  async #look(): Promise<Outcome<Output>> {
+    const there = await this.#there();
+    if (there.to !== "next") return there;
+    if (this.#table.phases.miss.length === 0) return next;
+    const before = this.#save();
+    const missed = await this.#routes("miss");
+    if (missed.to === "next") this.#restore(before);
+    return missed;
+  }
+
+  async #there(): Promise<Outcome<Output>> {
+    if (++this.#looks > MAX_LOOKS) {
+      this.#status = 508;
+      return { to: "refuse" };
+    }
+    const output = await this.#find(this.#pathname);
+    return output === undefined ? next : { to: "found", output };
+  }
+
+  #save(): Place {
+    const query = this.#changedQuery && new URLSearchParams(this.#changedQuery);
+    return { pathname: this.#pathname, query, status: this.#status };
+  }
+
+  #restore({ pathname, query, status }: Place): void {
+    this.#pathname = pathname;
+    this.#status = status;
+    this.#changedQuery = query;
   }
 
   #matches(route: CompiledRoute): Captures | null {
@@ -197,12 +212,8 @@ class Resolver<Output, Answer> {
     return { ...captures, wildcard: this.#table.wildcard[this.#asked.host] ?? "" };
   }
 
-  async #apply(phase: Phase, route: CompiledRoute, captures: Captures): Promise<Outcome> {
-    if (route.override) {
-      this.#status = null;
-      this.#headers.clear();
-      this.#important.clear();
-    }
+  async #apply(phase: Phase, route: CompiledRoute, captures: Captures): Promise<Outcome<Output>> {
+    if (route.mitigate === "deny") return { to: "deny" };
     if (route.locale) {
       const language = this.#asked.header("accept-language");
       const to = localeTarget(route.locale, this.#pathname, this.#asked.cookies, language);
@@ -210,7 +221,7 @@ class Resolver<Output, Answer> {
     }
     if (route.middlewarePath !== undefined && this.#middleware) {
       const before = this.#pathname;
-      await this.#ask(this.#middleware, route.middlewarePath);
+      await this.#consult(this.#middleware, route.middlewarePath);
       if (this.#answer || this.#external !== null) return done;
       if (before !== this.#pathname && route.dest === undefined) {
         this.#setHeaders(route, captures);
@@ -223,19 +234,24 @@ class Resolver<Output, Answer> {
     const isRedirect = route.status !== undefined && route.status >= 300 && route.status <= 399;
     if (this.#location !== null) return done;
     if (isRedirect && route.dest !== undefined) return this.#leave(route.dest, route.status ?? 307, captures);
-    const before = this.#pathname;
+    const before = route.check ? this.#save() : null;
     if (route.dest !== undefined && !this.#rewrite(route.dest, captures)) {
       this.#status = 508;
       return { to: "refuse" };
     }
     if (this.#external !== null) return done;
-    if (route.check) return this.#check(phase, before);
+    if (before) return this.#check(phase, before);
     if (route.continue) return next;
     const isRefusal = route.dest === undefined && route.status !== undefined && route.status >= 400;
     return isRefusal ? { to: "refuse" } : done;
   }
 
   #transform(transform: Transform, captures: Captures): void {
+    if (transform.type === "request.path") {
+      const path = substitute(transform.path, captures).replace(/^[/\\]+/, "/");
+      this.#shownPath = new URL(`http://path.internal${path}`).pathname;
+      return;
+    }
     const values = transform.args.map((one) => headerSafe(substitute(one, captures)));
     switch (transform.type) {
       case "request.query":
@@ -244,25 +260,22 @@ class Resolver<Output, Answer> {
       case "request.headers":
         this.#change(headerChange(transform, values));
         return;
-      case "response.headers": {
-        const headers = new Headers([...this.#headers]);
-        alter(headers, headers.keys(), transform, values);
-        this.#headers = new Map(headers);
-      }
+      case "response.headers":
+        this.#carried.responseChanges = [...this.#carried.responseChanges, headerChange(transform, values)];
     }
   }
 
-  async #ask(middleware: Middleware<Answer>, name: string): Promise<void> {
+  async #consult(middleware: Middleware<Answer>, name: string): Promise<void> {
     const url = new URL(this.#original);
     if (this.#changedQuery) url.search = this.#changedQuery.toString();
-    const decision = await middleware(name, url, this.#changes);
-    if (decision.kind === "answer") {
-      this.#answer = { answer: decision.answer };
+    const decision = await middleware(name, url, this.#carried.requestChanges);
+    if (decision.kind !== "go-on") {
+      this.#answer = { answer: decision.answer, fault: decision.kind === "fault" ? decision.status : null };
       return;
     }
     for (const [header, value] of decision.headers) {
-      if (header === "set-cookie") this.#cookies.push([header, value]);
-      else this.#headers.set(header, value);
+      if (header === "set-cookie") this.#carried.addCookie(value);
+      else this.#carried.set(header, value);
     }
     if (decision.request) this.#change(decision.request);
     if (decision.rewrite !== null && URL.canParse(decision.rewrite, this.#original)) {
@@ -277,23 +290,35 @@ class Resolver<Output, Answer> {
 
   /** Conditions of later routes see the request as the middleware left it. */
   #change(change: RequestChange): void {
-    this.#changes = [...this.#changes, change];
+    this.#carried.requestChanges = [...this.#carried.requestChanges, change];
     const { header: before } = this.#asked;
     const header = (name: string): string | null => change.read(name.toLowerCase(), before(name));
     this.#asked = new Asked(this.#asked.host, this.#asked.query, header);
   }
 
-  /** `check`: the new path is looked up; when it is not there the table is entered again with it. */
-  async #check(phase: Phase, before: string): Promise<Outcome> {
-    if (before === this.#pathname) {
-      if (phase !== "miss") return { to: "phase", phase: NEXT[phase] };
-      this.#status = 404;
-      return done;
+  /**
+   * “If true, the route triggers handle: 'filesystem' and handle: 'rewrite'.” Where that finds nothing the next route of the
+   * phase goes on: with the new path, except where each route is a guess of its own.
+   */
+  async #check(phase: Phase, before: Place): Promise<Outcome<Output>> {
+    const isSame = before.pathname === this.#pathname;
+    switch (phase) {
+      case "main":
+        return { to: "leave" };
+      case "miss":
+        if (!isSame) return this.#there();
+        return this.#status !== null && this.#status >= 400 ? { to: "refuse" } : next;
+      case "rewrite": {
+        const looked = await this.#look();
+        if (looked.to === "next") this.#restore(before);
+        return looked;
+      }
+      default: {
+        if (isSame) return { to: "leave" };
+        const looked = await this.#look();
+        return looked.to === "next" ? this.#routes("rewrite") : looked;
+      }
     }
-    if (phase !== "miss") return { to: "phase", phase: "main" };
-    if ((await this.#find(this.#pathname)) === undefined) return { to: "phase", phase: "filesystem" };
-    if (this.#status === 404) this.#status = null;
-    return done;
   }
 
   #setHeaders(route: CompiledRoute, captures: Captures): void {
@@ -302,12 +327,11 @@ class Resolver<Output, Answer> {
       if (name === "location") {
         const target = localTarget(template, value);
         this.#location = mergeQuery(target, this.#original.searchParams);
-      } else if (route.important) this.#important.set(name, value);
-      else this.#headers.set(name, value);
+      } else this.#carried.set(name, value, route.important);
     }
   }
 
-  #leave(template: string, status: number, captures: Captures): Outcome {
+  #leave(template: string, status: number, captures: Captures): Outcome<never> {
     const target = localTarget(template, headerSafe(substitute(template, captures)));
     this.#location = mergeQuery(target, this.#original.searchParams);
     this.#status = status;
@@ -335,24 +359,30 @@ class Resolver<Output, Answer> {
     return true;
   }
 
-  #redirect(location: string): Resolution<Output, Answer> {
+  /** A middleware that failed has kept the request from everything: only the error phase may say so nicely. */
+  async #answered(answer: Answer, fault: number | null): Promise<Found<Output, Answer>> {
+    const page = fault === null ? null : await this.error(fault);
+    return page?.kind === "output" ? page : { kind: "answer", answer, headers: this.#carried.list() };
+  }
+
+  #redirect(location: string): Found<Output, Answer> {
     const isRedirect = this.#status !== null && this.#status >= 300 && this.#status <= 399;
     return {
       kind: "redirect",
       status: isRedirect ? (this.#status ?? 307) : 307,
       location,
-      headers: this.#list(),
+      headers: this.#carried.list(),
     };
   }
 
-  async #hit(output: Output): Promise<Resolution<Output, Answer>> {
+  async #hit(output: Output): Promise<Found<Output, Answer>> {
     for (const route of this.#table.phases.hit) {
       const captures = this.#matches(route);
       if (!captures) continue;
       this.#setHeaders(route, captures);
       if (!route.continue) break;
     }
-    const headers = this.#list();
+    const headers = this.#carried.list();
     return {
       kind: "output",
       output,
@@ -360,12 +390,14 @@ class Resolver<Output, Answer> {
       query: this.#changedQuery,
       status: this.#status,
       headers,
-      changes: this.#changes,
+      changes: this.#carried.requestChanges,
+      shownPath: this.#shownPath,
     };
   }
 
   /** The error phase: the first route for this status whose destination is there gives the page. */
-  async #error(status: number): Promise<Resolution<Output, Answer>> {
+  async error(status: number): Promise<Found<Output, Answer>> {
+    this.#carried.forgetCaching();
     for (const route of this.#table.phases.error) {
       if (route.status !== undefined && route.status !== status) continue;
       const captures = this.#matches(route);
@@ -375,13 +407,14 @@ class Resolver<Output, Answer> {
       if (!this.#rewrite(route.dest, captures)) continue;
       const output = await this.#find(this.#pathname);
       if (output === undefined) continue;
-      const about = { pathname: this.#pathname, query: this.#changedQuery, status, headers: this.#list() };
-      return { kind: "output", output, ...about, changes: this.#changes };
+      const about = {
+        pathname: this.#pathname,
+        query: this.#changedQuery,
+        status,
+        headers: this.#carried.list(),
+      };
+      return { kind: "output", output, ...about, changes: this.#carried.requestChanges, shownPath: null };
     }
-    return { kind: "status", status, headers: this.#list() };
-  }
-
-  #list(): HeaderList {
-    return [...new Map([...this.#headers, ...this.#important]), ...this.#cookies];
+    return { kind: "status", status, headers: this.#carried.list() };
   }
 }

@@ -10,8 +10,11 @@ export type Phase = (typeof PHASES)[number];
 
 export interface Pattern {
   source: string;
-  /** `native` runs as a RegExp; `linear` in a linear-time engine, since it could run for ever natively. */
-  engine: "native" | "linear";
+  /**
+   * `native` runs as a RegExp; one that could run for ever so runs in a linear-time engine: `linear`, or `ahead` if it
+   * looks ahead.
+   */
+  engine: "native" | "linear" | "ahead";
   caseSensitive: boolean;
   /** What every match begins with; lower case unless case-sensitive. Lets most routes be passed over quickly. */
   prefix: string;
@@ -36,7 +39,7 @@ export interface Locale {
 }
 
 /** Changes headers or the query, of the request or of the answer. */
-export interface Transform {
+export interface BagTransform {
   type: "request.headers" | "request.query" | "response.headers";
   op: "append" | "set" | "delete";
   /** A name, or a test that names must pass. */
@@ -44,6 +47,15 @@ export interface Transform {
   /** Templates of the values. */
   args: string[];
 }
+
+/** Another path for the function to see; which function that is does not change. */
+export interface PathTransform {
+  type: "request.path";
+  /** A template. */
+  path: string;
+}
+
+export type Transform = BagTransform | PathTransform;
 
 export interface CompiledRoute {
   pattern: Pattern;
@@ -56,14 +68,14 @@ export interface CompiledRoute {
   missing?: Condition[];
   /** Go on with the next route after this one has matched. */
   continue?: true;
-  /** Forget status and headers that earlier routes set. */
-  override?: true;
   /** Look at the file system again with the new path. */
   check?: true;
-  /** Its headers can't be set again by later routes. */
+  /** Its headers can't be set again by later routes, nor by what answers. */
   important?: true;
   middlewarePath?: string;
   transforms?: Transform[];
+  /** Nobody gets past it. */
+  mitigate?: "deny";
   locale?: Locale;
 }
 

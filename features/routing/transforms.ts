@@ -1,6 +1,6 @@
 /** `transforms` of a route: changes of headers and of the query. Source: Build Output API v3, "Transforms". */
 import { holds } from "./conditions.ts";
-import type { Transform } from "./table.ts";
+import type { BagTransform } from "./table.ts";
 
 /** How a request's headers go on; conditions of later routes read through it, and functions are given the result. */
 export interface RequestChange {
@@ -21,7 +21,7 @@ interface Bag {
 export function alter(
   bag: Bag,
   names: Iterable<string>,
-  { op, target }: Transform,
+  { op, target }: BagTransform,
   values: readonly string[],
 ): void {
   const keys = "key" in target ? [target.key] : [...new Set(names)].filter((name) => matches(target, name));
@@ -31,7 +31,7 @@ export function alter(
   }
 }
 
-export function headerChange(transform: Transform, values: readonly string[]): RequestChange {
+export function headerChange(transform: BagTransform, values: readonly string[]): RequestChange {
   const { op, target } = transform;
   return {
     read(name, before) {
@@ -48,5 +48,5 @@ export function headerChange(transform: Transform, values: readonly string[]): R
   };
 }
 
-const matches = (target: Extract<Transform["target"], { tests: unknown }>, name: string): boolean =>
+const matches = (target: Extract<BagTransform["target"], { tests: unknown }>, name: string): boolean =>
   target.tests.every((test) => holds(test, name) !== null);

@@ -53,7 +53,7 @@ export async function compile(base: Base, team: string, manifest: string, work: 
   const { config } = parsed;
   const indexed = indexFiles(files, config.overrides);
   if (!indexed.ok) return indexed;
-  const made = await collectFunctions(base, team, files, work);
+  const made = await collectFunctions(base, team, files, destsOf(config.routes), work);
   if (!made.ok) return made;
   const missing = middlewareMissing(config.routes, made.functions);
   if (missing !== null) {
@@ -159,6 +159,9 @@ function middlewareMissing(routes: RouteTable, functions: Record<string, unknown
     named.find((name) => name !== undefined && !Object.hasOwn(functions, name.replace(/^\/+/, ""))) ?? null
   );
 }
+
+const destsOf = ({ phases }: RouteTable): string[] =>
+  Object.values(phases).flatMap((phase) => phase.flatMap(({ dest }) => (dest === undefined ? [] : [dest])));
 
 const FIX = "Build the output again, or take the route out.";
 

@@ -49,10 +49,12 @@ interface Unit {
   files: Map<string, ManifestFile>;
 }
 
+/** @param dests Of all routes: where they lead. */
 export async function collectFunctions(
   base: Base,
   team: string,
   files: readonly ManifestFile[],
+  dests: readonly string[],
   work: Work,
 ): Promise<Collected> {
   const units = unitsOf(files);
@@ -66,15 +68,15 @@ export async function collectFunctions(
     );
   }
   const functions: Record<string, FunctionEntry> = {};
-  const foreign = strayOf(files, units, pages.prerenders);
+  const foreign = strayOf(files, units, pages);
   const warnings: string[] = [];
   for (const [name, unit] of [...units].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const read = await readConfig(base, team, name, unit);
     if (!read.ok) return read;
     if (read.config.runtime !== "edge") {
       // Its page is served, or it would only say that there is none; what would render it anew can't run yet.
-      if (!Object.hasOwn(pages.prerenders, name) && !NOT_FOUND.test(name))
-        foreign.push(`${name} (${read.config.runtime})`);
+      const isNeeded = !Object.hasOwn(pages.prerenders, name) && !NOT_FOUND.test(name);
+      if (isNeeded && isReachable(name, dests)) foreign.push(`${name} (${read.config.runtime})`);
       continue;
     }
     const made = await compileFunction(base, team, `functions/${name}.func`, unit.files, read.config);
@@ -115,17 +117,26 @@ function unitsOf(files: readonly ManifestFile[]): Map<string, Unit> {
 function strayOf(
   files: readonly ManifestFile[],
   units: ReadonlyMap<string, Unit>,
-  prerenders: Record<string, Prerender>,
+  { prerenders, fallbacks }: Extract<Pages, { ok: true }>,
 ): string[] {
   const names = new Set<string>();
   for (const { path } of files) {
-    if (!path.startsWith("functions/") || path.includes(".func/")) continue;
+    if (!path.startsWith("functions/") || path.includes(".func/") || fallbacks.has(path)) continue;
     const inside = path.slice("functions/".length);
     const name = /^(.+?)\.prerender-/.exec(inside)?.[1];
     if (name === undefined || !(Object.hasOwn(prerenders, name) || units.has(name)))
       names.add(name ?? inside);
   }
   return [...names].sort();
+}
+
+/**
+ * Nobody asks for `posts/[id]` by that name: routes lead there, or nothing does. Next.js keeps there the code that
+ * prerendered pages share, also when no page besides them is allowed.
+ */
+function isReachable(name: string, dests: readonly string[]): boolean {
+  const dynamic = name.lastIndexOf("]");
+  return dynamic < 0 || dests.some((dest) => dest.startsWith(`/${name.slice(0, dynamic + 1)}`));
 }
 
 type Config = z.infer<typeof functionConfig>;
@@ -144,11 +155,19 @@ async function readConfig(
     : refuse("invalid_output", `${at}: ${parsed.why}.`, FIX);
 }
 
-type Pages = { ok: true; prerenders: Record<string, Prerender> } | { ok: false; failure: Failure };
+type Pages =
+  | {
+      ok: true;
+      prerenders: Record<string, Prerender>;
+      /** Paths of their files, which may be named as they like. */
+      fallbacks: ReadonlySet<string>;
+    }
+  | { ok: false; failure: Failure };
 
 async function prerendersOf(base: Base, team: string, files: readonly ManifestFile[]): Promise<Pages> {
   const byPath = new Map(files.map((file) => [file.path, file]));
   const prerenders: Record<string, Prerender> = {};
+  const fallbacks = new Set<string>();
   for (const file of files) {
     const name = /^functions\/(.+)\.prerender-config\.json$/.exec(file.path)?.[1];
     if (name === undefined) continue;
@@ -160,6 +179,7 @@ async function prerendersOf(base: Base, team: string, files: readonly ManifestFi
     const folder = file.path.slice(0, file.path.lastIndexOf("/") + 1);
     const stored = byPath.get(folder + given) ?? byPath.get(`functions/${given}`);
     if (!stored) return refuse("invalid_output", `${file.path}: its fallback ${given} is not there.`, FIX);
+    fallbacks.add(stored.path);
     const headers = Object.entries(initialHeaders ?? {}).map(([key, value]): [string, string] => [
       key.toLowerCase(),
       value,
@@ -173,7 +193,7 @@ async function prerendersOf(base: Base, team: string, files: readonly ManifestFi
       expiration,
     };
   }
-  return { ok: true, prerenders };
+  return { ok: true, prerenders, fallbacks };
 }
 
 async function parseJson<T>(

@@ -49,6 +49,8 @@ async function walk(
     const name = nameOf(raw, prefix);
     const path = prefix + name;
     const absolute = join(folder, name);
+    // First: a link that is left out may lead anywhere.
+    if (rules.ignores(path)) continue;
     const found = await lstat(absolute);
     const real = found.isSymbolicLink() ? await follow(root, absolute, path) : absolute;
     const what = found.isSymbolicLink() ? await stat(real) : found;

@@ -6,11 +6,20 @@ const STRIPPED =
 export const MAX_HEADER_BYTES = 32 * 1024;
 export const MAX_URL_BYTES = 16 * 1024;
 
-export interface Place {
-  latitude: string;
-  longitude: string;
-  country: string;
-}
+/** Of `request.cf`, what a test may say. */
+const PLACE = [
+  "latitude",
+  "longitude",
+  "country",
+  "region",
+  "regionCode",
+  "city",
+  "postalCode",
+  "timezone",
+  "continent",
+  "asn",
+] as const;
+type Place = Record<(typeof PLACE)[number], string>;
 
 export type Verdict =
   | { ok: true; headers: Headers; cf: Record<string, unknown>; to: "api" | "edge" }
@@ -45,9 +54,8 @@ function placeOf(headers: Headers): Partial<Place> {
     const given = JSON.parse(headers.get("x-cloudify-test-cf") ?? "{}") as Partial<
       Record<keyof Place, unknown>
     >;
-    const names = ["latitude", "longitude", "country"] as const;
     return Object.fromEntries(
-      names.flatMap((name) => (given[name] === undefined ? [] : [[name, String(given[name])]])),
+      PLACE.flatMap((name) => (given[name] === undefined ? [] : [[name, String(given[name])]])),
     );
   } catch {
     return {};

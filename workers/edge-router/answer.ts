@@ -1,5 +1,6 @@
 /** An answer on its way out: a Response that is there already, or what one is to be made of, which is made once. */
-import { type Fields, type HeaderList, setAll } from "#core/headers.ts";
+import { Fields, type HeaderList, setAll } from "#core/headers.ts";
+import type { RequestChange } from "#features/routing/transforms.ts";
 
 export interface Draft {
   status: number;
@@ -24,13 +25,36 @@ export function finished(made: Made, said: Readonly<HeaderList>): Response {
   return new Response(body as BodyInit | null, { status, headers: headers.toInit(), encodeBody });
 }
 
-/** What routes and middlewares set goes before what a function set; cookies stand beside each other. */
-export function withHeaders(made: Made, list: Readonly<HeaderList>): Made {
-  if (made instanceof Response) {
-    if (!made.webSocket) setAll(made.headers, list);
-    return made;
+/**
+ * What a function says stands, and routes fill in what it does not say: "if you return headers in a Vercel Function, it
+ * will override the headers defined for the same route" (Vercel's documentation of its cache). Cookies stand beside each
+ * other.
+ *
+ * @param firm Names to which this does not apply.
+ */
+export function withHeaders(made: Made, list: Readonly<HeaderList>, firm: ReadonlySet<string>): Made {
+  if (made instanceof Response && made.webSocket) return made;
+  const { headers } = made;
+  const names = [...(headers instanceof Headers ? headers.keys() : headers.names())];
+  for (const name of names) if (name.startsWith("x-middleware-")) headers.delete(name);
+  const said = new Set(names);
+  for (const [name, value] of list) {
+    if (name === "set-cookie") addCookie(headers, value);
+    else if (firm.has(name) || !said.has(name)) headers.set(name, value);
   }
-  for (const name of made.headers.names()) if (name.startsWith("x-middleware-")) made.headers.delete(name);
-  for (const [name, value] of list) made.headers.set(name, value);
   return made;
+}
+
+/** `Fields` adds a cookie where `Headers` would put it in the place of all others. */
+const addCookie = (headers: Headers | Fields, value: string): void =>
+  headers instanceof Headers ? headers.append("set-cookie", value) : headers.set("set-cookie", value);
+
+/** `transforms` of the answer, whoever made it. */
+export function transformed(made: Made, changes: readonly RequestChange[]): Made {
+  if (changes.length === 0 || (made instanceof Response && made.webSocket)) return made;
+  const before = made.headers instanceof Headers ? made.headers : new Headers(made.headers.toInit());
+  const headers = changes.reduce((so, change) => change.apply(so), before);
+  if (!(made instanceof Response)) return { ...made, headers: new Fields(headers) };
+  const { status, statusText, body } = made;
+  return new Response(body, { status, statusText, headers });
 }

@@ -4,22 +4,18 @@
  */
 import { type HeaderList, setAll } from "#core/headers.ts";
 import { Problem } from "#core/problem.ts";
-import { serveStatic } from "#features/assets/serve.ts";
 import { MAX_HOPS } from "#features/functions/call.ts";
 import { VISITOR_COOKIE, VISITOR_SECONDS } from "#features/pointers/bucket.ts";
 import { checkPath } from "#features/routing/path.ts";
-import { type Resolution, resolve } from "#features/routing/resolve.ts";
-import { mergeQuery } from "#features/routing/substitute.ts";
-import type { StaticFile } from "#features/sites/site.ts";
-import type { TrafficEvent } from "#features/traffic/machine.ts";
-import { finished, type Made, withHeaders } from "./answer.ts";
+import type { Resolution } from "#features/routing/resolution.ts";
+import { resolve } from "#features/routing/resolve.ts";
+import { finished, type Made, transformed, withHeaders } from "./answer.ts";
 import { refuse } from "./pages.ts";
 import type { Scope } from "./scope.ts";
 import { rewriteOutside } from "./stages/external.ts";
-import { callFunction } from "./stages/functions.ts";
-import { changed, failed, Middlewares } from "./stages/middleware.ts";
+import { changed, Middlewares } from "./stages/middleware.ts";
+import { type Answer, asked, outputAnswer, plain, redirect, type Visit } from "./stages/output.ts";
 import { protection } from "./stages/protection.ts";
-import { FileSource } from "./storage/files.ts";
 import { findOutput, type Output } from "./storage/outputs.ts";
 import { readSite } from "./storage/sites.ts";
 import { findTarget, type Target } from "./target.ts";
@@ -27,14 +23,6 @@ import { report } from "./traffic.ts";
 
 /** Answered before routing; an output that holds such files is refused. */
 const RESERVED = /^\/(?:_cloudify|\.well-known\/cloudify)(?:\/|$)/;
-
-interface Answer {
-  made: Made;
-  cache: TrafficEvent["cache"];
-  bytes: number;
-  /** Of all functions that were asked; `null`: none was. */
-  functionMs: number | null;
-}
 
 export async function pipeline(scope: Scope, request: Request, hops = 0): Promise<Response> {
   const url = new URL(request.url);
@@ -64,33 +52,27 @@ async function respond(
     );
   }
   const head = await readSite(scope, target.site);
+  const visit: Visit = { scope, request, url, target, head, hops };
   const middlewares = new Middlewares(scope, request, target, head, hops);
-  const header = (name: string) => request.headers.get(name);
   const routed = await resolve<Output, Made>(
-    { method: request.method, url, header },
+    asked(visit),
     head.routes,
     (pathname) => findOutput(scope, target.site, head, pathname),
     middlewares.ask,
   );
-  const answer = await answerWith(scope, request, url, target, hops, routed);
-  return middlewares.ms === null
-    ? answer
-    : { ...answer, functionMs: middlewares.ms + (answer.functionMs ?? 0) };
+  const answer = await answerWith(visit, routed);
+  const made = transformed(answer.made, routed.responseChanges);
+  const functionMs = middlewares.ms === null ? answer.functionMs : middlewares.ms + (answer.functionMs ?? 0);
+  return { ...answer, made, functionMs };
 }
 
-async function answerWith(
-  scope: Scope,
-  request: Request,
-  url: URL,
-  target: Target,
-  hops: number,
-  routed: Resolution<Output, Made>,
-): Promise<Answer> {
+async function answerWith(visit: Visit, routed: Resolution<Output, Made>): Promise<Answer> {
+  const { scope, request, hops } = visit;
   switch (routed.kind) {
     case "output":
-      return output(scope, request, url, target, hops, routed);
+      return outputAnswer(visit, routed);
     case "answer":
-      return plain(withHeaders(routed.answer, routed.headers));
+      return plain(withHeaders(routed.answer, routed.headers, routed.firm));
     case "redirect":
       return plain(redirect(routed.status, routed.location, routed.headers));
     case "external": {
@@ -102,62 +84,6 @@ async function answerWith(
     case "status":
       return plain(status(scope, request, routed.status, routed.headers));
   }
-}
-
-async function output(
-  scope: Scope,
-  request: Request,
-  url: URL,
-  target: Target,
-  hops: number,
-  routed: Extract<Resolution<Output, Made>, { kind: "output" }>,
-): Promise<Answer> {
-  const { output: found } = routed;
-  switch (found.kind) {
-    case "file":
-      if (found.redirectTo !== null)
-        return plain(redirect(308, mergeQuery(found.redirectTo, url.searchParams), routed.headers));
-      return file(scope, request, target, found.file, routed.status ?? 200, routed.headers);
-    case "page": {
-      const { file: stored, status: code, headers } = found.page;
-      return file(scope, request, target, stored, routed.status ?? code, [...headers, ...routed.headers]);
-    }
-    case "function": {
-      const asked = routed.query ? new URL(url) : url;
-      if (routed.query) asked.search = routed.query.toString();
-      const { name, entry } = found;
-      const given = { request, url: asked, name, entry, changes: routed.changes, hops };
-      const called = await callFunction(scope, target, given);
-      if (!called.ok) return { ...plain(failed(scope, request, called)), functionMs: called.ms };
-      const made = withHeaders(called.made, routed.headers);
-      if (made instanceof Response) return { ...plain(made), functionMs: called.ms };
-      // A route of the error phase gives the page its status.
-      const code = made.status === 200 ? (routed.status ?? 200) : made.status;
-      const body = request.method === "HEAD" ? null : made.body;
-      return { ...plain({ ...made, status: code, body }), functionMs: called.ms };
-    }
-  }
-}
-
-async function file(
-  scope: Scope,
-  request: Request,
-  target: Target,
-  stored: StaticFile,
-  code: number,
-  headers: HeaderList,
-): Promise<Answer> {
-  const source = new FileSource(scope, target.team, stored);
-  const acceptEncoding = () => (request.cf?.clientAcceptEncoding as string | undefined) ?? null;
-  const { createdAt: lastModified } = target;
-  const header = (name: string) => request.headers.get(name);
-  const ask = { method: request.method, header, acceptEncoding, file: stored, lastModified };
-  const served = await serveStatic({ ...ask, status: code, headers }, (encoding, span) =>
-    source.open(encoding, span),
-  );
-  if (!served.ok) return plain(refuse(request, LOST, scope.requestId));
-  const { bytes, ...draft } = served;
-  return { made: { ...draft, encodeBody: "manual" }, cache: source.tier, bytes, functionMs: null };
 }
 
 /** What every answer carries, and the one event it leaves. */
@@ -198,27 +124,17 @@ function said(scope: Scope, url: URL, target: Target, cache: Answer["cache"]): H
   return list;
 }
 
-const plain = (made: Made): Answer => ({ made, cache: "none", bytes: 0, functionMs: null });
-
-function redirect(status: number, location: string, headers: HeaderList): Response {
-  const response = new Response(null, { status });
-  setAll(response.headers, headers);
-  response.headers.set("location", location);
-  if (!response.headers.has("cache-control"))
-    response.headers.set("cache-control", "public, max-age=0, must-revalidate");
-  return response;
-}
-
 /** A status that a route gave, or that nothing was found. */
 function status(scope: Scope, request: Request, code: number, headers: HeaderList): Response {
-  const problem =
-    code === 404 ? new Problem("not_found", "This page does not exist.") : code === 508 ? LOOP : null;
+  const isDenied = headers.some(([name]) => name === "x-cloudify-mitigated");
+  const problem = isDenied ? DENIED : code === 404 ? NOTHING : code === 508 ? LOOP : null;
   const response = problem ? refuse(request, problem, scope.requestId) : new Response(null, { status: code });
   setAll(response.headers, headers);
   return response;
 }
 
+const NOTHING = new Problem("not_found", "This page does not exist.");
 const LOOP = new Problem("loop_detected", "The rewrites of this site lead in a circle.", {
   fix: "Look at the rewrites that lead to hosts of this platform, or to each other.",
 });
-const LOST = new Problem("internal", "The bytes of this file could not be read.", { fix: "Deploy again." });
+const DENIED = new Problem("mitigated", "A route of this site denies this request.");

@@ -117,7 +117,7 @@ function outgoing(
     ["x-vercel-forwarded-for", ip],
     ["x-forwarded-host", url.host],
     ["x-forwarded-proto", url.protocol.slice(0, -1)],
-    ["x-vercel-id", scope.requestId],
+    ["x-vercel-id", `${regionOf(cf as Record<string, unknown>)}::${scope.requestId}`],
     ["x-cloudify-request-id", scope.requestId],
     ["x-vercel-deployment-url", hostname],
     ["x-matched-path", `/${name}`],
@@ -130,3 +130,7 @@ function outgoing(
   }
   return { url: url.href, method: request.method, headers, body: request.body, hops };
 }
+
+/** As libraries read it from `x-vercel-id`; `dev1` is what they call a machine of one's own. */
+const regionOf = ({ colo }: Record<string, unknown>): string =>
+  typeof colo === "string" && colo !== "" ? colo.toLowerCase() : "dev1";

@@ -1,6 +1,6 @@
 /** Middlewares: functions that routing asks before it goes on. */
 import { verdictOf } from "#features/functions/middleware.ts";
-import type { Decision } from "#features/routing/resolve.ts";
+import type { Decision } from "#features/routing/resolution.ts";
 import type { RequestChange } from "#features/routing/transforms.ts";
 import type { SiteHead } from "#features/sites/site.ts";
 import type { Made } from "../answer.ts";
@@ -38,7 +38,10 @@ export class Middlewares {
     const given = { url, name, entry, changes, hops: this.#hops };
     const called = await callFunction(this.#scope, this.#target, { ...given, request: this.#copy() });
     this.ms = (this.ms ?? 0) + called.ms;
-    if (!called.ok) return { kind: "answer", answer: failed(this.#scope, this.#request, called) };
+    if (!called.ok) {
+      const { status } = called.problem;
+      return { kind: "fault", status, answer: failed(this.#scope, this.#request, called) };
+    }
     const { made } = called;
     const verdict = verdictOf(made.headers);
     if (verdict.kind === "answer") return { kind: "answer", answer: made };

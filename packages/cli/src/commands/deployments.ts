@@ -1,5 +1,5 @@
 /** `ls`, `inspect`, `logs`, `rollback`, `redeploy`, `cancel`, `rm`. */
-import type { Deployment } from "@cloudify/sdk";
+import type { Client, Deployment } from "@cloudify/sdk";
 import { type Context, confirm, projectOf } from "../context.ts";
 import { printRow, readLog, waitFor } from "../follow.ts";
 import { age, bytes, table } from "../output.ts";
@@ -26,9 +26,11 @@ export async function list(
 }
 
 export async function inspect(context: Context, idOrHost: string): Promise<void> {
-  const found = await (await context.client()).request("GET /api/deployments/{deployment}", {
+  const client = await context.client();
+  const found = await client.request("GET /api/deployments/{deployment}", {
     params: { deployment: idOrHost },
   });
+  const warnings = await warningsOf(client, found.id);
   const rows: [string, string][] = [
     ["id", found.id],
     ["project", found.project],
@@ -49,8 +51,15 @@ export async function inspect(context: Context, idOrHost: string): Promise<void>
     ...(found.error
       ? ([["error", `${found.error.code}: ${found.error.detail} ${found.error.fix}`]] as [string, string][])
       : []),
+    ...warnings.map((text): [string, string] => ["warning", text]),
   ];
-  context.out.result(found, table(rows));
+  context.out.result({ ...found, warnings }, table(rows));
+}
+
+/** What was accepted without full effect, as the deployment's log says it. */
+async function warningsOf(client: Client, deployment: string): Promise<string[]> {
+  const rows = await readLog(client, deployment, 0);
+  return rows.filter((row) => row.stream === "system" && row.level === "warn").map((row) => row.text);
 }
 
 export async function logs(

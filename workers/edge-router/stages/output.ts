@@ -1,0 +1,156 @@
+/**
+ * What routing has found answers: a file, a prerendered page, or a function. A function that fails is answered for by the
+ * error phase, if it has a page for that; "check matches after error (500, 404, etc.)", says the specification.
+ */
+import { type HeaderList, setAll } from "#core/headers.ts";
+import { Problem } from "#core/problem.ts";
+import { serveStatic } from "#features/assets/serve.ts";
+import type { Resolution, RoutingRequest } from "#features/routing/resolution.ts";
+import { resolveError } from "#features/routing/resolve.ts";
+import { mergeQuery } from "#features/routing/substitute.ts";
+import type { SiteHead, StaticFile } from "#features/sites/site.ts";
+import type { TrafficEvent } from "#features/traffic/machine.ts";
+import { type Made, withHeaders } from "../answer.ts";
+import { refuse } from "../pages.ts";
+import type { Scope } from "../scope.ts";
+import { FileSource } from "../storage/files.ts";
+import { findOutput, type Output } from "../storage/outputs.ts";
+import type { Target } from "../target.ts";
+import { type Answered, callFunction } from "./functions.ts";
+import { failed } from "./middleware.ts";
+
+/** One request, and what is known of where it leads. */
+export interface Visit {
+  scope: Scope;
+  request: Request;
+  url: URL;
+  target: Target;
+  head: SiteHead;
+  hops: number;
+}
+
+export interface Answer {
+  made: Made;
+  cache: TrafficEvent["cache"];
+  bytes: number;
+  /** Of all functions that were asked; `null`: none was. */
+  functionMs: number | null;
+}
+
+type Found = Pick<
+  Extract<Resolution<Output, Made>, { kind: "output" }>,
+  "output" | "query" | "status" | "headers" | "changes" | "shownPath" | "firm"
+>;
+
+export const plain = (made: Made): Answer => ({
+  made,
+  cache: "none",
+  bytes: 0,
+  functionMs: null,
+});
+
+export const asked = ({ request, url }: Visit): RoutingRequest => ({
+  method: request.method,
+  url,
+  header: (name) => request.headers.get(name),
+});
+
+/** @param isLast Then a failure is not asked a page for: it is the error phase's own. */
+export async function outputAnswer(visit: Visit, found: Found, isLast = false): Promise<Answer> {
+  const { output } = found;
+  switch (output.kind) {
+    case "file":
+      if (output.redirectTo !== null)
+        return plain(redirect(308, mergeQuery(output.redirectTo, visit.url.searchParams), found.headers));
+      return file(visit, output.file, found.status ?? 200, found.headers);
+    case "page": {
+      // A page is what a function has said: see `withHeaders`.
+      const { file: stored, status, headers: said } = output.page;
+      const firm = found.headers.filter(([name]) => found.firm.has(name));
+      const open = found.headers.filter(([name]) => !found.firm.has(name));
+      return file(visit, stored, found.status ?? status, [...open, ...said, ...firm]);
+    }
+    case "function":
+      return call(visit, { ...found, output }, isLast);
+  }
+}
+
+async function call(
+  visit: Visit,
+  {
+    output,
+    query,
+    changes,
+    shownPath,
+    status,
+    headers,
+    firm,
+  }: Found & { output: { kind: "function" } & Output },
+  isLast: boolean,
+): Promise<Answer> {
+  const { scope, request, target, hops } = visit;
+  const url = query || shownPath !== null ? new URL(visit.url) : visit.url;
+  if (query) url.search = query.toString();
+  if (shownPath !== null) url.pathname = shownPath;
+  const { name, entry } = output;
+  const called = await callFunction(scope, target, { request, url, name, entry, changes, hops });
+  if (!called.ok) return isLast ? fault(visit, called) : explained(visit, called);
+  const made = withHeaders(called.made, headers, firm);
+  if (made instanceof Response) return { ...plain(made), functionMs: called.ms };
+  // A route of the error phase gives the page its status.
+  const code = made.status === 200 ? (status ?? 200) : made.status;
+  const body = request.method === "HEAD" ? null : made.body;
+  return { ...plain({ ...made, status: code, body }), functionMs: called.ms };
+}
+
+type Failed = Extract<Answered, { ok: false }>;
+
+const fault = ({ scope, request }: Visit, called: Failed): Answer => ({
+  ...plain(failed(scope, request, called)),
+  functionMs: called.ms,
+});
+
+/** The body went to the function that failed: a page is asked for without. */
+async function explained(visit: Visit, called: Failed): Promise<Answer> {
+  const { scope, request, target, head } = visit;
+  const { status } = called.problem;
+  const page = await resolveError<Output>(
+    asked(visit),
+    head.routes,
+    (pathname) => findOutput(scope, target.site, head, pathname),
+    status,
+  );
+  if (page.kind !== "output") return fault(visit, called);
+  const { url, method, headers, cf = {} } = request;
+  const bare = new Request(url, { method, headers, cf });
+  const answer = await outputAnswer({ ...visit, request: bare }, { ...page, firm: new Set() }, true);
+  answer.made.headers.set("x-cloudify-error", called.problem.code);
+  if (called.retryAfter !== null) answer.made.headers.set("retry-after", String(called.retryAfter));
+  return { ...answer, functionMs: called.ms + (answer.functionMs ?? 0) };
+}
+
+async function file(visit: Visit, stored: StaticFile, code: number, headers: HeaderList): Promise<Answer> {
+  const { scope, request, target } = visit;
+  const source = new FileSource(scope, target.team, stored);
+  const acceptEncoding = () => (request.cf?.clientAcceptEncoding as string | undefined) ?? null;
+  const { createdAt: lastModified } = target;
+  const header = (name: string) => request.headers.get(name);
+  const ask = { method: request.method, header, acceptEncoding, file: stored, lastModified };
+  const served = await serveStatic({ ...ask, status: code, headers }, (encoding, span) =>
+    source.open(encoding, span),
+  );
+  if (!served.ok) return plain(refuse(request, LOST, scope.requestId));
+  const { bytes, ...draft } = served;
+  return { made: { ...draft, encodeBody: "manual" }, cache: source.tier, bytes, functionMs: null };
+}
+
+export function redirect(status: number, location: string, headers: HeaderList): Response {
+  const response = new Response(null, { status });
+  setAll(response.headers, headers);
+  response.headers.set("location", location);
+  if (!response.headers.has("cache-control"))
+    response.headers.set("cache-control", "public, max-age=0, must-revalidate");
+  return response;
+}
+
+const LOST = new Problem("internal", "The bytes of this file could not be read.", { fix: "Deploy again." });
