@@ -26,7 +26,9 @@ export async function runBuild(plan: BuildPlan, options: BuildOptions): Promise<
     case "static": {
       say(`Static files (${plan.why})`);
       const functions = await discover(plan.root);
-      const { folder, config } = plan;
+      const { folder, config, install } = plan;
+      if (functions.length > 0 && install !== null)
+        await runCommand(install, "The install", { cwd: plan.root, ...options });
       const { files } = await assembleOutput(folder, options.output, config, null, true, functions);
       say(`${files} files`);
       await build(plan.root, options.output, functions, say);

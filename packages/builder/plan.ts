@@ -19,7 +19,15 @@ export type Mode = "auto" | "static" | "prebuilt";
 
 export type BuildPlan =
   | { kind: "prebuilt"; root: string; output: string }
-  | { kind: "static"; root: string; folder: string; config: ProjectConfig; why: string }
+  | {
+      kind: "static";
+      root: string;
+      folder: string;
+      config: ProjectConfig;
+      why: string;
+      /** Puts the packages in place that functions ask for; `null`: there are none, or they are there. */
+      install: string | null;
+    }
   | {
       kind: "build";
       root: string;
@@ -60,7 +68,7 @@ export async function planBuild(folder: string, settings: BuildSettings, mode: M
   const config = await readConfig(root);
   const given = settings.outputDirectory ?? config.outputDirectory ?? null;
   if (mode === "static")
-    return { kind: "static", root, folder: join(root, given ?? ""), config, why: "as it is" };
+    return { kind: "static", root, folder: join(root, given ?? ""), config, why: "as it is", install: null };
   const manifest = await readPackage(root);
   const framework = await findFramework(root, settings.framework ?? config.framework);
   const command = settings.buildCommand ?? config.buildCommand ?? buildCommandOf(manifest, framework);
@@ -70,17 +78,26 @@ export async function planBuild(folder: string, settings: BuildSettings, mode: M
   );
   const reason =
     command === null ? "no build script" : publishedWhy(root, lockfile, framework, settings, config);
-  if (command === null || reason !== null) {
-    const inside = given ?? ((await isDirectory(join(root, "public"))) && manifest === null ? "public" : "");
-    const hasIndex = await isFile(join(root, "index.html"));
-    const at = given === null && hasIndex ? "" : inside;
-    return { kind: "static", root, folder: join(root, at), config, why: reason ?? "no build script" };
-  }
   const found = MANAGERS.find(([name]) => name === lockfile);
   const declared = /^(npm|pnpm|yarn|bun)@/.exec(manifest?.packageManager ?? "")?.[1];
   const manager = found?.[1] ?? declared ?? "npm";
   const install =
     settings.installCommand ?? config.installCommand ?? (manifest ? `${manager} install` : null);
+  if (command === null || reason !== null) {
+    const inside = given ?? ((await isDirectory(join(root, "public"))) && manifest === null ? "public" : "");
+    const hasIndex = await isFile(join(root, "index.html"));
+    const at = given === null && hasIndex ? "" : inside;
+    const isReady = await areInstalled(root, Object.keys(manifest?.dependencies ?? {}));
+    const why = reason ?? "no build script";
+    return {
+      kind: "static",
+      root,
+      folder: join(root, at),
+      config,
+      why,
+      install: isReady ? null : install,
+    };
+  }
   const outputDirectories = given === null ? await outputsOf(root, framework) : [given];
   return {
     kind: "build",
@@ -120,8 +137,19 @@ function publishedWhy(
   return lockfile === null && framework === null ? "no lockfile and no known framework" : null;
 }
 
+/** As Node looks for them: in the folder's `node_modules`, and in those above it. */
+async function areInstalled(root: string, names: readonly string[]): Promise<boolean> {
+  const above = root.split(sep).map((_, i, parts) => parts.slice(0, parts.length - i).join(sep) || sep);
+  for (const name of names) {
+    const found = await Promise.all(above.map((folder) => isDirectory(join(folder, "node_modules", name))));
+    if (!found.includes(true)) return false;
+  }
+  return true;
+}
+
 interface PackageJson {
   scripts?: Record<string, string>;
+  dependencies?: Record<string, string>;
   packageManager?: string;
 }
 
