@@ -39,6 +39,24 @@ test.each(Object.keys(ways))("a value is masked %s", (name) => {
   );
 });
 
+test("a value with any ASCII characters is masked inspected, in whatever quotes it stands", () => {
+  // Behind a line's end it may be broken, and each line is a value of its own.
+  const character = fc.oneof(
+    fc.string({ unit: "binary-ascii", minLength: 1, maxLength: 1 }),
+    fc.constantFrom(...`'"\\\``),
+  );
+  const any = fc.array(character, { minLength: 1, maxLength: 40 }).map((all) => all.join(""));
+  fc.assert(
+    fc.property(any, values, (some, more) => {
+      const value = (some + more).replaceAll("\n", "");
+      expect(maskFor([value]).mask(inspect({ value }))).toMatch(
+        /^\{\s+value:[\s'"`,]*\[masked\][\s'"`,]*\}$/,
+      );
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
 test("what is not a value stays as it is", () => {
   fc.assert(
     fc.property(around, (text) => {

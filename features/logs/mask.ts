@@ -51,13 +51,15 @@ function formsOf(value: string): string[] {
     const percent = encodeURIComponent(text.toWellFormed());
     const form = new URLSearchParams({ "": text }).toString().slice(1);
     const json = JSON.stringify(text).slice(1, -1);
-    const digits = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    const inspected = inspectedOf(json);
+    const digits = [...bytes].map(hex).join("");
     const percents = [percent, form, encodeURI(text.toWellFormed())];
     return [
       text,
       json,
       json.replaceAll("'", "\\'"),
-      json.replaceAll('\\"', '"').replaceAll("'", "\\'"),
+      inspected,
+      inspected.replaceAll("'", "\\'"),
       ...percents.flatMap((one) => [one, one.replace(/%../g, (found) => found.toLowerCase())]),
       ...[0, 1, 2].flatMap((offset) => {
         const coded = base64At(bytes, offset);
@@ -68,6 +70,16 @@ function formsOf(value: string): string[] {
     ];
   });
 }
+
+/** As a console shows a part of a list or an object: quotes as they are, since it encloses the text in others. */
+const inspectedOf = (json: string): string =>
+  json
+    .replace(/\\(?:u00([01].)|.)/g, (found, code) =>
+      code ? `\\x${code.toUpperCase()}` : found === '\\"' ? '"' : found,
+    )
+    .replace(/[\u007f-\u009f]/g, (one) => `\\x${hex(one.charCodeAt(0)).toUpperCase()}`);
+
+const hex = (byte: number): string => byte.toString(16).padStart(2, "0");
 
 /** What of the base64 of any text that holds the value depends on the value alone, if it begins there at 3n + offset. */
 function base64At(bytes: Uint8Array, offset: number): string {

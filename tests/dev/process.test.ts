@@ -136,9 +136,11 @@ describe("a framework's own server", () => {
     expect(await session.text("/api/hello")).toBe("from a function");
     expect((await session.ask("/guarded")).status).toBe(401);
     const socket = new WebSocket(`ws://localhost:${session.port}/hmr`);
-    expect(
-      await new Promise((resolve) => socket.addEventListener("message", ({ data }) => resolve(data))),
-    ).toBe("hot");
+    const told = new Promise((resolve) => {
+      socket.addEventListener("message", ({ data }) => resolve(data));
+      socket.addEventListener("close", ({ code }) => resolve(`closed with ${code}`));
+    });
+    expect(await told).toBe("hot");
     socket.close();
     expect(await session.stop()).toBe(0);
     await soon(() => processesOf(session.folder)).toEqual([]);

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LiveBuilder, planLive } from "@cloudify/builder";
@@ -53,9 +53,11 @@ const examples = readdirSync(join(ROOT, "examples"), { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map((entry) => entry.name);
 
-/** What a build makes is made again: nothing is written into the repository. */
+/** What a build makes is made again: nothing is written into the repository. It finds the packages that it does there. */
 function copyOf(name: string): string {
-  const copy = join(mkdtempSync(join(tmpdir(), "cloudify-same-")), name);
+  const above = mkdtempSync(join(tmpdir(), "cloudify-same-"));
+  symlinkSync(join(ROOT, "node_modules"), join(above, "node_modules"));
+  const copy = join(above, name);
   const filter = (path: string) => !/\/(?:node_modules|dist)$/.test(path);
   cpSync(join(ROOT, "examples", name), copy, { recursive: true, filter });
   return copy;

@@ -150,17 +150,33 @@ test("an end survives eviction and owes no alarm", async () => {
   expect(await stub.read()).toEqual(before);
 });
 
-test("an attempt that nobody claims, or whose holder goes quiet, is tried anew", async () => {
+test("an attempt that nobody claims is asked for again, without a word in the history", async () => {
   const stub = await STATES.compiling.reach();
+  const before = await stub.read();
+  await expect.poll(() => owedBy(stub)).toBe(0);
   await turnClock(stub, Date.now() + CLAIM_MS);
+  await runInDurableObject(stub, async (object: DeploymentObject, state) => {
+    const sent: unknown[] = [];
+    const watched = { send: async (task: unknown) => void sent.push(task) };
+    Object.assign(object, { env: { ...env, TASKS: watched } });
+    await object.alarm();
+    expect(sent).toEqual([{ type: "compile", deployment: before?.state.spec.id, attempt: 1 }]);
+    expect(state.storage.sql.exec("select 1 from outbox").toArray()).toEqual([]);
+  });
+  expect(await stub.read()).toMatchObject({
+    state: { status: "compiling", attempt: 1, claimed: false, seq: before?.state.seq },
+    events: before?.events,
+  });
+  expect(await stub.send({ type: "claim", attempt: 1 }, null)).toMatchObject({ ok: true });
+});
+
+test("an attempt whose holder goes quiet is followed by another, and its holder is no longer heard", async () => {
+  const stub = await STATES.claimed.reach();
+  await evictDurableObject(stub);
+  await turnClock(stub, Date.now() + LEASE_MS);
   await runDurableObjectAlarm(stub);
   expect(await stateOf(stub)).toMatchObject({ status: "compiling", attempt: 2, claimed: false });
-  await stub.send({ type: "claim", attempt: 2 }, null);
-  await evictDurableObject(stub);
-  await turnClock(stub, Date.now() + CLAIM_MS + LEASE_MS);
-  await runDurableObjectAlarm(stub);
-  expect(await stateOf(stub)).toMatchObject({ status: "compiling", attempt: 3, claimed: false });
-  expect(await stub.send({ type: "heartbeat", attempt: 2 }, null)).toEqual({
+  expect(await stub.send({ type: "heartbeat", attempt: 1 }, null)).toEqual({
     ok: false,
     reason: "not-holder",
   });

@@ -14,6 +14,8 @@ export interface StaticConfig {
   matcher: unknown;
 }
 
+/** A literal takes no time; but on a busy machine a context alone may take long to get its turn. */
+const PATIENCE_MS = 10_000;
 const FIX = 'Write it as a literal: export const config = { runtime: "edge" }.';
 
 /** @throws BuildProblem when it holds more than literals. */
@@ -47,7 +49,7 @@ function literalOf(code: string, name: string, file: string): unknown {
     throw new BuildProblem("dynamic_config", `${file}: its ${name} is not a literal.`, FIX);
   }
   try {
-    return runInNewContext(`(${text})`, {}, { timeout: 100 }) as unknown;
+    return runInNewContext(`(${text})`, {}, { timeout: PATIENCE_MS }) as unknown;
   } catch {
     throw new BuildProblem("dynamic_config", `${file}: its ${name} can't be read.`, FIX);
   }

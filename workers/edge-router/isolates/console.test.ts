@@ -44,7 +44,7 @@ const PRINTED: Record<string, Printing> = {
   "assertions that fail": (c) => {
     c.assert(false);
     c.assert(false, "with %s", "a reason");
-    c.assert(0, { an: "object" });
+    c.assert(false, { an: "object" });
   },
   counters: (c) => {
     c.count();

@@ -12,8 +12,6 @@ const CALL: Call = {
   code: "abc",
   env: null,
   system: {},
-  requestId: "req_1",
-  hops: 0,
 };
 const LOADED: LoadedCode = {
   code: {
@@ -57,6 +55,6 @@ test("each module is a part of its own name and type, beside ours", async () => 
 test("a script's tags say whose lines its lines are", () => {
   const { tags } = metadataOf(LOADED, CALL);
   expect(tags.join("")).not.toMatch(/[,&]/);
-  expect(callOf(tags)).toEqual({ ...CALL, requestId: "" });
+  expect(callOf(tags)).toEqual(CALL);
   expect(callOf(["stranger:x"])).toBeNull();
 });
