@@ -14,6 +14,8 @@ export const MEMORY_HEADER = "x-cloudify-memory";
 /** What the isolates say to a question that is no call: they go on, or are to be replaced. */
 export const ALIVE = "alive\n";
 export const RETIRED = "retired\n";
+/** Beside {@link ALIVE}, of a process that is watched: its serial number, and why the one before it ended (`Reason`). */
+export const PROCESS_HEADER = "x-cloudify-process";
 /** From the router: the isolates' process is to be replaced, since it is full and nothing runs in it. */
 export const RETIRE_HEADER = "x-cloudify-retire";
 

@@ -2,33 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { HOUR, MINUTE } from "#core/time.ts";
 import { type Circuits, ended, forgive, noCircuits, type Place, place } from "./circuit.ts";
-import { culpritsOf, type Flight, suspectsOf } from "./suspects.ts";
 
 const code = fc.constantFrom("a", "b", "c", "d");
-const flight: fc.Arbitrary<Flight> = fc.record({ code, since: fc.nat(3_000), hasAnswered: fc.boolean() });
-const flights = fc.array(flight, { maxLength: 6 });
-
-test("whoever was long in flight is suspected; who came later only when nobody was", () => {
-  fc.assert(
-    fc.property(flights, (all) => {
-      const suspects = suspectsOf(all, 3_000);
-      const long = all.filter((one) => one.since <= 2_000).map((one) => one.code);
-      expect(suspects).toEqual(new Set(long.length > 0 ? long : all.map((one) => one.code)));
-    }),
-  );
-});
-
-test("who had answered is taken for the culprit only when nobody else was there", () => {
-  fc.assert(
-    fc.property(flights, (all) => {
-      for (const one of culpritsOf(all)) {
-        const isAlone = all.every((other) => other.code === one);
-        const isSilent = all.some((other) => other.code === one && !other.hasAnswered);
-        expect(isAlone || isSilent).toBe(true);
-      }
-    }),
-  );
-});
 
 const end = fc.record({
   where: fc.constantFrom<Place>("main", "quarantine"),

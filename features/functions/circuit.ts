@@ -4,8 +4,8 @@
  *
  *     main ─its process ends with it in flight→ quarantine ─again→ open ─time→ quarantine ─time→ main
  *
- * In quarantine the calls of one function at a time wait for an answer, so that a second end has one culprit and an
- * innocent neighbour of the first goes home. The rules know neither clock nor process.
+ * In quarantine each function has a process of its own, so that a second end has one culprit and an innocent neighbour
+ * of the first goes home. The rules know neither clock nor process.
  */
 import { HOUR, MINUTE, type Millis } from "#core/time.ts";
 

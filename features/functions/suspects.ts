@@ -1,32 +1,59 @@
-/** Who may have ended a process. */
+/** Who may have ended a process: told from who was in it, and from why it ended. Knows neither clock nor process. */
 import { type Millis, SECOND } from "#core/time.ts";
 
-/** The watchdog waits longer than this before it ends a process: who came later only stood behind the culprit. */
+/** The watchdog waits longer than this before it ends a silent process: who came later only stood behind the culprit. */
 const CULPRIT_MS = SECOND;
+/** Calls that break together are heard of within so long. */
+const TOGETHER_MS = 250;
+/** What a call took may be seen so long after it has answered: the watchdog's round, on a machine that is busy. */
+const RECENT_MS = 2 * SECOND;
 
-/** A call under way. */
-export interface Flight {
+/**
+ * - `silence`: something held its thread. - `memory`: it held too much. - `itself`: it crashed. - `retired`: the router
+ * asked for it. - `start`: it is the first.
+ */
+export const REASONS = ["silence", "memory", "itself", "retired", "start"] as const;
+export type Reason = (typeof REASONS)[number];
+
+/** A call of one process. */
+export interface Presence {
   /** Code id. */
   code: string;
   since: Millis;
-  /** The head of its answer has come; its body may take long. */
-  hasAnswered: boolean;
+  /** `null`: under way. */
+  leftAt: Millis | null;
 }
 
-/** @returns Code ids: those that were long in flight, or, when the end came quickly, all. */
-export function suspectsOf(flights: readonly Flight[], now: Millis): Set<string> {
-  const long = flights.filter((flight) => now - flight.since >= CULPRIT_MS);
-  return new Set((long.length > 0 ? long : flights).map((flight) => flight.code));
+/** @param now When the end was noticed. @returns Code ids; empty when nobody is to blame. */
+export function suspectsOf(all: readonly Presence[], why: Reason, now: Millis): Set<string> {
+  const within = (ms: Millis) => all.filter(({ leftAt }) => leftAt === null || now - leftAt <= ms);
+  const there = within(TOGETHER_MS);
+  const long = there.filter(({ since, leftAt }) => (leftAt ?? now) - since >= CULPRIT_MS);
+  const recent = within(RECENT_MS);
+  switch (why) {
+    case "silence":
+      return codesOf([long, there, recent]);
+    case "memory":
+      // It stays taken for a while: whoever took it may have answered.
+      return codesOf([recent]);
+    case "itself":
+      return codesOf([there, recent]);
+    case "retired":
+    case "start":
+      return new Set();
+  }
 }
+
+/** Those of the first that has any. */
+const codesOf = (choices: readonly (readonly Presence[])[]): Set<string> =>
+  new Set(choices.find((one) => one.length > 0)?.map(({ code }) => code));
 
 /**
- * Who it must have been. In quarantine the calls of one function at a time wait for an answer, so it was that one, or
- * else the only one there.
+ * Who it must have been: only the one code that was ever in the process is proved guilty.
  *
- * @returns Code ids; empty when several had answered, and any of them may have done it.
+ * @param all Everybody since it started. @returns `null` when there were several, or none.
  */
-export function culpritsOf(flights: readonly Flight[]): Set<string> {
-  const all = new Set(flights.map((flight) => flight.code));
-  const silent = new Set(flights.filter((flight) => !flight.hasAnswered).map((flight) => flight.code));
-  return silent.size > 0 || all.size > 1 ? silent : all;
+export function culpritOf(all: readonly Presence[]): string | null {
+  const [first, ...others] = new Set(all.map(({ code }) => code));
+  return first === undefined || others.length > 0 ? null : first;
 }

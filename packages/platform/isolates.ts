@@ -6,10 +6,20 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Parts } from "./parts.ts";
-import { type Watched, WatchedProcess } from "./watched.ts";
+import { type Ending, type Watched, WatchedProcess } from "./watched.ts";
 
 /** A function that blocks its thread for less than this is let be. */
 const SILENCE_MS = 1_500;
+const MIB = 1_024 * 1_024;
+
+/**
+ * What a process may hold. In quarantine a function is alone, and is held to what it took at any time: one that alone
+ * takes most of what all have together would fill `main` again.
+ */
+const LIMITS: Record<"main" | "quarantine", Pick<Watched, "memoryBytes" | "memoryOf">> = {
+  main: { memoryBytes: 1_024 * MIB, memoryOf: "now" },
+  quarantine: { memoryBytes: 768 * MIB, memoryOf: "ever" },
+};
 
 export interface IsolatesConfig extends Pick<Watched, "onEvent" | "onPid" | "key"> {
   folder: string;
@@ -21,7 +31,7 @@ export interface IsolatesConfig extends Pick<Watched, "onEvent" | "onPid" | "key
 }
 
 export async function startIsolates(
-  name: string,
+  name: "main" | "quarantine",
   port: number,
   config: IsolatesConfig,
   parts: Pick<Parts, "script" | "runtime">,
@@ -31,8 +41,10 @@ export async function startIsolates(
   writeFileSync(join(folder, "isolates.js"), await parts.script("isolates"));
   writeFileSync(join(folder, "config.capnp"), configuration(port, config), { mode: 0o600 });
   const { key, onEvent, onPid } = config;
-  const binary = parts.runtime.workerd;
-  return new WatchedProcess({ name, port, folder, binary, key, onEvent, onPid, silenceMs: SILENCE_MS });
+  const about = { name, port, folder, binary: parts.runtime.workerd, key, onEvent, onPid };
+  const onStart = (serial: number, why: Ending) =>
+    writeFileSync(join(folder, "process.txt"), `${serial} ${why}`);
+  return new WatchedProcess({ ...about, ...LIMITS[name], onStart, silenceMs: SILENCE_MS });
 }
 
 function configuration(port: number, { platform, key, deployDomain, allow }: IsolatesConfig): string {
@@ -55,6 +67,7 @@ const isolates :Workerd.Worker = (
     (name = "EGRESS", service = "egress"),
     (name = "INTERNAL_KEY", text = "${key}"),
     (name = "DEPLOY_DOMAIN", text = "${deployDomain}"),
+    (name = "PROCESS", text = embed "process.txt"),
   ],
   globalOutbound = "egress",
 );

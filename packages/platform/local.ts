@@ -66,10 +66,10 @@ export class LocalPlatform {
     const sockets = { api: await platform.socketOf("api"), edge: await platform.socketOf("edge-router") };
     for (const pid of childrenOf(process.pid)) lock.addChild(pid);
     const watch = { onEvent, onPid: (pid: number) => lock.addChild(pid) };
-    for (const [name, port] of Object.entries(functions)) {
+    for (const name of ["main", "quarantine"] as const) {
       const about = { folder: join(config.home, "isolates"), platform: sockets.edge, key };
       const isolates = { ...about, ...watch, deployDomain: "localhost", allow };
-      const place = await startIsolates(name, port, isolates, parts);
+      const place = await startIsolates(name, functions[name], isolates, parts);
       this.#stops.push(() => place.stop());
     }
     if (parts.bundler) {

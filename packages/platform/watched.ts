@@ -11,6 +11,9 @@ const ASK_EVERY_MS = 250;
 const START_MS = 10_000;
 const MEMORY_BYTES = 1_024 * 1_024 * 1_024;
 
+/** Why a process ended; `start`: there was none before. */
+export type Ending = "silence" | "memory" | "itself" | "retired" | "start";
+
 export interface Watched {
   /** Says in the log which process it is. */
   name: string;
@@ -23,6 +26,12 @@ export interface Watched {
   key: string;
   /** It may hold its thread for so long. */
   silenceMs: number;
+  /** It may hold so much resident memory; 1 GiB when this is not said. */
+  memoryBytes?: number;
+  /** `ever`: the most that it held since it started is what counts; `now` when this is not said. */
+  memoryOf?: "now" | "ever";
+  /** Called before each start, with how many there were, and why the process before it ended. */
+  onStart?(serial: number, why: Ending): void;
   /** Takes what the watchdog did, and why. */
   onEvent(event: Record<string, unknown>): void;
   onPid(pid: number): void;
@@ -36,7 +45,8 @@ export class WatchedProcess {
   readonly #about: Watched;
   #process: WorkerdProcess | null = null;
   #isStopping = false;
-  #wasEnded = false;
+  /** Why the watchdog ended it; `itself`: it did not. */
+  #ending: Ending = "start";
   readonly #loop: Promise<void>;
 
   constructor(about: Watched) {
@@ -52,10 +62,12 @@ export class WatchedProcess {
 
   /** Starts it, watches it until it ends, and starts it again. */
   async #watch(): Promise<void> {
-    while (!this.#isStopping) {
+    for (let serial = 1; !this.#isStopping; serial++) {
       let last = "";
       // Customers' console lines may stand here, once it has run any: they are for their deployments' logs alone.
       const { binary, folder, silenceMs } = this.#about;
+      this.#about.onStart?.(serial, this.#ending);
+      this.#ending = "itself";
       const held = await spawnWorkerd(binary, folder, "config.capnp", (chunk) => {
         last = (last + chunk.toString()).slice(-2_000);
       });
@@ -68,16 +80,18 @@ export class WatchedProcess {
       });
       let seenAt = Date.now() + START_MS - silenceMs;
       while (!hasEnded && !this.#isStopping) {
-        const memory = memoryOf(held.pid);
-        const answer = await this.#ask(memory);
+        const answer = await this.#ask(memoryOf(held.pid, "now"));
         const isAlive = answer !== "none";
         if (isAlive) seenAt = Date.now();
         hasAnswered ||= isAlive;
         const silent = Date.now() - seenAt;
-        if (answer === "retired")
-          this.#end(held.pid, `makes room: it holds ${Math.round(memory / 1e6)} MB`, "info");
-        else if (silent > silenceMs) this.#end(held.pid, `has been silent for ${silent} ms`);
-        else if (memory > MEMORY_BYTES) this.#end(held.pid, `holds ${Math.round(memory / 1e6)} MB`);
+        // Looked at after its answer: what the last call in it took is not missed.
+        const memory = memoryOf(held.pid, this.#about.memoryOf ?? "now");
+        const size = `${Math.round(memory / 1e6)} MB`;
+        if (silent > silenceMs) this.#end(held.pid, "silence", `has been silent for ${silent} ms`);
+        else if (memory > (this.#about.memoryBytes ?? MEMORY_BYTES))
+          this.#end(held.pid, "memory", `holds ${size}`);
+        else if (answer === "retired") this.#end(held.pid, "retired", `makes room: it holds ${size}`);
         else {
           await Promise.race([held.ended, new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS))]);
           continue;
@@ -85,20 +99,19 @@ export class WatchedProcess {
         await held.ended;
       }
       await held.ended;
-      if (!this.#isStopping && !this.#wasEnded) {
+      if (!this.#isStopping && this.#ending === "itself") {
         const ended = hasAnswered ? "by itself" : last.trim();
         this.#about.onEvent({ level: "warn", at: this.#about.name, ended });
         // One that can't start must not be started without a pause.
         await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS));
       }
-      this.#wasEnded = false;
     }
   }
 
-  #end(pid: number, why: string, level: "info" | "warn" = "warn"): void {
+  #end(pid: number, ending: Ending, why: string): void {
     const { name, port, onEvent } = this.#about;
-    onEvent({ level, at: "watchdog", name, port, pid, why });
-    this.#wasEnded = true;
+    onEvent({ level: ending === "retired" ? "info" : "warn", at: "watchdog", name, port, pid, why });
+    this.#ending = ending;
     try {
       process.kill(pid, "SIGKILL");
     } catch {
@@ -137,9 +150,10 @@ export class WatchedProcess {
 }
 
 /** Bytes of resident memory; 0 where there is no /proc. */
-function memoryOf(pid: number): number {
+function memoryOf(pid: number, when: "now" | "ever"): number {
+  const line = when === "now" ? /VmRSS:\s+(\d+)/ : /VmHWM:\s+(\d+)/;
   try {
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1_024;
+    return Number(line.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1_024;
   } catch {
     return 0;
   }

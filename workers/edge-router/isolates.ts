@@ -34,7 +34,7 @@ export default {
       return new Response("not found\n", { status: 404 });
     }
     const given = request.headers.get(CALL_HEADER);
-    if (given === null) return room.answer(request.headers);
+    if (given === null) return room.answer(request.headers, env.PROCESS);
     const call = known(given);
     const headers = new Headers(request.headers);
     headers.delete(KEY_HEADER);

@@ -1,17 +1,21 @@
 /**
  * The processes that run functions, as the router sees them: who is in flight, whether the process is there, and what is
  * done when it ends. On one machine there are two, `main` and `quarantine`; in production one, which never ends so.
+ *
+ * Who is to blame for an end is judged when the next process is there, which knows why the last one ended. In quarantine
+ * each function has a process of its own, so far as streams allow it: what ends that process has one culprit.
  */
 import { type Clock, type Millis, SECOND } from "#core/time.ts";
 import { type Circuits, ended, forgive, noCircuits, type Place, place } from "#features/functions/circuit.ts";
-import { culpritsOf, type Flight, suspectsOf } from "#features/functions/suspects.ts";
+import { culpritOf, type Presence, type Reason, suspectsOf } from "#features/functions/suspects.ts";
+import { type Flight, Presences } from "./presences.ts";
 import { Turnstile } from "./turnstile.ts";
 
 /** A process is started again in well under a second. */
 const RESTART_MS = 8 * SECOND;
-/** A full process is given so long to become empty, while new calls wait; less when something streams from it. */
+/** One that is to be replaced is given so long to become empty, while new calls wait; less when something streams. */
 const DRAIN_MS = 2 * SECOND;
-/** If it did not, it is left alone for so long. */
+/** If a full one did not, it is left alone for so long. */
 const AGAIN_MS = 30 * SECOND;
 const ASK_EVERY_MS = 50;
 
@@ -31,22 +35,35 @@ export type Entered =
   | { ok: false; reason: "open"; retryAt: Millis }
   | { ok: false; reason: "away" };
 
+/** A process says who it is. */
+export interface Alive {
+  /** `null`: nobody watches it, and it is never replaced. */
+  serial: number | null;
+  /** Why the one before it ended. */
+  why: Reason;
+}
+
 /** How the router reaches a process. */
 export interface Reach {
-  isAlive(where: Place): Promise<boolean>;
-  /** Asks for it to be replaced; from then on it is not alive. */
+  /** @returns `null` when it does not answer, or is to be replaced. */
+  ask(where: Place): Promise<Alive | null>;
+  /** Asks for it to be replaced; from then on it does not say that it is alive. */
   retire(where: Place): Promise<void>;
 }
 
 class Process {
-  readonly flights = new Set<Flight>();
-  /** Raised when it ends; a call of an older one knows that it was in it. */
+  readonly presences = new Presences();
+  /** Raised when another process stands there; a call of an older one knows that it was in it. */
   generation = 0;
+  serial: number | null = null;
   isUp = true;
+  /** Who was in it when it was seen to end, until that is judged. */
+  fallen: { all: Presence[]; at: Millis } | null = null;
   /** It should be replaced when nothing runs in it, but not before {@link retireAfter}. */
   isFull = false;
   retireAfter: Millis = 0;
   emptying: Promise<void> | null = null;
+  coming: Promise<boolean> | null = null;
 }
 
 let circuits: Circuits = noCircuits;
@@ -56,52 +73,71 @@ const turnstile = new Turnstile();
 processes.quarantine.isUp = false;
 
 export async function enter(code: string, clock: Clock, reach: Reach): Promise<Entered> {
-  circuits = forgive(circuits, clock.now());
-  const placed = place(circuits, code, clock.now());
-  if (placed.to === "nowhere") return { ok: false, reason: "open", retryAt: placed.retryAt };
-  const where = placed.to;
-  const pass = where === "quarantine" ? await turnstile.enter(code) : () => undefined;
-  if (pass === null) return { ok: false, reason: "away" };
+  for (;;) {
+    circuits = forgive(circuits, clock.now());
+    const placed = place(circuits, code, clock.now());
+    if (placed.to === "nowhere") return { ok: false, reason: "open", retryAt: placed.retryAt };
+    const where = placed.to;
+    const pass = where === "quarantine" ? await turnstile.enter(code) : () => undefined;
+    if (pass === null) return { ok: false, reason: "away" };
+    if (!(await isReady(where, code, clock, reach))) {
+      pass();
+      return { ok: false, reason: "away" };
+    }
+    // What happened while it waited may have placed it elsewhere.
+    if (place(circuits, code, clock.now()).to === where)
+      return { ok: true, seat: seated(where, code, clock, pass) };
+    pass();
+  }
+}
+
+function seated(where: Place, code: string, clock: Clock, pass: () => void): Seat {
   const process = processes[where];
-  if (process.isFull && clock.now() >= process.retireAfter) {
-    process.emptying ??= empty(where, process, clock, reach).finally(() => {
-      process.emptying = null;
-    });
-    await process.emptying;
-  }
-  if (!process.isUp && !(await waitFor(where, process, clock, reach))) {
-    pass();
-    return { ok: false, reason: "away" };
-  }
-  // What happened while it waited may have opened its circuit.
-  const now = place(circuits, code, clock.now());
-  if (now.to === "nowhere") {
-    pass();
-    return { ok: false, reason: "open", retryAt: now.retryAt };
-  }
-  const flight: Flight = { code, since: clock.now(), hasAnswered: false };
-  process.flights.add(flight);
+  const { presences, generation } = process;
+  const flight: Flight = { code, since: clock.now(), hasAnswered: false, generation };
+  presences.flights.add(flight);
   const answered = () => {
     if (flight.hasAnswered) return;
     flight.hasAnswered = true;
     pass();
   };
   const leave = () => {
-    process.flights.delete(flight);
+    presences.leave(flight, process.generation, clock.now());
     answered();
   };
   const full = () => {
     process.isFull = true;
   };
-  return { ok: true, seat: { where, generation: process.generation, answered, full, leave } };
+  return { where, generation, answered, full, leave };
+}
+
+/** Makes sure that a process is there, and that it is one which this code may enter. */
+async function isReady(where: Place, code: string, clock: Clock, reach: Reach): Promise<boolean> {
+  const process = processes[where];
+  const isAsked = where === "quarantine" && process.presences.flights.size === 0;
+  // With nobody in flight nobody has seen it end.
+  if ((isAsked || !process.isUp) && !(await arrival(where, clock, reach))) return false;
+  if (process.emptying || isToBeReplaced(where, code, clock.now())) {
+    process.emptying ??= empty(where, clock, reach).finally(() => {
+      process.emptying = null;
+    });
+    await process.emptying;
+  }
+  return process.isUp || (await arrival(where, clock, reach));
+}
+
+function isToBeReplaced(where: Place, code: string, now: Millis): boolean {
+  const { isFull, retireAfter, serial, presences, generation } = processes[where];
+  if (isFull && now >= retireAfter) return true;
+  return where === "quarantine" && serial !== null && presences.hasOthers(code, generation);
 }
 
 /** Waits until nothing runs in it, and has it replaced. */
-async function empty(where: Place, process: Process, clock: Clock, reach: Reach): Promise<void> {
-  for (const until = clock.now() + DRAIN_MS; process.flights.size > 0; ) {
-    const hasStreams = [...process.flights].some(
-      (one) => one.hasAnswered && clock.now() - one.since > SECOND,
-    );
+async function empty(where: Place, clock: Clock, reach: Reach): Promise<void> {
+  const process = processes[where];
+  const { flights } = process.presences;
+  for (const until = clock.now() + DRAIN_MS; flights.size > 0; ) {
+    const hasStreams = [...flights].some((one) => one.hasAnswered && clock.now() - one.since > SECOND);
     if (hasStreams || clock.now() > until) {
       process.retireAfter = clock.now() + AGAIN_MS;
       return;
@@ -110,29 +146,51 @@ async function empty(where: Place, process: Process, clock: Clock, reach: Reach)
   }
   process.isFull = false;
   process.isUp = false;
-  process.generation++;
   await reach.retire(where);
 }
 
-/** A call broke off: its process has ended. Whoever notices first judges for all. */
+/** A call broke off: its process may have ended. Whoever notices first remembers who was in it. */
 export function broke({ where, generation }: Seat, clock: Clock): void {
   const process = processes[where];
   if (process.generation !== generation) return;
-  process.generation++;
   process.isUp = false;
-  const flights = [...process.flights];
-  const now = clock.now();
-  circuits = ended(circuits, where, suspectsOf(flights, now), culpritsOf(flights), now);
+  process.fallen ??= { all: process.presences.all(generation), at: clock.now() };
 }
 
-async function waitFor(where: Place, process: Process, clock: Clock, reach: Reach): Promise<boolean> {
+/** Waits until a process is there. @returns Whether one came. */
+function arrival(where: Place, clock: Clock, reach: Reach): Promise<boolean> {
+  const process = processes[where];
+  process.coming ??= waitFor(where, clock, reach).finally(() => {
+    process.coming = null;
+  });
+  return process.coming;
+}
+
+async function waitFor(where: Place, clock: Clock, reach: Reach): Promise<boolean> {
   for (const until = clock.now() + RESTART_MS; clock.now() < until; ) {
-    if (await reach.isAlive(where)) {
-      process.isUp = true;
-      process.isFull = false;
+    const alive = await reach.ask(where);
+    if (alive) {
+      arrived(where, alive, clock.now());
       return true;
     }
     await scheduler.wait(ASK_EVERY_MS);
   }
   return false;
+}
+
+/** Judges the end of the last one, if it is another. */
+function arrived(where: Place, { serial, why }: Alive, now: Millis): void {
+  const process = processes[where];
+  const { all, at } = process.fallen ?? { all: process.presences.all(process.generation), at: now };
+  process.isUp = true;
+  process.fallen = null;
+  if (serial === process.serial) return;
+  const culprit = where === "quarantine" ? culpritOf(all) : null;
+  const isBlamed = why !== "retired" && why !== "start";
+  const suspects = culprit !== null && isBlamed ? [culprit] : suspectsOf(all, why, at);
+  circuits = ended(circuits, where, suspects, new Set(culprit === null ? [] : [culprit]), at);
+  process.serial = serial;
+  process.generation++;
+  process.isFull = false;
+  process.presences.clear();
 }

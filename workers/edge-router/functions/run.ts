@@ -9,14 +9,16 @@ import {
   type Fault,
   HOPS_HEADER,
   KEY_HEADER,
+  PROCESS_HEADER,
   RETIRE_HEADER,
   START_HEADER,
 } from "#features/functions/call.ts";
 import type { Place } from "#features/functions/circuit.ts";
+import { REASONS } from "#features/functions/suspects.ts";
 import type { Made } from "../answer.ts";
 import type { Env } from "../env.ts";
 import type { Scope } from "../scope.ts";
-import { broke, enter, type Reach, type Seat } from "./processes.ts";
+import { type Alive, broke, enter, type Reach, type Seat } from "./processes.ts";
 
 /** To the first byte of the answer. */
 const ANSWER_MS = 25 * SECOND;
@@ -190,20 +192,20 @@ const bindingOf = (env: Env, where: Place): Fetcher =>
   where === "quarantine" && env.QUARANTINE ? env.QUARANTINE : env.ISOLATES;
 
 function reachOf(env: Env): Reach {
-  const ask = async (where: Place, more: Record<string, string> = {}): Promise<string | null> => {
+  const ask = async (where: Place, more: Record<string, string> = {}): Promise<Alive | null> => {
     try {
       const headers = { [KEY_HEADER]: env.INTERNAL_KEY ?? "", ...more };
       const signal = AbortSignal.timeout(SECOND);
       const answer = await bindingOf(env, where).fetch("http://isolates.internal/", { headers, signal });
-      return answer.ok ? await answer.text() : null;
+      if (!answer.ok || (await answer.text()) !== ALIVE) return null;
+      const [serial, said] = answer.headers.get(PROCESS_HEADER)?.split(" ") ?? [];
+      const why = REASONS.find((one) => one === said) ?? "itself";
+      return { serial: serial === undefined ? null : Number(serial), why };
     } catch {
       return null;
     }
   };
-  return {
-    isAlive: async (where) => (await ask(where)) === ALIVE,
-    retire: async (where) => void (await ask(where, { [RETIRE_HEADER]: "1" })),
-  };
+  return { ask, retire: async (where) => void (await ask(where, { [RETIRE_HEADER]: "1" })) };
 }
 
 const DETAIL: Record<Fault, string> = {

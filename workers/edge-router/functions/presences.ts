@@ -1,0 +1,47 @@
+/** Who is in a process, and who was, since it started. */
+import type { Millis } from "#core/time.ts";
+import type { Presence } from "#features/functions/suspects.ts";
+
+/** A call under way. */
+export interface Flight {
+  /** Code id. */
+  code: string;
+  since: Millis;
+  /** The head of its answer has come; its body may take long. */
+  hasAnswered: boolean;
+  /** Of its process. */
+  generation: number;
+}
+
+/** More codes than these are not all looked at in the time that counts. */
+const MAX_LEFT = 1_000;
+
+export class Presences {
+  readonly flights = new Set<Flight>();
+  /** By code, its last call; who left last stands last. */
+  readonly #left = new Map<string, Presence>();
+
+  leave(flight: Flight, generation: number, now: Millis): void {
+    if (!this.flights.delete(flight) || flight.generation !== generation) return;
+    const { code, since } = flight;
+    this.#left.delete(code);
+    this.#left.set(code, { code, since, leftAt: now });
+    const [oldest] = this.#left.keys();
+    if (this.#left.size > MAX_LEFT && oldest !== undefined) this.#left.delete(oldest);
+  }
+
+  /** A call of an older process, which has yet to hear of its end, is not in this one. */
+  all(generation: number): Presence[] {
+    const inside = [...this.flights].filter((flight) => flight.generation === generation);
+    return [...inside.map(({ code, since }) => ({ code, since, leftAt: null })), ...this.#left.values()];
+  }
+
+  hasOthers(code: string, generation: number): boolean {
+    return this.all(generation).some((one) => one.code !== code);
+  }
+
+  /** Another process stands there. */
+  clear(): void {
+    this.#left.clear();
+  }
+}
