@@ -7,6 +7,8 @@ import { connect } from "node:net";
 import { spawnWorkerd, type WorkerdProcess } from "./workerd.ts";
 
 const ASK_EVERY_MS = 250;
+/** Until it has answered for the first time: others wait for that. */
+const ASK_YOUNG_EVERY_MS = 25;
 /** A young process may take longer: it reads its configuration. */
 const START_MS = 10_000;
 const MEMORY_BYTES = 1_024 * 1_024 * 1_024;
@@ -93,7 +95,8 @@ export class WatchedProcess {
           this.#end(held.pid, "memory", `holds ${size}`);
         else if (answer === "retired") this.#end(held.pid, "retired", `makes room: it holds ${size}`);
         else {
-          await Promise.race([held.ended, new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS))]);
+          const pause = hasAnswered ? ASK_EVERY_MS : ASK_YOUNG_EVERY_MS;
+          await Promise.race([held.ended, new Promise((resolve) => setTimeout(resolve, pause))]);
           continue;
         }
         await held.ended;

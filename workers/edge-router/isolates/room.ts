@@ -11,6 +11,7 @@ const FULL_BYTES = 600 * 1024 * 1024;
 export class Room {
   isFull = false;
   #isRetired = false;
+  #wasLookedAt = false;
 
   /**
    * To a question that is no call: an answer shows that nothing holds the thread.
@@ -20,7 +21,12 @@ export class Room {
   answer(asked: Headers, process: string | undefined): Response {
     if (asked.has(RETIRE_HEADER)) this.#isRetired = true;
     const memory = asked.get(MEMORY_HEADER);
-    if (memory !== null) this.isFull = Number(memory) > FULL_BYTES;
+    if (memory !== null) {
+      this.isFull = Number(memory) > FULL_BYTES;
+      this.#wasLookedAt = true;
+    }
+    // The watchdog is patient with a young process: one that spins before its first look would hold it for long.
+    if (process !== undefined && !this.#wasLookedAt) return new Response("starting\n", { status: 503 });
     const headers: Record<string, string> = process === undefined ? {} : { [PROCESS_HEADER]: process };
     return new Response(this.#isRetired ? RETIRED : ALIVE, { headers });
   }
