@@ -42,6 +42,9 @@ export interface FunctionCode {
 export const RESERVED_MODULES = "__cloudify/";
 
 export const functionKey = (team: string, digest: string): string => `functions/${team}/${digest}`;
+/** Says that a script was uploaded to a dispatch namespace. It goes when its deployment has gone. */
+export const dispatchedKey = (deployment: string, namespace: string, script: string): string =>
+  `dispatched/${deployment}/${namespace}/${script}`;
 export const mapsKey = (team: string, digest: string): string => `functions/${team}/${digest}.maps`;
 
 /** Which code with which environment: two calls of one id may share an isolate. */

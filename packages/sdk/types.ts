@@ -3,22 +3,19 @@ import type { z } from "@hono/zod-openapi";
 import type { contracts } from "../../features/contracts.ts";
 
 type Groups = typeof contracts;
-type Spec = { [G in keyof Groups]: Groups[G][keyof Groups[G]] }[keyof Groups];
+
+/** The operations of a group by `METHOD /path`. */
+type Named<G> = {
+  [K in keyof G as G[K] extends { method: infer M extends string; path: infer P extends string }
+    ? `${M} ${P}`
+    : never]: G[K];
+};
+type Both<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void ? I : never;
+/** A table, since looking one up costs the compiler nothing; trying each for each name takes it a minute. */
+type Operations = Both<{ [G in keyof Groups]: Named<Groups[G]> }[keyof Groups]>;
 
 /** `"GET /api/projects/{project}"` and the like. */
-export type OperationName = Spec extends infer S
-  ? S extends { method: infer M extends string; path: infer P extends string }
-    ? `${M} ${P}`
-    : never
-  : never;
-
-type Find<N extends OperationName> = Spec extends infer S
-  ? S extends { method: infer M extends string; path: infer P extends string }
-    ? N extends `${M} ${P}`
-      ? S
-      : never
-    : never
-  : never;
+export type OperationName = keyof Operations;
 
 type InputOf<T> = T extends z.ZodType ? z.input<T> : never;
 
@@ -31,18 +28,23 @@ type Member<S, K extends string, As extends string> =
         : { [_ in As]: InputOf<T> }
     : unknown;
 
-export type InputFor<N extends OperationName> = Member<Find<N>, "params", "params"> &
-  Member<Find<N>, "query", "query"> &
-  Member<Find<N>, "body", "body">;
+type Inputs = {
+  [N in OperationName]: Member<Operations[N], "params", "params"> &
+    Member<Operations[N], "query", "query"> &
+    Member<Operations[N], "body", "body">;
+};
+export type InputFor<N extends OperationName> = Inputs[N];
 
-export type OutputFor<N extends OperationName> =
-  Find<N> extends { output: infer O }
+type Outputs = {
+  [N in OperationName]: Operations[N] extends { output: infer O }
     ? O extends z.ZodType
       ? z.output<O>
       : O extends null
         ? null
         : Response
     : never;
+};
+export type OutputFor<N extends OperationName> = Outputs[N];
 
 export type Deployment = OutputFor<"GET /api/deployments/{deployment}">;
 export type Project = OutputFor<"GET /api/projects/{project}">;

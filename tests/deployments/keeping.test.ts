@@ -42,6 +42,45 @@ test("after a day the collector takes what no manifest names, and nothing else",
   expect((await platform.call("GET", `/api/deployments/${kept.id}`)).body.state).toBe("ready");
 });
 
+test("a function's code and its maps stay while a site names them, and go a day after the last one", async () => {
+  const tree = (text: string) => ({
+    "functions/api/hello.func/.vc-config.json": '{"runtime":"edge","entrypoint":"index.js"}',
+    "functions/api/hello.func/index.js": `export default () => new Response("${text}")`,
+    "functions/api/hello.func/index.js.map": JSON.stringify({
+      version: 3,
+      sources: ["hello.ts"],
+      names: [],
+      mappings: "AAAA",
+    }),
+  });
+  const kept = await deploy(platform, "web", tree("kept"));
+  const code = await keys("functions/");
+  expect(code.map((key) => key.endsWith(".maps")).sort()).toEqual([false, true]);
+  const gone = await deploy(platform, "web", tree("gone"));
+  const twin = await deploy(platform, "web", { ...tree("kept"), "static/more.txt": "more" });
+  await platform.store.put(`dispatched/${kept.id}/functions/fn-1`, "kept");
+  await platform.store.put(`dispatched/${gone.id}/functions/fn-2`, "gone");
+  // Of another team: the same code, which none of its sites names.
+  await platform.store.put(`functions/team_nobody/${code[0]?.split("/")[2]}`, "lost");
+  for (const { id } of [gone, twin]) await platform.call("DELETE", `/api/deployments/${id}`);
+
+  await platform.turnClock(23 * HOUR);
+  await platform.tick();
+  expect(await keys("functions/")).toHaveLength(5);
+  expect(await keys("dispatched/")).toHaveLength(2);
+  await platform.turnClock(25 * HOUR);
+  await platform.tick();
+  expect(await keys("functions/")).toEqual(code);
+  expect(await keys("dispatched/")).toEqual([`dispatched/${kept.id}/functions/fn-1`]);
+
+  expect((await platform.call("DELETE", `/api/deployments/${kept.id}`)).status).toBe(204);
+  await platform.tick();
+  await platform.tick();
+  expect(await keys("functions/")).toEqual([]);
+  expect(await keys("dispatched/")).toEqual([]);
+  expect(await platform.db.prepare("select count(*) as n from site_functions").first("n")).toBe(0);
+});
+
 test("naming a blob keeps it for another day, even when nothing came of it", async () => {
   await platform.upload("wanted soon");
   const files = [{ path: "static/a", sha256: sha256("wanted soon"), size: 11 }];

@@ -12,6 +12,9 @@ const CLI = join(ROOT, "packages/cli/bin/cloudify.js");
 /** Patient, since several platforms may run on one machine. */
 export const soon = <T>(ask: () => T) => expect.poll(ask, { timeout: 20_000, interval: 25 });
 
+/** Milliseconds. A framework's server and a platform take up to three seconds each. */
+const STOP_MS = 40_000;
+
 export class DevSession {
   readonly folder: string;
   port = 0;
@@ -56,13 +59,20 @@ export class DevSession {
     writeFileSync(join(this.folder, path), text);
   }
 
-  /** @returns Its exit code. */
+  /** @returns Its exit code. @throws When it does not end: a test that only waits says nothing. */
   async stop(signal: NodeJS.Signals = "SIGINT"): Promise<number | null> {
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
     const ended = once(child, "exit");
     child.kill(signal);
+    let isLate = false;
+    const late = setTimeout(() => {
+      isLate = true;
+      child.kill("SIGKILL");
+    }, STOP_MS);
     const [code] = (await ended) as [number | null];
+    clearTimeout(late);
+    if (isLate) throw new Error(`${signal} did not end it within ${STOP_MS} ms:\n${this.output}`);
     return code;
   }
 }

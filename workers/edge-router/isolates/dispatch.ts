@@ -5,6 +5,7 @@
  */
 import { sha256 } from "#core/encoding.ts";
 import type { Call } from "#features/functions/call.ts";
+import { dispatchedKey } from "#features/functions/function.ts";
 import type { Isolate, Isolates } from "./adapter.ts";
 import type { IsolatesEnv } from "./env.ts";
 import { codeOf } from "./platform.ts";
@@ -57,7 +58,7 @@ async function ensure(
   call: Call,
   onUpload: () => void,
 ): Promise<void> {
-  const marker = `dispatched/${env.DISPATCH_NAMESPACE}/${name}`;
+  const marker = dispatchedKey(call.deployment, env.DISPATCH_NAMESPACE, name);
   if (await env.BLOBS.head(marker)) return;
   onUpload();
   const { CLOUDFLARE_ACCOUNT_ID: account, DISPATCH_NAMESPACE: namespace, CLOUDFLARE_API_TOKEN: token } = env;
