@@ -13,6 +13,7 @@ import { startIsolates } from "./isolates.ts";
 import { migrate } from "./migrate.ts";
 import { type Platform, startPlatform } from "./miniflare.ts";
 import type { Parts } from "./parts.ts";
+import { tether } from "./tether.ts";
 
 const TICK_MS = 60_000;
 
@@ -64,7 +65,10 @@ export class LocalPlatform {
     await migrate(db, await parts.migrations());
     if (config.without.size === 0) await parts.seed(db, config.home, api);
     const sockets = { api: await platform.socketOf("api"), edge: await platform.socketOf("edge-router") };
-    for (const pid of childrenOf(process.pid)) lock.addChild(pid);
+    const children = childrenOf(process.pid);
+    for (const pid of children) lock.addChild(pid);
+    const letGo = tether(children);
+    this.#stops.push(async () => letGo());
     const watch = { onEvent, onPid: (pid: number) => lock.addChild(pid) };
     for (const name of ["main", "quarantine"] as const) {
       const about = { folder: join(config.home, "isolates"), platform: sockets.edge, key };

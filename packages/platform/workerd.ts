@@ -24,9 +24,10 @@ export async function spawnWorkerd(
   config: string,
   onError: (chunk: Buffer) => void,
 ): Promise<WorkerdProcess> {
-  // The shell waits for workerd; beside it `cat` waits for the end of the pipe, which closes with us.
+  // The shell waits for workerd; beside it `cat` waits for the end of the pipe, which closes with us. One that is asked to
+  // end waits for what is under way, which may be for ever.
   const script =
-    'exec 3<&0; "$0" "$@" 3<&- </dev/null & pid=$!; echo $pid; (cat <&3 >/dev/null; kill $pid 2>&-) & wait $pid 2>&-';
+    'exec 3<&0; "$0" "$@" 3<&- </dev/null & pid=$!; echo $pid; (cat <&3 >/dev/null; kill $pid 2>&-; sleep 5; kill -9 $pid 2>&-) >&- 2>&- & wait $pid 2>&-';
   const child = spawn("sh", ["-c", script, binary, "serve", "--experimental", config], {
     cwd: folder,
     stdio: ["pipe", "pipe", "pipe"],

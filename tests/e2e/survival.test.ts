@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { get } from "#tests/support/http.ts";
@@ -154,6 +154,14 @@ test("a frozen environment is sealed, and no file of the home holds its values",
   });
   expect(found).toBe("");
   expect(readFileSync(join(platform.home, "credentials.json"), "utf8")).not.toContain(canary);
+});
+
+test("what a killed start script had started ends with it", async () => {
+  const others = await platform.killScript();
+  expect(others.length).toBeGreaterThan(4);
+  const isThere = (pid: number) => existsSync(`/proc/${pid}`);
+  await expect.poll(() => others.filter(isThere), { timeout: 15_000 }).toEqual([]);
+  await platform.start();
 });
 
 test("a signal stops it cleanly", async () => {

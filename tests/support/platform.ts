@@ -87,6 +87,18 @@ export class TestPlatform {
     this.#child = null;
   }
 
+  /** Kills the start script alone. @returns Processes that it had started. */
+  async killScript(): Promise<number[]> {
+    const child = this.#child;
+    if (!child?.pid) return [];
+    this.#child = null;
+    const others = descendants(child.pid);
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await ended;
+    return others;
+  }
+
   async remove(): Promise<void> {
     if (this.#child) await this.stop();
     rmSync(this.home, { recursive: true, force: true });

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { stripVTControlCharacters } from "node:util";
-import { freePort } from "@cloudify/platform";
+import { freePort, tether } from "@cloudify/platform";
 import { CliProblem } from "../problem.ts";
 import type { Upstream } from "./forward.ts";
 
@@ -40,6 +40,7 @@ export async function startServer({ root, command, env, onLine }: ServerOptions)
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env, PATH, PORT: String(wanted), BROWSER: "none", NODE_ENV: "development" },
   });
+  const letGo = child.pid === undefined ? () => undefined : tether([-child.pid]);
   const ports = new Set([wanted]);
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", (text) => {
@@ -52,6 +53,7 @@ export async function startServer({ root, command, env, onLine }: ServerOptions)
   let hasEnded = false;
   const ended = once(child, "close").then(([code]) => {
     hasEnded = true;
+    letGo();
     return code as number | null;
   });
   const kill = (signal: NodeJS.Signals) => {
