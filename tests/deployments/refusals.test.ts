@@ -100,7 +100,7 @@ test("another team's deployment, project and log are not there", async () => {
   expect((await create({ files: [config] }, token)).status).toBe(404);
 });
 
-const nasty = "^/(a+)+(?=b)$";
+const nasty = "^/(a+)+\\1$";
 test.each([
   ["not JSON", "{", "invalid_output", "not JSON"],
   ["a list", "[]", "invalid_output", "no version"],
