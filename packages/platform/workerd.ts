@@ -39,7 +39,11 @@ export async function spawnWorkerd(
   const [first] = (await once(child.stdout, "data")) as [Buffer];
   child.stdout.resume();
   const pid = Number.parseInt(first.toString(), 10);
-  const ended = once(child, "exit").then(() => void child.stdin.destroy());
+  const ended = once(child, "exit").then(() => {
+    child.stdin.destroy();
+    // The one that waits beside workerd has nothing to wait for any more.
+    if (child.pid !== undefined) cutOff(-child.pid);
+  });
   return {
     pid,
     ended,

@@ -8,7 +8,7 @@ import { TestPlatform } from "#tests/support/platform.ts";
 import { entry, finished, tree, upload } from "#tests/support/sites.ts";
 
 const ROUNDS = Number(process.argv[2] ?? 20);
-const MOMENTS_MS = 400;
+const MOMENTS_MS = 800;
 const PATIENCE_MS = 60_000;
 const DAY_AND_HOUR = 25 * 60 * 60 * 1_000;
 
