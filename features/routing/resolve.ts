@@ -9,10 +9,10 @@
  * Knows neither stores nor responses. Source: Build Output API v3, "Configuration"; where its wording leaves the order
  * open, what Vercel's own builders emit decides.
  */
-import type { HeaderList } from "#core/headers.ts";
 import { Carried } from "./carried.ts";
 import { Asked, fulfil } from "./conditions.ts";
 import { localeTarget } from "./locale.ts";
+import { DENIED, done, next, type Outcome, type Place } from "./outcome.ts";
 import { MAX_PATH } from "./path.ts";
 import { match } from "./pattern.ts";
 import type { FindOutput, Found, Middleware, Resolution, RoutingRequest } from "./resolution.ts";
@@ -20,11 +20,6 @@ import { beginsLike, shortlist } from "./shortlist.ts";
 import { type Captures, headerSafe, isAbsolute, localTarget, mergeQuery, substitute } from "./substitute.ts";
 import type { CompiledRoute, Phase, RouteTable, Transform } from "./table.ts";
 import { alter, headerChange, type RequestChange } from "./transforms.ts";
-
-const DENIED: HeaderList = [
-  ["x-cloudify-mitigated", "deny"],
-  ["x-vercel-mitigated", "deny"],
-];
 
 /** A table with many routes that match could look for ever; real ones look fewer than ten times. */
 const MAX_LOOKS = 100;
@@ -49,24 +44,6 @@ export function resolveError<Output>(
 ): Promise<Found<Output, never>> {
   return new Resolver<Output, never>(request, table, find, null).error(status);
 }
-
-type Outcome<Output> =
-  | { to: "next" }
-  /** Out of the phase, as if no route were left in it. */
-  | { to: "leave" }
-  | { to: "done" }
-  | { to: "found"; output: Output }
-  | { to: "refuse" }
-  | { to: "deny" };
-/** Where the request is, on its way. */
-interface Place {
-  pathname: string;
-  query: URLSearchParams | null;
-  status: number | null;
-}
-
-const next: Outcome<never> = { to: "next" };
-const done: Outcome<never> = { to: "done" };
 
 class Resolver<Output, Answer> {
   readonly #table: RouteTable;
