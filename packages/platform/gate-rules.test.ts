@@ -37,7 +37,7 @@ test("hosts tell the API from deployments", () => {
 });
 
 test("only a test may say where it is", () => {
-  const header = { "x-cloudify-test-cf": '{"latitude":1.5,"country":"DE","colo":"XXX"}' };
+  const header = { "x-cloudify-test-cf": '{"latitude":1.5,"country":"DE","colo":"FRA"}' };
   expect(ask(header, undefined, true)).toMatchObject({ cf: { latitude: "1.5", country: "DE" } });
   expect(ask({ "x-cloudify-test-cf": "{" }, undefined, true)).toMatchObject({ ok: true });
 });
