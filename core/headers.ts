@@ -6,7 +6,7 @@
 export type HeaderList = (readonly [name: string, value: string])[];
 
 /** A later value takes the place of an earlier one; cookies stand beside each other (RFC 6265, section 3). */
-export function setAll(headers: Headers, list: Readonly<HeaderList>): void {
+export function setAll(headers: Pick<Headers, "append" | "set">, list: Readonly<HeaderList>): void {
   for (const [name, value] of list) {
     if (name === "set-cookie") headers.append(name, value);
     else headers.set(name, value);
@@ -37,10 +37,10 @@ export class Fields implements Iterable<[name: string, value: string]> {
     else this.#values.set(name, value);
   }
 
-  /** Adds a member to a list (RFC 9110, 5.3). */
+  /** Adds a member to a list (RFC 9110, 5.3), or a cookie. */
   append(name: string, value: string): void {
-    const held = this.#values.get(name);
-    this.#values.set(name, held === undefined ? value : `${held}, ${value}`);
+    const held = name === "set-cookie" ? undefined : this.#values.get(name);
+    this.set(name, held === undefined ? value : `${held}, ${value}`);
   }
 
   delete(name: string): void {

@@ -21,7 +21,7 @@ export function finished(made: Made, said: Readonly<HeaderList>): Response {
     return response;
   }
   const { status, headers, body, encodeBody } = made;
-  for (const [name, value] of said) headers.set(name, value);
+  setAll(headers, said);
   return new Response(body as BodyInit | null, { status, headers: headers.toInit(), encodeBody });
 }
 
@@ -38,16 +38,13 @@ export function withHeaders(made: Made, list: Readonly<HeaderList>, firm: Readon
   const names = [...(headers instanceof Headers ? headers.keys() : headers.names())];
   for (const name of names) if (name.startsWith("x-middleware-")) headers.delete(name);
   const said = new Set(names);
-  for (const [name, value] of list) {
-    if (name === "set-cookie") addCookie(headers, value);
-    else if (firm.has(name) || !said.has(name)) headers.set(name, value);
-  }
+  const isOpen = (name: string) => name === "set-cookie" || firm.has(name) || !said.has(name);
+  setAll(
+    headers,
+    list.filter(([name]) => isOpen(name)),
+  );
   return made;
 }
-
-/** `Fields` adds a cookie where `Headers` would put it in the place of all others. */
-const addCookie = (headers: Headers | Fields, value: string): void =>
-  headers instanceof Headers ? headers.append("set-cookie", value) : headers.set("set-cookie", value);
 
 /** `transforms` of the answer, whoever made it. */
 export function transformed(made: Made, changes: readonly RequestChange[]): Made {
