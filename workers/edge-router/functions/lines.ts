@@ -2,7 +2,7 @@
  * Lines of functions on their way to their deployment's log: masked, capped, gathered for a moment. A second that brings
  * more than a deployment may write ends in one row that counts what was dropped.
  */
-import { SECOND, systemRandom } from "#core/time.ts";
+import { type Millis, SECOND, systemRandom } from "#core/time.ts";
 import type { Call } from "#features/functions/call.ts";
 import type { Mask } from "#features/logs/mask.ts";
 import { BYTES_A_SECOND, type Level, LINES_A_SECOND, type Line } from "#features/logs/policy.ts";
@@ -11,6 +11,10 @@ import type { Traced } from "./traced.ts";
 export type Write = (deployment: string, lines: Line[]) => Promise<void>;
 
 const GATHER_MS = 25;
+/** Of a deployment that has just written: so that many calls share a write. */
+const BUSY_MS = 100;
+/** Who gathered for so long has ended with its request. */
+const LOST_MS = 2 * SECOND;
 const TRIES = 4;
 /** Deployments whose last second is remembered. */
 const MAX_HELD = 1_000;
@@ -26,7 +30,10 @@ const LEVELS: Record<Traced["level"], Level> = {
 
 interface Pending {
   lines: Line[];
-  flush: Promise<void> | null;
+  /** When the call that writes them began to gather; `null`: nobody does. */
+  since: Millis | null;
+  /** When the last ones were. */
+  wroteAt: Millis;
   second: number;
   count: number;
   bytes: number;
@@ -38,7 +45,12 @@ export class LogBuffer {
   /** Lines of one writer are numbered; several write to one log, and each begins somewhere else. */
   #n: number | null = null;
 
-  /** Resolves when they are written. */
+  /**
+   * The first of them is who writes, for all that come meanwhile; nobody else waits for it, since a promise belongs to
+   * the request that made it. Should that request end before, the next line's is who writes.
+   *
+   * @returns When what this call is to write is written.
+   */
   async add(
     { deployment, name }: Pick<Call, "deployment" | "name">,
     traced: readonly Traced[],
@@ -49,13 +61,16 @@ export class LogBuffer {
     if (this.#pending.size >= MAX_HELD) this.#forget();
     this.#pending.set(deployment, held);
     for (const one of traced) this.#take(held, `function:${name}`, one, mask);
-    held.flush ??= scheduler.wait(GATHER_MS).then(() => this.#flush(deployment, held, write));
-    await held.flush;
+    const now = Date.now();
+    if (held.since !== null && now - held.since < LOST_MS) return;
+    held.since = now;
+    await scheduler.wait(now - held.wroteAt < BUSY_MS ? BUSY_MS : GATHER_MS);
+    await this.#flush(deployment, held, write);
   }
 
   /** Those that write nothing at the moment. */
   #forget(): void {
-    for (const [deployment, held] of this.#pending) if (!held.flush) this.#pending.delete(deployment);
+    for (const [deployment, { since }] of this.#pending) if (since === null) this.#pending.delete(deployment);
   }
 
   /** Chance is not to be had before the first request. */
@@ -97,7 +112,8 @@ export class LogBuffer {
     const last = held.lines.at(-1);
     if (held.dropped > 0) this.#close(held, last?.stream ?? "function", last?.at ?? Date.now());
     const lines = held.lines.splice(0);
-    held.flush = null;
+    held.wroteAt = Date.now();
+    held.since = null;
     for (let tries = 1; lines.length > 0; tries++) {
       try {
         return await write(deployment, lines);
@@ -109,4 +125,12 @@ export class LogBuffer {
   }
 }
 
-const fresh = (): Pending => ({ lines: [], flush: null, second: 0, count: 0, bytes: 0, dropped: 0 });
+const fresh = (): Pending => ({
+  lines: [],
+  since: null,
+  wroteAt: 0,
+  second: 0,
+  count: 0,
+  bytes: 0,
+  dropped: 0,
+});

@@ -87,18 +87,20 @@ export async function run(scope: Scope, code: string, asked: Question): Promise<
 }
 
 async function once(scope: Scope, code: string, asked: Question, seat: Seat): Promise<Ran> {
-  const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), ANSWER_MS);
   try {
     const { url, method, headers, body } = asked;
     headers.set(CALL_HEADER, asked.call);
     headers.set(KEY_HEADER, scope.env.INTERNAL_KEY ?? "");
     if (asked.hops > 0) headers.set(HOPS_HEADER, String(asked.hops));
-    const init = { method, headers: headers.toInit(), redirect: "manual" as const, signal: stop.signal };
+    const init = { method, headers: headers.toInit(), redirect: "manual" as const };
     const { ISOLATES, QUARANTINE } = scope.env;
     const place = seat.where === "quarantine" && QUARANTINE ? QUARANTINE : ISOLATES;
-    const found = await place.fetch(url, body === null ? init : { ...init, body });
-    clearTimeout(timer);
+    const found = await within(place.fetch(url, body === null ? init : { ...init, body }));
+    if (found === "late") {
+      seat.leave();
+      const detail = `The function did not answer within ${ANSWER_MS / SECOND} seconds.`;
+      return refuse("function_timeout", detail, LOOK);
+    }
     const fault = found.headers.get(FAULT_HEADER);
     if (fault !== null) {
       seat.leave();
@@ -121,18 +123,9 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
       const init = { status: 101, webSocket: found.webSocket, headers: found.headers };
       return { ok: true, made: new Response(null, init), isolate: isolateOf(code, found, seat) };
     }
-    const made = { status: found.status, headers: headersOf, body: tracked(scope, found, seat, stop) };
+    const made = { status: found.status, headers: headersOf, body: tracked(scope, found, seat) };
     return { ok: true, made: { ...made, encodeBody: "automatic" }, isolate: isolateOf(code, found, seat) };
   } catch (cause) {
-    clearTimeout(timer);
-    if (stop.signal.aborted) {
-      seat.leave();
-      return refuse(
-        "function_timeout",
-        `The function did not answer within ${ANSWER_MS / SECOND} seconds.`,
-        LOOK,
-      );
-    }
     broke(seat, scope.clock);
     seat.leave();
     return {
@@ -145,16 +138,33 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
   }
 }
 
+/**
+ * To the head of the answer. A call that is late is ended by the runtime with its request, which asks for nothing more:
+ * an abort signal in each call would cost more than the rest of its head.
+ */
+async function within<T>(work: Promise<T>): Promise<T | "late"> {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const late = new Promise<"late">((resolve) => {
+    timer = setTimeout(resolve, ANSWER_MS, "late");
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    if (timer !== null) clearTimeout(timer);
+  }
+}
+
 /** A call is under way until the last byte of its answer has gone. */
-function tracked(scope: Scope, found: Response, seat: Seat, stop: AbortController): ReadableStream | null {
+function tracked(scope: Scope, found: Response, seat: Seat): ReadableStream | null {
   if (found.body === null || found.headers.has("content-length")) {
     seat.leave();
     return found.body;
   }
   seat.answered();
   const { readable, writable } = new IdentityTransformStream();
+  const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), STREAM_MS);
-  const piped = found.body.pipeTo(writable).catch(() => undefined);
+  const piped = found.body.pipeTo(writable, { signal: stop.signal }).catch(() => undefined);
   scope.keepAlive(
     piped.finally(() => {
       clearTimeout(timer);

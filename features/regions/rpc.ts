@@ -1,0 +1,39 @@
+/** What a region's object answers to the platform's own. Results are unions: an error would lose its fields over RPC. */
+import type { BuildTask, Desired, WorkloadStatus } from "@cloudify/protocol";
+
+export type Offered = { ok: true } | { ok: false; reason: "no-agent" | "draining" | "incapable" };
+
+/** The workload that a deployment wants in a region; the object gives it its generation. */
+export type Wanted = Omit<Desired, "generation">;
+
+export interface RegionRpc extends Rpc.DurableObjectBranded {
+  /** Puts workloads into the feed. Said again, it changes nothing. */
+  desire(wanted: readonly Wanted[]): Promise<void>;
+  /** Ends all workloads of a deployment by tombstones. Said again, it changes nothing. */
+  forget(deployment: string): Promise<void>;
+  /** What the region last said of a deployment's workloads; `unknown` once its lease has lapsed. */
+  statusOf(deployment: string): Promise<WorkloadStatus[]>;
+  /** Queues a build, if a live agent can take it. The attempt is the deployment's; said again, it changes nothing. */
+  offer(task: BuildTask): Promise<Offered>;
+  /** Ends a task, whoever has it. */
+  withdraw(task: string): Promise<void>;
+}
+
+/**
+ * What the region's object tells a deployment's, through its outbox:
+ *
+ * - `placed` when all its workloads in the region are ready, or can't be;
+ * - `build-claimed`, `built` and `build-failed` of the build that was offered. A region that is lost fails it retryably.
+ */
+export type FromRegion =
+  | { type: "placed"; region: string; ok: true }
+  | { type: "placed"; region: string; ok: false; detail: string }
+  | { type: "build-claimed"; attempt: number; region: string }
+  /** `manifest`: digest of the output's manifest, a blob of the team. */
+  | { type: "built"; attempt: number; manifest: string; bytes: number; fileCount: number }
+  | {
+      type: "build-failed";
+      attempt: number;
+      failure: { code: string; detail: string; fix: string };
+      retryable: boolean;
+    };

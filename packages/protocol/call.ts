@@ -1,0 +1,58 @@
+/**
+ * How the edge calls a workload at a region's ingress. The path carries the workload, so that an ordinary Ingress of
+ * Kubernetes can route it:
+ *
+ *     <ingress>/_cloudify/w/<deployment>/<group>/<original path and query>
+ */
+
+export const WORKLOAD_PREFIX = "/_cloudify/w/";
+/** Answers 200 when the ingress can route. */
+export const HEALTH_PATH = "/_cloudify/health";
+/** Header: the region's ingress key. Without it the ingress answers 404 to everything but the health path. */
+export const INGRESS_KEY_HEADER = "x-cloudify-ingress-key";
+/** Header: the output's name of the function to call. */
+export const FUNCTION_HEADER = "x-cloudify-function";
+/** Header: milliseconds to the first byte, at most. */
+export const TIMEOUT_HEADER = "x-cloudify-timeout-ms";
+/** Header of an answer that no function made; see {@link IngressFault}. Functions can't set it: the ingress deletes it. */
+export const INGRESS_FAULT_HEADER = "x-cloudify-ingress-fault";
+/** Header of an answer: `cold <ms>` when a process was started for it. */
+export const COLD_HEADER = "x-cloudify-cold";
+
+/**
+ * `absent`, `starting`, `draining`, `unreachable`: nothing was asked of the function, so another region may be.
+ * `crashed`: it ended while it answered; `threw`: it threw; `timeout`: it did not answer in time.
+ */
+export type IngressFault =
+  | "absent"
+  | "starting"
+  | "draining"
+  | "unreachable"
+  | "crashed"
+  | "threw"
+  | "timeout";
+
+/** These were never begun: asking another region repeats nothing. */
+export const NEVER_BEGUN: readonly IngressFault[] = ["absent", "starting", "draining", "unreachable"];
+
+/** A region as the edge knows it. KV key `region:<id>`. */
+export interface RegionSnapshot {
+  v: 1;
+  id: string;
+  name: string;
+  /** Raised by each change; a lower one is never taken. */
+  version: number;
+  latitude: number;
+  longitude: number;
+  /** Share of what is equally near; 0: only when no other can. */
+  weight: number;
+  /** Origin of its ingress; `null`: it has none yet. */
+  ingress: string | null;
+  /** {@link INGRESS_KEY_HEADER}, sealed with the edge key and bound to the KV key. */
+  ingressKey: string;
+  isDraining: boolean;
+}
+
+export const regionKey = (id: string): string => `region:${id}`;
+/** The ids of all regions: a JSON list under this KV key. */
+export const REGIONS_KEY = "regions";
