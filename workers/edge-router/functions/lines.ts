@@ -49,23 +49,23 @@ export class LogBuffer {
    * The first of them is who writes, for all that come meanwhile; nobody else waits for it, since a promise belongs to
    * the request that made it. Should that request end before, the next line's is who writes.
    *
-   * @returns When what this call is to write is written.
+   * @returns When what this call is to write is written; `null`: it has nothing to write.
    */
-  async add(
+  add(
     { deployment, name }: Pick<Call, "deployment" | "name">,
     traced: readonly Traced[],
     mask: Mask,
     write: Write,
-  ): Promise<void> {
+  ): Promise<void> | null {
     const held = this.#pending.get(deployment) ?? fresh();
     if (this.#pending.size >= MAX_HELD) this.#forget();
     this.#pending.set(deployment, held);
     for (const one of traced) this.#take(held, `function:${name}`, one, mask);
     const now = Date.now();
-    if (held.since !== null && now - held.since < LOST_MS) return;
+    if (held.since !== null && now - held.since < LOST_MS) return null;
     held.since = now;
-    await scheduler.wait(now - held.wroteAt < BUSY_MS ? BUSY_MS : GATHER_MS);
-    await this.#flush(deployment, held, write);
+    const wait = now - held.wroteAt < BUSY_MS ? BUSY_MS : GATHER_MS;
+    return scheduler.wait(wait).then(() => this.#flush(deployment, held, write));
   }
 
   /** Those that write nothing at the moment. */
