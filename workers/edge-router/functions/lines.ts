@@ -30,6 +30,8 @@ const LEVELS: Record<Traced["level"], Level> = {
 
 interface Pending {
   lines: Line[];
+  /** Of the line that came last. */
+  stream: string;
   /** When the call that writes them began to gather; `null`: nobody does. */
   since: Millis | null;
   /** When the last ones were. */
@@ -81,6 +83,7 @@ export class LogBuffer {
   }
 
   #take(held: Pending, stream: string, { level, text, at, cut = 0, gap = 0 }: Traced, mask: Mask): void {
+    held.stream = stream;
     const second = Math.floor(at / SECOND);
     if (second !== held.second) {
       this.#close(held, stream, at);
@@ -109,8 +112,7 @@ export class LogBuffer {
   }
 
   async #flush(deployment: string, held: Pending, write: Write): Promise<void> {
-    const last = held.lines.at(-1);
-    if (held.dropped > 0) this.#close(held, last?.stream ?? "function", last?.at ?? Date.now());
+    if (held.dropped > 0) this.#close(held, held.stream, held.lines.at(-1)?.at ?? Date.now());
     const lines = held.lines.splice(0);
     held.wroteAt = Date.now();
     held.since = null;
@@ -127,6 +129,7 @@ export class LogBuffer {
 
 const fresh = (): Pending => ({
   lines: [],
+  stream: "",
   since: null,
   wroteAt: 0,
   second: 0,
