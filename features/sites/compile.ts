@@ -3,7 +3,7 @@ import type { Base } from "#core/ctx.ts";
 import { canonicalJson, sha256 } from "#core/encoding.ts";
 import { isCompressible } from "#features/assets/content-type.ts";
 import { findBlobs } from "#features/blobs/service.ts";
-import type { Failure } from "#features/deployments/machine.ts";
+import type { Failure } from "#features/deployments/failures.ts";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
 import type { RouteTable } from "#features/routing/table.ts";
 import { encodeBlobs } from "./encode.ts";

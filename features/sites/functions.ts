@@ -7,7 +7,7 @@ import { workloadKey } from "@cloudify/protocol";
 import { z } from "zod";
 import type { Base } from "#core/ctx.ts";
 import { canonicalJson, sha256 } from "#core/encoding.ts";
-import type { Failure } from "#features/deployments/machine.ts";
+import type { Failure } from "#features/deployments/failures.ts";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
 import { type FunctionEntry, MAX_FUNCTIONS } from "#features/functions/function.ts";
 import { compileFunction } from "./function-code.ts";
@@ -16,7 +16,7 @@ import { isNode, readNodeFunction } from "./node-functions.ts";
 import { type Pages, prerendersOf } from "./prerenders.ts";
 import { readJson } from "./read-json.ts";
 import type { Prerender } from "./site.ts";
-import { configOf, folderOf, type Unit, unitsOf } from "./units.ts";
+import { configOf, folderOf, type Unit, unitsOf, workloadFiles } from "./units.ts";
 import type { Work } from "./work.ts";
 
 /** A function for Node.js names each of its files there. */
@@ -80,7 +80,7 @@ export async function collectFunctions(
       // Its page is served, or it would only say that there is none.
       const isNeeded = !Object.hasOwn(prerenders, name) && !NOT_FOUND.test(name);
       if (isNode(config.runtime)) {
-        const node = readNodeFunction(name, folderOf(name), config, unit.files);
+        const node = readNodeFunction(name, folderOf(name), config, workloadFiles(unit.files));
         if (!node.ok && isNeeded) return node;
         if (node.ok) candidates.push(node.candidate);
         if (node.ok && isNeeded) warnings.push(...node.warnings);

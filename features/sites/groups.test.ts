@@ -26,7 +26,7 @@ const made = (
 const namesOf = (candidates: readonly Candidate[]) =>
   groupFunctions(candidates).map(({ durations }) => Object.keys(durations));
 
-test("the pages of a framework, linked or equal but for a little, are one process", () => {
+test("the pages of a framework, equal but for a little, are one process", () => {
   const pages = new Map(Object.entries({ "index.js": file("launcher"), "server/app.js": file("app") }));
   const one = made("index", {});
   const groups = groupFunctions([

@@ -64,8 +64,6 @@ const variables = (environment: Record<string, string>): string =>
 
 /** Adds its files, or changes nothing and says that they do not fit. */
 function join(group: Group, one: Candidate): boolean {
-  // Linked functions have the same files, not only equal ones.
-  if (group.members.some((member) => member.files === one.files)) return true;
   const added: [string, WorkloadFile][] = [];
   for (const [path, file] of one.files) {
     const held = group.files.get(path);
@@ -87,7 +85,7 @@ function begin(one: Candidate): Group {
 }
 
 function add({ files, folders }: Group, path: string, file: WorkloadFile): void {
-  files.set(path, "link" in file ? file : { sha256: file.sha256, size: file.size });
+  files.set(path, file);
   for (const folder of foldersOf(path)) folders.add(folder);
 }
 
@@ -100,7 +98,9 @@ function foldersOf(path: string): string[] {
 }
 
 const isSame = (a: WorkloadFile, b: WorkloadFile): boolean =>
-  "link" in a ? "link" in b && a.link === b.link : "sha256" in b && a.sha256 === b.sha256;
+  "link" in a
+    ? "link" in b && a.link === b.link
+    : "sha256" in b && a.sha256 === b.sha256 && a.isExecutable === b.isExecutable;
 
 export const sizeOf = (files: Iterable<WorkloadFile>): number =>
   [...files].reduce((sum, file) => sum + ("size" in file ? file.size : 0), 0);

@@ -4,7 +4,7 @@
  */
 import type { WorkloadFile } from "@cloudify/protocol";
 import { z } from "zod";
-import type { Failure } from "#features/deployments/machine.ts";
+import type { Failure } from "#features/deployments/failures.ts";
 import { type Candidate, MAX_GROUP_BYTES, sizeOf } from "./groups.ts";
 
 /** Major versions that regions have. */

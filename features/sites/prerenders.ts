@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Base } from "#core/ctx.ts";
 import { contentTypeOf } from "#features/assets/content-type.ts";
-import type { Failure } from "#features/deployments/machine.ts";
+import type { Failure } from "#features/deployments/failures.ts";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
 import { readJson } from "./read-json.ts";
 import type { Prerender } from "./site.ts";

@@ -1,4 +1,5 @@
 /** The folders of functions in an output: `functions/<name>.func/…`. Pure. */
+import type { WorkloadFile } from "@cloudify/protocol";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
 
 const CONFIG = ".vc-config.json";
@@ -25,3 +26,12 @@ export function unitsOf(files: readonly ManifestFile[]): Map<string, Unit> {
   }
   return units;
 }
+
+/** As a region gets them. */
+export const workloadFiles = (files: ReadonlyMap<string, ManifestFile>): Map<string, WorkloadFile> =>
+  new Map(
+    [...files].map(([path, { sha256, size, isExecutable, link }]): [string, WorkloadFile] => [
+      path,
+      link === undefined ? { sha256, size, ...(isExecutable ? { isExecutable } : {}) } : { link },
+    ]),
+  );

@@ -4,15 +4,14 @@ import { expect, test } from "vitest";
 import {
   CLAIM_MS,
   COMPILE_MS,
-  type Deployment,
   dueAt,
   LEASE_MS,
   QUEUE_MS,
   RELEASE_MS,
-  type Spec,
 } from "#features/deployments/machine.ts";
 import type { DeploymentRpc } from "#features/deployments/rpc.ts";
 import { CONCURRENCY, SLOT_MS } from "#features/deployments/slots.ts";
+import type { Deployment, Spec } from "#features/deployments/state.ts";
 import { pointerName } from "#features/pointers/rpc.ts";
 import type { DeploymentObject } from "#objects/deployment.ts";
 import { alarmOf, owedBy, refuse, relent, turnClock } from "./hands.ts";
