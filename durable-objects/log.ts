@@ -39,9 +39,10 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
     this.ctx.storage.transactionSync(() => {
       let budget = this.#fact<Budget>("budget") ?? { bytes: 0, dropped: 0 };
       for (const line of lines) {
-        const [known] = sql.exec("select 1 from seen where stream = ? and n = ?", line.stream, line.n);
+        const numbered = line.writer === undefined ? line.stream : `${line.stream} ${line.writer}`;
+        const [known] = sql.exec("select 1 from seen where stream = ? and n = ?", numbered, line.n);
         if (known) continue;
-        sql.exec("insert into seen values (?, ?)", line.stream, line.n);
+        sql.exec("insert into seen values (?, ?)", numbered, line.n);
         const before = budget.dropped;
         const verdict = admit(budget, line);
         budget = verdict.budget;

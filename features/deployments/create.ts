@@ -120,7 +120,11 @@ function checkPercent({ target, percent }: CreateInput): void {
  * @returns Whether the manifest itself is there, from an equal output.
  * @throws Problem `missing_blobs` with all that the team lacks; nothing has changed then but that the rest was touched.
  */
-async function checkUploaded(ctx: Ctx, input: CreateInput, manifest: string): Promise<boolean> {
+export async function checkUploaded(
+  ctx: Ctx,
+  input: Pick<CreateInput, "files" | "buildLog">,
+  manifest: string,
+): Promise<boolean> {
   const { files } = input;
   const digests = [...new Set(digestsOf(input))];
   const known = await keepBlobs(ctx, ctx.team, [...digests, manifest]);
@@ -143,7 +147,7 @@ async function checkUploaded(ctx: Ctx, input: CreateInput, manifest: string): Pr
   return known.has(manifest);
 }
 
-const digestsOf = ({ files, buildLog }: CreateInput): string[] => [
+const digestsOf = ({ files, buildLog }: Pick<CreateInput, "files" | "buildLog">): string[] => [
   ...files.map((file) => file.sha256),
   ...(buildLog === undefined ? [] : [buildLog]),
 ];
@@ -163,13 +167,20 @@ export async function manifestOf(files: readonly ManifestFile[]): Promise<{ text
   return { text, digest: await sha256(text) };
 }
 
-/** Tells the collector what the manifest names, by as few statements as there can be. */
+/**
+ * Tells the collector what the manifest names, by as few statements as there can be. What is named already stays so:
+ * a source and its output may share files.
+ */
 export function nameBlobs(ctx: Ctx, id: string, named: string[]): Write[] {
   const writes: Write[] = [];
   for (let at = 0; at < named.length; at += DIGESTS_A_QUERY) {
     const list = JSON.stringify(named.slice(at, at + DIGESTS_A_QUERY));
     writes.push(
-      ctx.db.insert(manifestBlobs).select(sql`select ${ctx.team}, value, ${id} from json_each(${list})`),
+      ctx.db
+        .insert(manifestBlobs)
+        // Without `where` SQLite takes `on conflict` for a join's condition.
+        .select(sql`select ${ctx.team}, value, ${id} from json_each(${list}) where true`)
+        .onConflictDoNothing(),
     );
   }
   return writes;

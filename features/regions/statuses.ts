@@ -1,0 +1,64 @@
+/**
+ * What a region says of its workloads, and what a release makes of it. Silence is never readiness: what was not said of
+ * the generation that is wanted now is unknown.
+ */
+import type { Desired, Ready, WorkloadStatus } from "@cloudify/protocol";
+import type { FromRegion } from "./rpc.ts";
+
+/** It may still come: a release waits. Any other reason of what is not ready says that it can't be. */
+const HOPEFUL: readonly string[] = ["Pending", "Starting", "Progressing"];
+/** A crash counts once it has come back so often. */
+const MAX_RESTARTS = 3;
+
+export type Statuses = ReadonlyMap<string, WorkloadStatus>;
+
+/** A status of an older generation than the last one changes nothing; a full report forgets what it does not name. */
+export function report(
+  statuses: Statuses,
+  { isFull, items }: { isFull: boolean; items: readonly WorkloadStatus[] },
+): Statuses {
+  const named = new Set(items.map(({ id }) => id));
+  const next = new Map([...statuses].filter(([id]) => !isFull || named.has(id)));
+  for (const one of items) {
+    const known = next.get(one.id);
+    if (!known || known.generation <= one.generation) next.set(one.id, one);
+  }
+  return next;
+}
+
+/** Of each wanted workload, in the order of their ids. */
+export function statusesOf(
+  wanted: readonly Desired[],
+  statuses: Statuses,
+  isSilent: boolean,
+): WorkloadStatus[] {
+  return [...wanted].sort((a, b) => (a.id < b.id ? -1 : 1)).map((item) => statusOf(item, statuses, isSilent));
+}
+
+function statusOf({ id, generation }: Desired, statuses: Statuses, isSilent: boolean): WorkloadStatus {
+  const said = statuses.get(id);
+  if (said?.generation === generation) {
+    if (!isSilent) return said;
+    const detail = `The region is silent; it last said ${said.reason}.`;
+    return { ...said, ready: "unknown", reason: "RegionSilent", detail };
+  }
+  const reason = isSilent ? "RegionSilent" : "Pending";
+  const detail = "The region has said nothing of it yet.";
+  return { id, generation, ready: "unknown", reason, detail, restarts: 0, coldStartMs: null, since: 0 };
+}
+
+/** Of all together. */
+export function readiness(all: readonly WorkloadStatus[]): Ready {
+  if (all.some(({ ready }) => ready === "false")) return "false";
+  return all.every(({ ready }) => ready === "true") ? "true" : "unknown";
+}
+
+/** What is to be told of a deployment's workloads; `null` as long as it is open. */
+export function placed(region: string, all: readonly WorkloadStatus[]): FromRegion | null {
+  const lost = all.find(isLost);
+  if (lost) return { type: "placed", region, ok: false, detail: `${lost.reason}: ${lost.detail}` };
+  return readiness(all) === "true" ? { type: "placed", region, ok: true } : null;
+}
+
+const isLost = ({ ready, reason, restarts }: WorkloadStatus): boolean =>
+  ready === "false" && !HOPEFUL.includes(reason) && (reason !== "Crashed" || restarts >= MAX_RESTARTS);
