@@ -41,7 +41,9 @@ export async function prerendersOf(base: Base, team: string, files: readonly Man
     if (!parsed.ok) return refuse(`${file.path}: ${parsed.why}.`);
     const { fallback, expiration = false, allowQuery, initialStatus, initialHeaders } = parsed.value;
     if (!fallback) continue;
-    if (expiration !== false && (name.includes("[") || (allowQuery ?? []).length > 0)) onDemand.add(name);
+    // Next.js names a page of many by its parameters, in brackets.
+    const isMany = allowQuery ? allowQuery.length > 0 : name.includes("[");
+    if (expiration !== false && isMany) onDemand.add(name);
     const given = typeof fallback === "string" ? fallback : fallback.fsPath;
     const folder = file.path.slice(0, file.path.lastIndexOf("/") + 1);
     const stored = byPath.get(folder + given) ?? byPath.get(`functions/${given}`);
