@@ -153,7 +153,7 @@ export class RegionObject extends RegionCustody implements RegionControl {
     const { lease, held } = step;
     const isNew = request.epoch === null;
     const taken = isNew
-      ? work.takeOver(this.tasks(), request.bootId, now)
+      ? work.takeOver(this.tasks(), request.holder, now)
       : { tasks: this.tasks(), told: [] };
     const left = this.isDraining(region, lease)
       ? work.giveUpQueued(taken.tasks, now)
@@ -214,9 +214,9 @@ export class RegionObject extends RegionCustody implements RegionControl {
     return this.waitFor(waitMs, (isLast) => {
       const denied = this.#deny(credential, epoch);
       if (denied) return denied;
-      const bootId = this.lease().held?.report.bootId ?? "";
+      const holder = this.lease().held?.report.holder ?? "";
       const region = this.region()?.id ?? "";
-      const { tasks, told, claimed } = work.claim(this.tasks(), { bootId, max, region }, this.clock.now());
+      const { tasks, told, claimed } = work.claim(this.tasks(), { holder, max, region }, this.clock.now());
       if (claimed.length > 0) this.save({ tasks }, {}, tell(told), null);
       return isLast || claimed.length > 0 ? { ok: true as const, tasks: claimed } : null;
     });
@@ -329,13 +329,14 @@ export class RegionObject extends RegionCustody implements RegionControl {
   /** Tells each deployment once, for a generation of its workloads, that they are ready; or that they can't be. */
   #place(said: readonly WorkloadStatus[], statuses: Statuses): { facts: Facts; effects: Effect[] } {
     const region = this.region()?.id ?? "";
+    const now = this.clock.now() + (this.lease().held?.skewMs ?? 0);
     const { items } = this.feed();
     const deployments = new Set(said.flatMap(({ id }) => items.get(id)?.deployment ?? []));
     const facts: Facts = {};
     const effects: Effect[] = [];
     for (const deployment of deployments) {
       const own = this.#itemsOf(deployment);
-      const input = placed(region, statusesOf(own, statuses, false));
+      const input = placed(region, statusesOf(own, statuses, false), now);
       if (input?.type !== "placed") continue;
       const generation = Math.max(...own.map((item) => item.generation));
       const told = this.readFact<Placed>(placedName(deployment));

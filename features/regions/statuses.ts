@@ -3,12 +3,17 @@
  * the generation that is wanted now is unknown.
  */
 import type { Desired, Ready, WorkloadStatus } from "@cloudify/protocol";
+import { MINUTE, type Millis } from "#core/time.ts";
 import type { FromRegion } from "./rpc.ts";
 
-/** It may still come: a release waits. Any other reason of what is not ready says that it can't be. */
+/** It may still come, for as long as the release itself waits. */
 const HOPEFUL: readonly string[] = ["Pending", "Starting", "Progressing"];
-/** A crash counts once it has come back so often. */
+/** Trying again would not help. */
+const HOPELESS: readonly string[] = ["Invalid"];
+/** An end counts once it has come back so often: a program may wait for another. */
 const MAX_RESTARTS = 3;
+/** Whatever else keeps it from being ready counts once it has for so long: an image may be slow, or a call may fail. */
+const MEND_MS = MINUTE;
 
 export type Statuses = ReadonlyMap<string, WorkloadStatus>;
 
@@ -53,12 +58,18 @@ export function readiness(all: readonly WorkloadStatus[]): Ready {
   return all.every(({ ready }) => ready === "true") ? "true" : "unknown";
 }
 
-/** What is to be told of a deployment's workloads; `null` as long as it is open. */
-export function placed(region: string, all: readonly WorkloadStatus[]): FromRegion | null {
-  const lost = all.find(isLost);
+/**
+ * What is to be told of a deployment's workloads; `null` as long as it is open.
+ *
+ * @param now By the agent's clock, which says since when something is so.
+ */
+export function placed(region: string, all: readonly WorkloadStatus[], now: Millis): FromRegion | null {
+  const lost = all.find((one) => isLost(one, now));
   if (lost) return { type: "placed", region, ok: false, detail: `${lost.reason}: ${lost.detail}` };
   return readiness(all) === "true" ? { type: "placed", region, ok: true } : null;
 }
 
-const isLost = ({ ready, reason, restarts }: WorkloadStatus): boolean =>
-  ready === "false" && !HOPEFUL.includes(reason) && (reason !== "Crashed" || restarts >= MAX_RESTARTS);
+function isLost({ ready, reason, restarts, since }: WorkloadStatus, now: Millis): boolean {
+  if (ready !== "false" || HOPEFUL.includes(reason)) return false;
+  return HOPELESS.includes(reason) || restarts >= MAX_RESTARTS || now >= since + MEND_MS;
+}

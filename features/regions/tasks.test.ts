@@ -37,13 +37,13 @@ type Act =
   | { type: "offer" | "heartbeat"; name: string; attempt: number }
   | { type: "complete"; name: string; attempt: number; result: machine.Result }
   | { type: "withdraw"; name: string }
-  | { type: "claim"; bootId: string; max: number }
-  | { type: "take-over"; bootId: string }
+  | { type: "claim"; holder: string; max: number }
+  | { type: "take-over"; holder: string }
   | { type: "give-up-queued" | "give-up-all" };
 
 const name = fc.constantFrom("dpl_1", "dpl_2");
 const attempt = fc.integer({ min: 1, max: 3 });
-const bootId = fc.constantFrom("boot-1", "boot-2");
+const holder = fc.constantFrom("host-1", "host-2");
 const act: fc.Arbitrary<Act> = fc.oneof(
   {
     weight: 3,
@@ -59,8 +59,8 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     }),
   },
   fc.record({ type: fc.constant("withdraw" as const), name }),
-  { weight: 3, arbitrary: fc.record({ type: fc.constant("claim" as const), bootId, max: fc.nat(2) }) },
-  fc.record({ type: fc.constant("take-over" as const), bootId }),
+  { weight: 3, arbitrary: fc.record({ type: fc.constant("claim" as const), holder, max: fc.nat(2) }) },
+  fc.record({ type: fc.constant("take-over" as const), holder }),
   fc.constantFrom<Act>({ type: "give-up-queued" }, { type: "give-up-all" }),
 );
 const history = fc.array(fc.tuple(act, fc.oneof(fc.nat(1_000), fc.nat(2 * TASK_LEASE_MS))), {
@@ -113,10 +113,10 @@ function replay(acts: [Act, number][]) {
         tasks = machine.withdraw(tasks, `build.${one.name}`, now);
         break;
       case "claim":
-        take(machine.claim(tasks, { bootId: one.bootId, max: one.max, region: "rgn_1" }, now));
+        take(machine.claim(tasks, { holder: one.holder, max: one.max, region: "rgn_1" }, now));
         break;
       case "take-over":
-        take(machine.takeOver(tasks, one.bootId, now));
+        take(machine.takeOver(tasks, one.holder, now));
         break;
       case "give-up-queued":
         take(machine.giveUpQueued(tasks, now));
@@ -178,7 +178,7 @@ test("left alone after any history, every task that was claimed comes to an end,
 
 const claimed = (attempts = 1) => {
   const tasks = machine.offer({}, taskOf("dpl_1", attempts));
-  return machine.claim(tasks, { bootId: "boot-1", max: 1, region: "rgn_1" }, 0).tasks;
+  return machine.claim(tasks, { holder: "host-1", max: 1, region: "rgn_1" }, 0).tasks;
 };
 const ID = "build.dpl_1";
 
@@ -221,9 +221,9 @@ test("heartbeats keep a task; silence of TASK_LEASE_MS ends it retryably", () =>
   ]);
 });
 
-test("what another process had is lost when one takes over; its own is kept", () => {
-  expect(machine.takeOver(claimed(), "boot-1", 1).told).toEqual([]);
-  expect(machine.takeOver(claimed(), "boot-2", 1).told).toMatchObject([
+test("what another installation had is lost when one takes over; its own is kept", () => {
+  expect(machine.takeOver(claimed(), "host-1", 1).told).toEqual([]);
+  expect(machine.takeOver(claimed(), "host-2", 1).told).toMatchObject([
     { input: { type: "build-failed", retryable: true, failure: { code: "region_lost" } } },
   ]);
 });

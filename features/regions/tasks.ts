@@ -2,7 +2,7 @@
  * Work that the region's agent does once.
  *
  *     queued ─claim→ claimed ─complete→ over (its answer is kept)
- *        │              ├─silent for TASK_LEASE_MS, or its process is gone→ over, failed retryably
+ *        │              ├─silent for TASK_LEASE_MS, or another installation acts→ over, failed retryably
  *        │              └─withdrawn, or another attempt is offered→ over
  *        └─the region is lost or drained→ over, failed retryably
  *
@@ -18,7 +18,7 @@ export const REMEMBER_MS = HOUR;
 
 export type Entry =
   | { state: "queued"; task: BuildTask }
-  | { state: "claimed"; task: BuildTask; bootId: string; until: Millis }
+  | { state: "claimed"; task: BuildTask; holder: string; until: Millis }
   | { state: "over"; deployment: string; attempt: number; isAccepted: boolean; at: Millis };
 
 /** By the task's id. */
@@ -54,7 +54,7 @@ export function offer(tasks: Tasks, task: BuildTask): Tasks {
 /** The oldest first: ids of deployments sort by creation. */
 export function claim(
   tasks: Tasks,
-  { bootId, max, region }: { bootId: string; max: number; region: string },
+  { holder, max, region }: { holder: string; max: number; region: string },
   now: Millis,
 ): TaskStep & { claimed: BuildTask[] } {
   const claimed = Object.values(tasks)
@@ -64,7 +64,7 @@ export function claim(
   const until = now + TASK_LEASE_MS;
   const changed = claimed.map((task): [string, Entry] => [
     task.id,
-    { state: "claimed", task, bootId, until },
+    { state: "claimed", task, holder, until },
   ]);
   return {
     tasks: { ...tasks, ...Object.fromEntries(changed) },
@@ -126,9 +126,12 @@ export function withdraw(tasks: Tasks, id: string, now: Millis): Tasks {
   return { ...tasks, [id]: { state: "over", deployment, attempt, isAccepted: false, at: now } };
 }
 
-/** A process has taken the region over: what another one had in its hands is lost. */
-export const takeOver = (tasks: Tasks, bootId: string, now: Millis): TaskStep =>
-  fail(tasks, (entry) => entry.state === "claimed" && entry.bootId !== bootId, LOST, now);
+/**
+ * Another installation has taken the region over: what the one before had in its hands is lost. A process that comes
+ * after another of its own knows what was done, and says so; if not, it lapses.
+ */
+export const takeOver = (tasks: Tasks, holder: string, now: Millis): TaskStep =>
+  fail(tasks, (entry) => entry.state === "claimed" && entry.holder !== holder, LOST, now);
 
 /** Nobody in this region will begin what waits: its lease has lapsed, or it is being drained. */
 export const giveUpQueued = (tasks: Tasks, now: Millis): TaskStep =>

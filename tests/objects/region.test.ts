@@ -39,7 +39,7 @@ const request: LeaseRequest = {
   protocols: [1],
   version: "0.1.0",
   pid: 1,
-  now: 0,
+  now: Date.now(),
   driver: "process",
   capabilities: ["serve", "build"],
   capacity: { cpu: 1, memoryBytes: 1, builds: 1 },
@@ -77,7 +77,7 @@ const status = (id: string, generation: number, more: Partial<WorkloadStatus> = 
   detail: "",
   restarts: 0,
   coldStartMs: 1,
-  since: 1,
+  since: Date.now(),
   ...more,
 });
 const build = (deployment: string, attempt = 1): BuildTask => ({
