@@ -88,10 +88,10 @@ const taskOf = (deployment: string): string => `build.${deployment}`;
 
 const stubOf = (env: Env, region: string) => env.REGIONS.get(env.REGIONS.idFromName(region));
 
-/** Also those that came after the deployment was created: it may wait for the first. */
+/** Also the team's that came after the deployment was created: it may wait for the first. Others' must be named. */
 async function buildersOf(env: Env, { team, regions }: Spec): Promise<string[]> {
   const { results } = await env.DB.prepare(
-    "select id from regions where removed_at is null and (team_id = ?1 or is_shared) order by team_id <> ?1, id",
+    "select id from regions where team_id = ?1 and removed_at is null order by id",
   )
     .bind(team)
     .all<{ id: string }>();

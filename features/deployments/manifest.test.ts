@@ -42,6 +42,7 @@ test.each([
   ["functions/a.func/n/x", "..", "leads out"],
   ["static/x", "y", "no function's folder"],
   ["functions/x", "y", "no function's folder"],
+  ["functions/a.func", "../static", "leads out"],
 ])("a link at %s to %s is refused", (path, link, why) => {
   expect(() => checkManifest([file("config.json"), { ...file(path), link }], 1_000)).toThrow(why);
 });
@@ -51,6 +52,8 @@ test("a link that stays in its folder is taken", () => {
   expect(
     checkManifest([file("config.json"), { ...file(at), link: "../.pnpm/x@1/node_modules/x" }], 1_000),
   ).toBeUndefined();
+  const linked = { ...file("functions/blog/about.func"), link: "../index.func" };
+  expect(checkManifest([file("config.json"), linked], 1_000)).toBeUndefined();
   expect(checkSource([{ ...file("a/b"), link: "./../c" }], 1_000)).toBeUndefined();
   expect(() => checkSource([{ ...file("a/b"), link: "../../c" }], 1_000)).toThrow("leads out");
 });

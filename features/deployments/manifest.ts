@@ -69,7 +69,11 @@ function checkTree(
   }
 }
 
-const functionOf = (path: string): string | null => /^functions\/.+?\.func\//.exec(path)?.[0] ?? null;
+/** A function may be a link to another; a link inside of one stays there. */
+function functionOf(path: string): string | null {
+  const inside = /^functions\/.+?\.func\//.exec(path)?.[0];
+  return inside ?? (/^functions\/.+\.func$/.test(path) ? "functions/" : null);
+}
 
 /**
  * It is made where strangers' folders lie beside. Its own folders are no links (no file is another's folder), so steps

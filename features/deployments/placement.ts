@@ -16,7 +16,7 @@ interface Usable {
   isOwn: number;
 }
 
-/** Without settings: all regions of the team; of one that has none, those that are shared with it. */
+/** Without settings: all regions of the team. Another team's, which gets to know its variables, must be named. */
 export async function placementOf(
   ctx: Ctx,
   { regions, failover, releasePolicy }: ProjectSettings,
@@ -25,9 +25,8 @@ export async function placementOf(
   const policy = releasePolicy ?? "any";
   const further = resolve(failover ?? [], usable);
   if (regions !== null) return { regions: unique([...resolve(regions, usable), ...further]), policy };
-  const own = usable.filter((one) => one.isOwn === 1);
-  const all = (own.length > 0 ? own : usable).map((one) => one.id).filter((id) => !further.includes(id));
-  return { regions: unique([...all, ...further]), policy };
+  const own = usable.filter((one) => one.isOwn === 1).map((one) => one.id);
+  return { regions: unique([...own.filter((id) => !further.includes(id)), ...further]), policy };
 }
 
 /** @throws Problem `invalid_input` that names those that there are not, and those that there are. */

@@ -16,7 +16,7 @@ import { isNode, readNodeFunction } from "./node-functions.ts";
 import { type Pages, prerendersOf } from "./prerenders.ts";
 import { readJson } from "./read-json.ts";
 import type { Prerender } from "./site.ts";
-import { configOf, folderOf, type Unit, unitsOf, workloadFiles } from "./units.ts";
+import { configOf, folderOf, isLinkedFunction, type Unit, unitsOf, workloadFiles } from "./units.ts";
 import type { Work } from "./work.ts";
 
 /** A function for Node.js names each of its files there. */
@@ -126,8 +126,10 @@ function strayOf(
   { prerenders, fallbacks }: Extract<Pages, { ok: true }>,
 ): string[] {
   const names = new Set<string>();
-  for (const { path } of files) {
+  for (const file of files) {
+    const { path } = file;
     if (!path.startsWith("functions/") || path.includes(".func/") || fallbacks.has(path)) continue;
+    if (isLinkedFunction(file)) continue;
     const inside = path.slice("functions/".length);
     const name = /^(.+?)\.prerender-/.exec(inside)?.[1];
     if (name === undefined || !(Object.hasOwn(prerenders, name) || units.has(name)))
