@@ -26,6 +26,10 @@ interface Stored extends Record<string, SqlStorageValue> {
 /** A row that is to be written. */
 type Kept = Pick<Line, "at" | "stream" | "level" | "text"> & { gap: number | null };
 
+/** Several writers of one stream number their lines each by itself. */
+const numbering = ({ stream, writer }: Line): string =>
+  writer === undefined ? stream : `${stream} ${writer}`;
+
 const full = (dropped: number): string => `${dropped} lines were dropped: the log is full`;
 
 export class LogObject extends DurableObject<Env> implements LogRpc {
@@ -191,10 +195,10 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
     const told = this.ctx.storage.sql.exec<{ stream: string; n: number }>(
       `insert or ignore into seen select value ->> 'stream', value ->> 'n' from json_each(?) where true
        returning stream, n`,
-      JSON.stringify(lines.map(({ stream, n }) => ({ stream, n }))),
+      JSON.stringify(lines.map((line) => ({ stream: numbering(line), n: line.n }))),
     );
     const fresh = new Set([...told].map(({ stream, n }) => `${n} ${stream}`));
-    return lines.filter(({ stream, n }) => fresh.delete(`${n} ${stream}`));
+    return lines.filter((line) => fresh.delete(`${line.n} ${numbering(line)}`));
   }
 
   #insert(kept: readonly Kept[]): void {

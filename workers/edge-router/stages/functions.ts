@@ -1,7 +1,7 @@
 /** A function of the output answers: what it is told of the request, and what is told of it in the log. */
 import type { Problem } from "#core/problem.ts";
 import { type Call, encodeCall } from "#features/functions/call.ts";
-import { codeIdOf, type FunctionEntry } from "#features/functions/function.ts";
+import { codeIdOf, type EdgeEntry } from "#features/functions/function.ts";
 import { geoHeaders } from "#features/functions/geo.ts";
 import { healthKey, NOTED_SECONDS } from "#features/functions/health.ts";
 import { systemVariables } from "#features/functions/system.ts";
@@ -24,7 +24,7 @@ export interface Asked {
   /** As the visitor sees it, with the query that routes have added. */
   url: URL;
   name: string;
-  entry: FunctionEntry;
+  entry: EdgeEntry;
   /** What middlewares have changed, in order. */
   changes: readonly RequestChange[];
   hops: number;
