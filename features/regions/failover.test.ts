@@ -1,6 +1,6 @@
 import type { IngressFault } from "@cloudify/protocol";
 import { describe, expect, test } from "vitest";
-import { type Ending, verdictOf } from "./failover.ts";
+import { type Ending, endingOfStatus, verdictOf } from "./failover.ts";
 
 const METHODS = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "POST", "PATCH", "PURGE"];
 const REPEATED = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
@@ -30,4 +30,12 @@ describe.each(METHODS)("%s", (method) => {
     for (const ending of [...NOT_BEGUN, ...MAY_HAVE_BEGUN, ...BEGUN])
       expect(verdictOf(ending, method, false)).toBe("end");
   });
+});
+
+test("of what Cloudflare's network says of an origin, only a connection that was never made counts as not begun", () => {
+  const kinds = (statuses: number[]) => new Set(statuses.map((one) => endingOfStatus(one)?.kind));
+  expect(kinds([521, 522, 523, 525, 526, 530])).toEqual(new Set(["refused"]));
+  expect(kinds([520])).toEqual(new Set(["broken"]));
+  expect(kinds([524])).toEqual(new Set(["silent"]));
+  expect(kinds([200, 404, 500, 502, 503, 504])).toEqual(new Set([undefined]));
 });

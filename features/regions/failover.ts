@@ -38,5 +38,24 @@ export function verdictOf(ending: Ending, method: string, isWhole: boolean): Ver
   }
 }
 
-/** A region fails, rather than the workload in it. */
-export const isOfRegion = ({ kind }: Ending): boolean => kind !== "fault";
+/**
+ * What Cloudflare's network answers in the place of an origin (its documentation of 5xx errors). On one machine there is
+ * no such network, and they would be a function's own.
+ */
+export function endingOfStatus(status: number): Ending | null {
+  switch (status) {
+    case 521: // It refuses connections.
+    case 522: // It takes none in time.
+    case 523: // There is no way to it.
+    case 525: // TLS can't be agreed upon.
+    case 526: // Its certificate is not valid.
+    case 530: // Its name can't be resolved.
+      return { kind: "refused" };
+    case 520: // What it says is no HTTP, or it broke off.
+      return { kind: "broken" };
+    case 524: // It took the connection and said nothing.
+      return { kind: "silent" };
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * The regions there are. KV holds all of it, so nothing but KV is needed to find one; what was last read serves on when
+ * it fails. An isolate never goes back to a lower version of a region, and a list that is gone does not empty its own.
+ */
+import { REGIONS_KEY, type RegionSnapshot, regionKey } from "@cloudify/protocol";
+import { SECOND } from "#core/time.ts";
+import type { Scope } from "../scope.ts";
+import { type Ages, Memo } from "./memo.ts";
+
+/** How soon a drain is noticed where KV shows it at once. Elsewhere the ingress says so itself. */
+const AGES: Ages = { fresh: SECOND, ageing: 60 * SECOND, backOff: SECOND };
+/** Seconds that a location keeps what KV answered; KV takes no less. */
+const KV_SECONDS = 30;
+const MAX_REGIONS = 1_000;
+
+/** A region that an ingress was ever known of can be asked. */
+export type Region = RegionSnapshot & { ingress: string };
+
+const ids = new Memo<readonly string[] | null>(
+  () => AGES,
+  SECOND,
+  1,
+  (held, found) => found ?? held,
+);
+const snapshots = new Memo<RegionSnapshot | null>(
+  () => AGES,
+  SECOND,
+  MAX_REGIONS,
+  (held, found) => (held && (found === null || found.version < held.version) ? held : found),
+);
+
+/** @returns Those that have an ingress, in the order of the list. */
+export async function findRegions(scope: Scope): Promise<Region[]> {
+  const { clock, keepAlive } = scope;
+  const all = (await ids.get("", clock, keepAlive, () => readIds(scope))) ?? [];
+  const found = await Promise.all(
+    all.map((id) =>
+      // One that can't be read is not there; it must not take the others with it.
+      snapshots.get(id, clock, keepAlive, () => readRegion(scope, id)).catch(() => null),
+    ),
+  );
+  return found.flatMap((region) => (region?.ingress ? [{ ...region, ingress: region.ingress }] : []));
+}
+
+const readIds = ({ env }: Scope): Promise<string[] | null> =>
+  env.SNAPSHOTS.get<string[]>(REGIONS_KEY, { type: "json", cacheTtl: KV_SECONDS });
+
+async function readRegion({ env }: Scope, id: string): Promise<RegionSnapshot | null> {
+  const region = await env.SNAPSHOTS.get<RegionSnapshot>(regionKey(id), {
+    type: "json",
+    cacheTtl: KV_SECONDS,
+  });
+  if (region && region.v !== 1) throw new Error(`region ${id} of version ${region.v}`);
+  return region;
+}
