@@ -13,7 +13,6 @@ import { readBlob } from "./lost.ts";
 import { MAX_CONFIG_BYTES, type OutputConfig, parseOutput } from "./output.ts";
 import {
   INLINE_FILES,
-  SITE_VERSION,
   type SiteHead,
   type StaticFile,
   type StaticIndex,
@@ -112,7 +111,7 @@ async function store(
   work: Work,
 ): Promise<Stored> {
   const { routes, directoryRedirect } = config;
-  const about = { v: SITE_VERSION, team, routes, fileCount: index.size, directoryRedirect } as const;
+  const about = { v: 1, team, routes, fileCount: index.size, directoryRedirect } as const;
   const head = {
     ...about,
     ...(Object.keys(functions).length > 0 ? { functions } : {}),
