@@ -1,6 +1,6 @@
 import type { IngressFault } from "@cloudify/protocol";
 import { describe, expect, test } from "vitest";
-import { type Ending, endingOfStatus, verdictOf } from "./failover.ts";
+import { type Ending, endingOfStatus, isOfRegion, verdictOf } from "./failover.ts";
 
 const METHODS = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "POST", "PATCH", "PURGE"];
 const REPEATED = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
@@ -10,7 +10,7 @@ const NOT_BEGUN: Ending[] = [
   ...(["absent", "starting", "draining", "unreachable"] as const).map(fault),
 ];
 const MAY_HAVE_BEGUN: Ending[] = [{ kind: "broken" }, { kind: "silent" }];
-const BEGUN: Ending[] = (["crashed", "threw", "timeout"] as const).map(fault);
+const BEGUN: Ending[] = [{ kind: "late" }, ...(["crashed", "threw", "timeout"] as const).map(fault)];
 
 describe.each(METHODS)("%s", (method) => {
   test("what never began goes on to the next region, whatever the method", () => {
@@ -30,6 +30,11 @@ describe.each(METHODS)("%s", (method) => {
     for (const ending of [...NOT_BEGUN, ...MAY_HAVE_BEGUN, ...BEGUN])
       expect(verdictOf(ending, method, false)).toBe("end");
   });
+});
+
+test("only connections and silence are a region's failure: what a function does is not", () => {
+  for (const ending of [...NOT_BEGUN, ...MAY_HAVE_BEGUN, ...BEGUN])
+    expect(isOfRegion(ending)).toBe(["refused", "broken", "silent"].includes(ending.kind));
 });
 
 test("of what Cloudflare's network says of an origin, only a connection that was never made counts as not begun", () => {

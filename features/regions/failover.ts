@@ -10,8 +10,10 @@ export type Ending =
   | { kind: "fault"; fault: IngressFault }
   /** The connection ended before the head of an answer. */
   | { kind: "broken" }
-  /** No answer, and its ingress is down or past the time limit: it may have begun. */
-  | { kind: "silent" };
+  /** No answer, and its ingress does not answer probes either: it may have begun. */
+  | { kind: "silent" }
+  /** No answer in the time that the function has, though its ingress answers probes. */
+  | { kind: "late" };
 
 /** - `next`: another region is asked. - `end`: the visitor is told. */
 export type Verdict = "next" | "end";
@@ -24,6 +26,22 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT"
 
 export const isIdempotent = (method: string): boolean => IDEMPOTENT.has(method.toUpperCase());
 
+/**
+ * Whether the region has failed, rather than what runs in it: one customer's function must not take a region from all
+ * others.
+ */
+export function isOfRegion({ kind }: Ending): boolean {
+  switch (kind) {
+    case "refused":
+    case "broken":
+    case "silent":
+      return true;
+    case "late":
+    case "fault":
+      return false;
+  }
+}
+
 /** @param isWhole Whether the body can be sent again from its beginning. */
 export function verdictOf(ending: Ending, method: string, isWhole: boolean): Verdict {
   if (!isWhole) return "end";
@@ -33,6 +51,9 @@ export function verdictOf(ending: Ending, method: string, isWhole: boolean): Ver
     case "broken":
     case "silent":
       return isIdempotent(method) ? "next" : "end";
+    case "late":
+      // It would be late elsewhere, too.
+      return "end";
     case "fault":
       return NEVER_BEGUN.includes(ending.fault) ? "next" : "end";
   }

@@ -9,6 +9,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import {
   COLD_HEADER,
   FUNCTION_HEADER,
@@ -70,7 +71,7 @@ export class Ingress {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = null;
-    if (!child) return;
+    if (!child || child.exitCode !== null) return;
     const ended = once(child, "exit");
     child.kill("SIGKILL");
     await ended;
@@ -103,7 +104,12 @@ function serve(name: string, key: string, port: number): void {
     const begun = hear(req, path);
     switch (manner) {
       case "answer":
-        for await (const chunk of req) begun.bodyBytes += (chunk as Buffer).length;
+        try {
+          for await (const chunk of req) begun.bodyBytes += (chunk as Buffer).length;
+        } catch {
+          // It was broken off.
+          return res.destroy();
+        }
         return run(name, begun, res);
       case "reset":
         return socket.resetAndDestroy();
@@ -159,6 +165,11 @@ async function run(region: string, heard: Heard, res: ServerResponse): Promise<v
     return;
   }
   res.setHeader("content-type", "application/json");
+  if (searchParams.has("gzip")) {
+    res.setHeader("content-encoding", "gzip");
+    res.end(gzipSync(JSON.stringify(heard)));
+    return;
+  }
   res.statusCode = Number(searchParams.get("status") ?? 200);
   res.end(JSON.stringify({ region, function: heard.headers[FUNCTION_HEADER], ...heard }));
 }

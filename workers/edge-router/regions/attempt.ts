@@ -16,12 +16,12 @@ import type { Region } from "../resolution/regions.ts";
 import type { Scope } from "../scope.ts";
 import type { Body } from "./body.ts";
 import { isOpen, keyOf, probe, send } from "./reach.ts";
-import { doubt, isDown } from "./states.ts";
+import { doubt, healthOf } from "./states.ts";
 
 /** After this time without an answer the ingress is doubted. */
 const PATIENCE_MS = SECOND;
 const LOOK_EVERY_MS = 250;
-/** The ingress keeps the time limit itself, and says so; after this it is not believed to. */
+/** The ingress keeps the time limit itself, and says so; this much later nobody waits for it. */
 const GRACE_MS = 2 * SECOND;
 
 export interface Question {
@@ -54,11 +54,11 @@ export async function attempt(scope: Scope, region: Region, question: Question):
   });
   const watch = watched(scope, region, limit + GRACE_MS, mayRepeat);
   try {
-    const found = await Promise.race([sent, watch.silent]);
-    if (found !== null) return await read(scope, found);
+    const found = await Promise.race([sent, watch.end]);
+    if (found instanceof Response) return await read(scope, found);
     over.abort();
     sent.catch(() => undefined);
-    return { kind: "silent" };
+    return found;
   } catch {
     return { kind: mayRepeat && !(await isOpen(scope.env, region)) ? "refused" : "broken" };
   } finally {
@@ -78,19 +78,20 @@ async function read({ env }: Scope, found: Response): Promise<Attempted> {
   return ending;
 }
 
-/** @returns What comes true when the region is not waited for any longer. */
+/** @returns What it comes to when it is not waited for any longer. */
 function watched(scope: Scope, region: Region, limit: Millis, mayRepeat: boolean) {
   const until = scope.clock.now() + limit;
   let timer: ReturnType<typeof setTimeout>;
-  const silent = new Promise<null>((resolve) => {
+  const end = new Promise<Ending>((resolve) => {
     const look = () => {
       doubt(region);
       probe(scope, [region]);
-      const isOver = scope.clock.now() >= until || (mayRepeat && isDown(region));
-      if (isOver) resolve(null);
+      const health = healthOf(region);
+      if (mayRepeat && health.isDown) resolve({ kind: "silent" });
+      else if (scope.clock.now() >= until) resolve({ kind: health.misses > 0 ? "silent" : "late" });
       else timer = setTimeout(look, LOOK_EVERY_MS);
     };
-    timer = setTimeout(look, Math.min(PATIENCE_MS, limit));
+    timer = setTimeout(look, PATIENCE_MS);
   });
-  return { silent, stop: () => clearTimeout(timer) };
+  return { end, stop: () => clearTimeout(timer) };
 }

@@ -49,6 +49,8 @@ export function problemOf(ending: Ending, region: string, seconds: number): Refu
       );
     case "silent":
       return refused("deadline_exceeded", `Region ${region} does not answer.`, MAY_BE_DONE, 2);
+    case "late":
+      return late(seconds);
     case "fault":
       break;
   }
@@ -71,6 +73,9 @@ export function problemOf(ending: Ending, region: string, seconds: number): Refu
     case "threw":
       return refused("function_failed", "The function threw an error.", LOOK);
     case "timeout":
-      return refused("function_timeout", `The function did not answer within ${seconds} seconds.`, LOOK);
+      return late(seconds);
   }
 }
+
+const late = (seconds: number): Refused =>
+  refused("function_timeout", `The function did not answer within ${seconds} seconds.`, LOOK);

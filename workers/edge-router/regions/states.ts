@@ -59,7 +59,7 @@ function standingOf(region: Region, workload: string, isFit: boolean, now: Milli
   return region.isDraining || region.weight <= 0 ? "reserve" : "ready";
 }
 
-export const isDown = (region: Region): boolean => stateOf(region).health.isDown;
+export const healthOf = (region: Region): health.Health => stateOf(region).health;
 
 /** A request goes there. */
 export function entered(region: Region, now: Millis): void {

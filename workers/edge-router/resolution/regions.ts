@@ -9,6 +9,8 @@ import { type Ages, Memo } from "./memo.ts";
 
 /** How soon a drain is noticed where KV shows it at once. Elsewhere the ingress says so itself. */
 const AGES: Ages = { fresh: SECOND, ageing: 60 * SECOND, backOff: SECOND };
+/** It may be there in a moment. */
+const ABSENT: Ages = { fresh: 250, ageing: 250, backOff: 250 };
 /** Seconds that a location keeps what KV answered; KV takes no less. */
 const KV_SECONDS = 30;
 const MAX_REGIONS = 1_000;
@@ -16,25 +18,25 @@ const MAX_REGIONS = 1_000;
 /** A region that an ingress was ever known of can be asked. */
 export type Region = RegionSnapshot & { ingress: string };
 
-const ids = new Memo<readonly string[] | null>(
-  () => AGES,
+const lists = new Memo<readonly string[] | null>(
+  (list) => (list ? AGES : ABSENT),
   SECOND,
   1,
   (held, found) => found ?? held,
 );
 const snapshots = new Memo<RegionSnapshot | null>(
-  () => AGES,
+  (region) => (region ? AGES : ABSENT),
   SECOND,
   MAX_REGIONS,
   (held, found) => (held && (found === null || found.version < held.version) ? held : found),
 );
 
-/** @returns Those that have an ingress, in the order of the list. */
-export async function findRegions(scope: Scope): Promise<Region[]> {
+/** @param named `null`: all. @returns Those that have an ingress, in that order. */
+export async function findRegions(scope: Scope, named: readonly string[] | null): Promise<Region[]> {
   const { clock, keepAlive } = scope;
-  const all = (await ids.get("", clock, keepAlive, () => readIds(scope))) ?? [];
+  const ids = named ?? (await lists.get("", clock, keepAlive, () => readIds(scope))) ?? [];
   const found = await Promise.all(
-    all.map((id) =>
+    ids.map((id) =>
       // One that can't be read is not there; it must not take the others with it.
       snapshots.get(id, clock, keepAlive, () => readRegion(scope, id)).catch(() => null),
     ),

@@ -6,7 +6,7 @@ import { COLD_HEADER, FUNCTION_HEADER, WORKLOAD_PREFIX, workloadId } from "@clou
 import { HOP_BY_HOP } from "#core/headers.ts";
 import { type Millis, SECOND } from "#core/time.ts";
 import type { NodeEntry } from "#features/functions/function.ts";
-import { type Ending, isIdempotent, verdictOf } from "#features/regions/failover.ts";
+import { type Ending, isIdempotent, isOfRegion, verdictOf } from "#features/regions/failover.ts";
 import { ranked } from "#features/regions/select.ts";
 import type { Made } from "../answer.ts";
 import { headOf, limited } from "../functions/answers.ts";
@@ -42,11 +42,11 @@ export async function callWorkload(
   const startedAt = scope.clock.now();
   const found = await findDeployment(scope, target.deployment);
   const served = "served" in found ? found.served : null;
-  const ids = served?.regions ?? [];
-  const regions = placed(await findRegions(scope), ids);
+  const named = served?.regions ?? null;
+  const regions = await findRegions(scope, named);
   const calling = tryAll(scope, target, asked, entry, {
     regions,
-    isOrdered: ids.length > 0,
+    isOrdered: named !== null,
     hostname: served?.hostname ?? asked.url.hostname,
   });
   // A visitor who leaves ends the work on this request, but what its region came to must be learnt.
@@ -64,10 +64,6 @@ export async function callWorkload(
   tell(scope, { team, deployment, name: asked.name, env: served?.env ?? null }, lines);
   return { ...result, ms, region: last && hasSpoken(last.ending) ? last.region.name : null };
 }
-
-/** In failover order, if one is given. */
-const placed = (all: readonly Region[], ids: readonly string[]): Region[] =>
-  ids.length === 0 ? [...all] : ids.flatMap((id) => all.find((one) => one.id === id) ?? []);
 
 interface Ways {
   regions: readonly Region[];
@@ -119,7 +115,7 @@ function learn(scope: Scope, region: Region, workload: string, ending: Attempted
   const fault = ending.kind === "fault" ? ending.fault : null;
   if (ending.kind === "answered" || fault) heard(region, workload, fault, now);
   // A visitor who breaks off the body breaks the call.
-  else if (!body.isBroken) lost(region, now);
+  else if (!body.isBroken && isOfRegion(ending)) lost(region, now);
 }
 
 function resultOf(
