@@ -30,8 +30,9 @@ function withoutFault(head: object): object {
   if (!Array.isArray(head)) {
     return Object.fromEntries(Object.entries(head).filter(([name]) => !isFault(name)));
   }
-  if (Array.isArray(head[0])) return head.filter(([name]) => !isFault(name));
-  return head.filter((_, i) => !isFault(head[i - (i % 2)]));
+  // Names and values in turn; pairs of them are the same, and mean it only while no header was set before.
+  const flat: unknown[] = head.flat();
+  return flat.filter((_, i) => !isFault(flat[i - (i % 2)]));
 }
 
 interface Fault {

@@ -63,14 +63,14 @@ export class Functions {
   async call(name: string, { timeoutMs }: Internal, req: IncomingMessage, res: Answer): Promise<void> {
     const own = (this.#all.get(name)?.maxDuration ?? 0) * 1000;
     const limit = Math.min(own, timeoutMs ?? own);
-    const timer = setTimeout(() => {
-      if (answerInstead(res, FAULTS.timeout(name, limit))) {
-        console.error(`The function did not begin to answer within ${limit / 1000} s.`);
-      }
-    }, limit);
-    res.once("close", () => clearTimeout(timer));
     const fail = (error: unknown): void => failed(name, res, error);
     await this.within(name, req, fail, async () => {
+      const timer = setTimeout(() => {
+        if (answerInstead(res, FAULTS.timeout(name, limit))) {
+          console.error(`The function did not begin to answer within ${limit / 1000} s.`);
+        }
+      }, limit);
+      res.once("close", () => clearTimeout(timer));
       try {
         const { handle } = await this.load(name);
         await handle(req, res);

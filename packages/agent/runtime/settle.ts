@@ -22,11 +22,11 @@ export function settle(spec: WorkloadSpec): Settled {
   const [first] = all;
   if (!first)
     throw new Error(`The workload "${spec.group}" has no functions: leave it out of the deployment.`);
-  const cwd = normalize(first[1].cwd);
+  const cwd = folderOf(first[1]);
   const environment: Record<string, string> = {};
   for (const [name, one] of all) {
     for (const path of [one.cwd, one.handler]) refuseOutside(name, path);
-    if (normalize(one.cwd) !== cwd) {
+    if (folderOf(one) !== cwd) {
       throw new Error(
         `"${name}" works in ${one.cwd}, and "${first[0]}" in ${first[1].cwd}: put them into different groups.`,
       );
@@ -43,6 +43,8 @@ export function settle(spec: WorkloadSpec): Settled {
   }
   return { cwd, functions: new Map(all), environment };
 }
+
+const folderOf = ({ cwd }: NodeFunction): string => normalize(`${cwd}/`);
 
 function refuseOutside(name: string, path: string): void {
   if (isAbsolute(path) || normalize(path).split(sep)[0] === "..") {
