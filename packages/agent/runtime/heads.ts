@@ -13,26 +13,31 @@ export interface Internal {
   timeoutMs: number | null;
 }
 
-/** Reads what is for this process, and takes it out of the request. */
+/** Reads what is for this process, takes it out of the request, and gives the request the host that was asked for. */
 export function takeInternal(req: IncomingMessage): Internal {
   const timeout = Number(req.headers[TIMEOUT_HEADER]);
   const internal = {
     function: String(req.headers[FUNCTION_HEADER] ?? ""),
     timeoutMs: timeout > 0 ? timeout : null,
   };
+  // On the way from the edge `host` names the region's ingress.
+  const host = first(req.headers["x-forwarded-host"]);
   const kept: string[] = [];
-  for (const [name, value] of pairs(req)) if (!INTERNAL.has(name.toLowerCase())) kept.push(name, value);
+  for (const [name, value] of pairs(req)) {
+    const lower = name.toLowerCase();
+    if (!INTERNAL.has(lower)) kept.push(name, lower === "host" ? (host ?? value) : value);
+  }
   req.rawHeaders = kept;
   for (const name of INTERNAL) delete req.headers[name];
+  if (host !== undefined) req.headers.host = host;
   return internal;
 }
 
 /** The URL that the visitor asked for, as the edge says it. */
 export function urlOf(req: IncomingMessage): string {
   const protocol = first(req.headers["x-forwarded-proto"]) ?? "http";
-  const host = first(req.headers["x-forwarded-host"]) ?? req.headers.host ?? "localhost";
   const path = req.url?.startsWith("/") ? req.url : "/";
-  return `${protocol}://${host}${path}`;
+  return `${protocol}://${req.headers.host ?? "localhost"}${path}`;
 }
 
 export function headersOf(req: IncomingMessage): Headers {

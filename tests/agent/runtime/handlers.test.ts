@@ -158,6 +158,19 @@ test("a module is run once, in the function's folder", async () => {
   expect((await ask("a")).text).toBe(`${root}/in`);
 });
 
+test("the host is the one that the visitor asked for, not the ingress", async () => {
+  const { ask } = await start({
+    "a.cjs":
+      "module.exports = (req, res) => res.end(req.headers.host + ' ' + req.rawHeaders.filter((_, i, all) => /^host$/i.test(all[i - 1])))",
+    "b.mjs":
+      "export const GET = (request) => new Response(request.headers.get('host') + ' ' + new URL(request.url).host)",
+  });
+  const headers = { host: "ingress.internal", "x-forwarded-host": "shop.example" };
+  for (const name of ["a", "b"]) {
+    expect((await ask(name, { headers })).text).toBe("shop.example shop.example");
+  }
+});
+
 test("what is between the ingress and the process stays there", async () => {
   const { ask } = await start({
     "a.cjs": "module.exports = (req, res) => res.end(JSON.stringify([req.headers, req.rawHeaders]))",
