@@ -10,13 +10,16 @@ export type WebHandler = (request: Request, context: object) => unknown;
 
 export const METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"] as const;
 
-/** What a method has no handler for is answered 405; HEAD is answered by GET if there is none of its own. */
+/** As for edge functions: HEAD is made of GET, OPTIONS tells what there is, and any other method without a handler is 405. */
 export function fromWeb(handlers: ReadonlyMap<string, WebHandler>): Handle {
+  const head = handlers.get("HEAD") ?? handlers.get("GET");
+  const all = new Map(head ? [...handlers, ["HEAD", head]] : handlers);
+  const allow = [...new Set([...all.keys(), "OPTIONS"])].join(", ");
   return async (req, res) => {
     const method = req.method ?? "GET";
-    const handler = handlers.get(method) ?? (method === "HEAD" ? handlers.get("GET") : undefined);
+    const handler = all.get(method);
     if (!handler) {
-      res.writeHead(405, { allow: [...handlers.keys()].join(", ") }).end();
+      res.writeHead(method === "OPTIONS" ? 204 : 405, { allow }).end();
       return;
     }
     const abort = new AbortController();

@@ -41,7 +41,8 @@ describe("a handler of the web's kind", () => {
     expect(await ask("a", { method: "HEAD" })).toMatchObject({ status: 200, text: "" });
     const refused = await ask("a", { method: "DELETE" });
     expect(refused).toMatchObject({ status: 405 });
-    expect(refused.headers.allow).toBe("GET, POST");
+    expect(refused.headers.allow).toBe("GET, POST, HEAD, OPTIONS");
+    expect((await ask("a", { method: "OPTIONS" })).status).toBe(204);
   });
 
   test.each([
