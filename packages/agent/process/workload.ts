@@ -50,6 +50,8 @@ export class Workload {
   #servingDigest: string | null = null;
   #starting: Promise<Instance | null> | null = null;
   #instances = new Set<Instance>();
+  /** Whose end is known already. */
+  #retired = new WeakSet<Instance>();
   #waiting = 0;
   #crashes = NO_CRASHES;
   #restarts = 0;
@@ -121,6 +123,15 @@ export class Workload {
     return this.#entered(instance, Math.round(clock.monotonic() - began));
   }
 
+  /** It says of itself that it takes no more: another takes its place, as if it had ended. */
+  retire(instance: Instance): void {
+    if (this.#serving !== instance || this.#over.signal.aborted) return;
+    this.#serving = null;
+    this.#retired.add(instance);
+    const ran = this.#seams.clock.monotonic() - instance.startedAt;
+    this.#crashed(ran, { reason: "Crashed", detail: "It is ending by itself; look in its log." });
+  }
+
   /** Puts it to sleep when nobody has asked for long. */
   tick(): void {
     const { clock, idleMs } = this.#seams;
@@ -173,16 +184,26 @@ export class Workload {
     await clock.wait(Math.max(0, this.#crashes.notBefore - clock.monotonic()), this.#over.signal);
     if (this.#over.signal.aborted) return null;
     if (this.#status.reason !== "Starting") this.#say("false", "Starting", "");
-    const began = clock.monotonic();
+    const startedAt = clock.monotonic();
     const folder = join(runs, `${wish.id}.${randomBytes(6).toString("hex")}`);
-    const options = { material: wish.material, root, folder, region, node, runtime, startLimitMs, onLine };
+    const options = {
+      material: wish.material,
+      root,
+      folder,
+      region,
+      node,
+      runtime,
+      startLimitMs,
+      onLine,
+      startedAt,
+    };
     const instance = await Instance.start(options).catch((error: unknown) => {
       this.#crashed(0, { reason: "Crashed", detail: `It could not be started: ${String(error)}` });
       return null;
     });
     if (instance === null) return null;
     this.#instances.add(instance);
-    void instance.ended.then((ended) => this.#ended(instance, ended, began));
+    void instance.ended.then((ended) => this.#ended(instance, ended));
     if (this.#over.signal.aborted) void instance.drain(0);
     const address = await instance.ready;
     if (this.#over.signal.aborted) await instance.drain(0);
@@ -191,7 +212,7 @@ export class Workload {
       await instance.ended;
       return null;
     }
-    this.#coldStartMs = Math.round(clock.monotonic() - began);
+    this.#coldStartMs = Math.round(clock.monotonic() - startedAt);
     const before = this.#serving;
     this.#serving = instance;
     this.#servingDigest = digest;
@@ -201,11 +222,11 @@ export class Workload {
     return instance;
   }
 
-  #ended(instance: Instance, ended: Ended, began: number): void {
+  #ended(instance: Instance, ended: Ended): void {
     this.#instances.delete(instance);
     if (this.#serving === instance) this.#serving = null;
-    if (ended.why === "stopped" || this.#over.signal.aborted) return;
-    this.#crashed(this.#seams.clock.monotonic() - began, told(ended, instance));
+    if (ended.why === "stopped" || this.#retired.has(instance) || this.#over.signal.aborted) return;
+    this.#crashed(this.#seams.clock.monotonic() - instance.startedAt, told(ended, instance));
   }
 
   #crashed(ranMs: number, { reason, detail }: { reason: string; detail: string }): void {
