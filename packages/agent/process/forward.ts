@@ -28,7 +28,7 @@ export async function forward(
     const end = await ask(acquired, { req, res, path, coldMs, isRepeatable, kind: workload.kind, limit });
     acquired.release();
     if (end === "done") return;
-    if (end === "leaving") workload.retire(acquired.instance);
+    if (end === "leaving" || end === "unsent") await workload.retire(acquired.instance);
     const isAskable = end === "unsent" || end === "leaving" || (end === "stale" && isRepeatable);
     if (isAskable && attempt < ATTEMPTS && !limit.signal.aborted) continue;
     const [fault, detail] = TOLD[end];

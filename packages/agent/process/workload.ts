@@ -40,6 +40,7 @@ export type Acquired =
   | { ok: true; instance: Instance; release: () => void; coldMs: number | null }
   | { ok: false; fault: IngressFault; detail: string };
 
+const MOMENT_MS = 100;
 /** Requests that wait for a start; more are told to go elsewhere. */
 const MAX_WAITING = 1_000;
 
@@ -123,13 +124,17 @@ export class Workload {
     return this.#entered(instance, Math.round(clock.monotonic() - began));
   }
 
-  /** It says of itself that it takes no more: another takes its place, as if it had ended. */
-  retire(instance: Instance): void {
+  /** It takes no more requests: another takes its place, as if it had ended. */
+  async retire(instance: Instance): Promise<void> {
+    const { clock, drainMs } = this.#seams;
+    // Most often it is just ending; then its end says why.
+    await Promise.race([instance.ended, clock.wait(MOMENT_MS, this.#over.signal)]);
     if (this.#serving !== instance || this.#over.signal.aborted) return;
     this.#serving = null;
     this.#retired.add(instance);
-    const ran = this.#seams.clock.monotonic() - instance.startedAt;
-    this.#crashed(ran, { reason: "Crashed", detail: "It is ending by itself; look in its log." });
+    void instance.drain(drainMs);
+    const ran = clock.monotonic() - instance.startedAt;
+    this.#crashed(ran, { reason: "Crashed", detail: "It takes no requests any more; look in its log." });
   }
 
   /** Puts it to sleep when nobody has asked for long. */
