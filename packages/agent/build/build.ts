@@ -27,7 +27,7 @@ export interface Build {
 
 /** @throws BuildFault, or BuildProblem of packages/builder. */
 export async function build(one: Build): Promise<void> {
-  const { config, variables, log } = one;
+  const { config, variables, log, watch } = one;
   const from = performance.now();
   const machine = await machineEnvironment(config, process.env);
   await markScripts(config.source);
@@ -59,6 +59,7 @@ export async function build(one: Build): Promise<void> {
       break;
   }
   await checkOutput(one);
+  watch.signal.throwIfAborted();
   const bytes = await save(config.cache, config.source, key).catch((error: unknown) => {
     // The output is what counts.
     log.say("warn", `The build cache could not be kept: ${String(error)}`);

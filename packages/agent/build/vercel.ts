@@ -41,6 +41,7 @@ export const commandOf = (tool: string, node: string, output: string, target: st
   join(tool, "node_modules/vercel/dist/vc.js"),
   "build",
   "--yes",
+  "--non-interactive",
   "--standalone",
   "--output",
   output,
