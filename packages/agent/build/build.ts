@@ -16,7 +16,7 @@ import { type Command, run } from "./run.ts";
 import { buildScriptOf, emitService, pruneOf } from "./service.ts";
 import { ensureTool, type Tool } from "./tools.ts";
 import { readTree } from "./tree.ts";
-import { commandOf, prepare, tidy, VERCEL } from "./vercel.ts";
+import { commandOf, NOISE, prepare, tidy, VERCEL } from "./vercel.ts";
 
 export interface Build {
   config: BuildConfig;
@@ -80,6 +80,7 @@ async function buildByVercel(
   await inSource(one, {
     command: commandOf(tool, node, config.output, config.target),
     shown: "vercel build",
+    noise: NOISE,
     what: "The build",
     cwd: config.source,
     env,

@@ -11,6 +11,8 @@ import { BuildLog } from "./log.ts";
 
 /** The driver ends it at the limit; said a little before, it is said in our own words. */
 const HEAD_START_MS = 5_000;
+/** Of a short limit, no more than this. */
+const HEAD_START_SHARE = 0.05;
 
 const CANCELED: BuildEnd = {
   ok: false,
@@ -32,7 +34,7 @@ const log = new BuildLog(secrets, (line) => void lines.write(line));
 const canceled = new AbortController();
 for (const how of ["SIGTERM", "SIGINT"] as const)
   process.once(how, () => canceled.abort(new Error("canceled")));
-const timeMs = Math.max(config.limitMs / 2, config.limitMs - HEAD_START_MS);
+const timeMs = config.limitMs - Math.min(HEAD_START_MS, config.limitMs * HEAD_START_SHARE);
 const limits = { timeMs, diskBytes: DISK_BYTES, processes: PROCESSES };
 /** The job's own: what the driver gave it for `HOME` and `TMPDIR` lies beside the source. */
 const written = [config.source, config.output, process.env.HOME ?? "", process.env.TMPDIR ?? ""].filter(

@@ -41,13 +41,15 @@ export const commandOf = (tool: string, node: string, output: string, target: st
   join(tool, "node_modules/vercel/dist/vc.js"),
   "build",
   "--yes",
-  "--non-interactive",
   "--standalone",
   "--output",
   output,
   "--target",
   target === "production" ? "production" : "preview",
 ];
+
+/** What it says of Vercel, and of folders that are gone when somebody reads it. */
+export const NOISE = /^(?:WARNING! Build not running on Vercel|Build Completed in \/)/;
 
 /** What it leaves beside the output, about itself. */
 export async function tidy(output: string): Promise<void> {
