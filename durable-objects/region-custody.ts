@@ -10,7 +10,7 @@ import {
 } from "@cloudify/protocol";
 import { sha256 } from "#core/encoding.ts";
 import { DAY, type Millis } from "#core/time.ts";
-import type { Input } from "#features/deployments/machine.ts";
+import type { Input } from "#features/deployments/state.ts";
 import type { By } from "#features/pointers/rpc.ts";
 import type { About } from "#features/regions/control.ts";
 import { type Credentials, noCredentials } from "#features/regions/credentials.ts";

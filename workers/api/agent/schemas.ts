@@ -93,13 +93,21 @@ export const Attempt = z.object({
   attempt: z.coerce.number().int().min(0),
 });
 
+const outputFile = z.object({
+  path: text(4_096),
+  sha256: digest,
+  size: count,
+  isExecutable: z.literal(true).optional(),
+  link: text(1_024).optional(),
+});
+
 export const Complete: z.ZodType<CompleteRequest> = z.object({
   epoch,
   attempt: count,
   result: z.discriminatedUnion("ok", [
     z.object({
       ok: z.literal(true),
-      output: z.array(z.object({ path: text(4_096), sha256: digest, size: count })).max(MAX_FILES),
+      output: z.array(outputFile).max(MAX_FILES),
     }),
     z.object({
       ok: z.literal(false),
