@@ -97,8 +97,8 @@ const outputFile = z.object({
   path: text(4_096),
   sha256: digest,
   size: count,
-  isExecutable: z.literal(true).optional(),
-  link: text(1_024).optional(),
+  isExecutable: z.literal(true).exactOptional(),
+  link: text(1_024).exactOptional(),
 });
 
 export const Complete: z.ZodType<CompleteRequest> = z.object({
