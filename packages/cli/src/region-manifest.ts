@@ -16,7 +16,9 @@ export interface RegionInstallation {
 
 /** Files that the agent serves to pods; and its health and numbers. */
 const BUNDLE_PORT = 8790;
-const METRICS_PORT = 9464;
+const METRICS_PORT = 9090;
+/** Where the image keeps what lasts. */
+const HOME = "/home/node/agent";
 const AGENT = "cloudify-agent";
 
 /** What the agent makes, by the group it is of; and what it only reads. */
@@ -63,13 +65,14 @@ function objectsOf({ name, api, token, image, ingress }: RegionInstallation): ob
   const metadata = { name: AGENT, namespace, labels };
   const env = {
     CLOUDIFY_API: api,
-    CLOUDIFY_DRIVER: "kubernetes",
+    CLOUDIFY_AGENT_DRIVER: "kubernetes",
+    CLOUDIFY_AGENT_HOME: HOME,
     CLOUDIFY_NAMESPACE: namespace,
     CLOUDIFY_IMAGE: image,
     CLOUDIFY_BUNDLES: `http://${AGENT}:${BUNDLE_PORT}`,
     CLOUDIFY_BUNDLE_PORT: String(BUNDLE_PORT),
+    CLOUDIFY_METRICS_HOST: "0.0.0.0",
     CLOUDIFY_METRICS_PORT: String(METRICS_PORT),
-    CLOUDIFY_STATE: "/state",
     CLOUDIFY_INGRESS: ingress ?? "",
   };
   return [
@@ -160,7 +163,7 @@ const podOf = (image: string, env: Record<string, string>): object => ({
         capabilities: { drop: ["ALL"] },
       },
       volumeMounts: [
-        { name: "state", mountPath: "/state" },
+        { name: "state", mountPath: HOME },
         { name: "tmp", mountPath: "/tmp" },
       ],
     },
