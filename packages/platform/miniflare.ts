@@ -109,7 +109,14 @@ const isolatesAt = (port: number) => ({
 
 /** Stands in for a Worker that is away: its address answers 503, its objects fail every call. */
 function away(worker: WorkerName): string {
-  const names = ["DeploymentObject", "PointerObject", "TeamSlots", "LogObject", "TrafficObject"];
+  const names = [
+    "DeploymentObject",
+    "PointerObject",
+    "TeamSlots",
+    "LogObject",
+    "TrafficObject",
+    "RegionObject",
+  ];
   const objects = worker === "objects" ? names : [];
   const body = JSON.stringify({
     type: "https://cloudify.dev/problems/unavailable",

@@ -33,5 +33,5 @@ export function outcomeLines({ method, path, ms, requestId, at }: Outcome, ended
   return [...lost, { level: status >= 500 ? "error" : "info", text, at }];
 }
 
-/** The runtime hands them over when a call is over, which this one never was. */
-const LOST = "What it wrote to the console in this call is lost: its process was ended while it ran.";
+/** An isolate hands lines over when it gives its thread back, which this one did not. */
+const LOST = "What it last wrote to the console in this call is lost: its process was ended while it ran.";

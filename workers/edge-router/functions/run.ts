@@ -49,7 +49,7 @@ export interface Isolate {
 export interface Question {
   url: string;
   method: string;
-  headers: Fields;
+  headers: Headers;
   body: ReadableStream | null;
   hops: number;
   /** The call, encoded. */
@@ -92,7 +92,7 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
     headers.set(CALL_HEADER, asked.call);
     headers.set(KEY_HEADER, scope.env.INTERNAL_KEY ?? "");
     if (asked.hops > 0) headers.set(HOPS_HEADER, String(asked.hops));
-    const init = { method, headers: headers.toInit(), redirect: "manual" as const };
+    const init = { method, headers, redirect: "manual" as const };
     const { ISOLATES, QUARANTINE } = scope.env;
     const place = seat.where === "quarantine" && QUARANTINE ? QUARANTINE : ISOLATES;
     const found = await within(place.fetch(url, body === null ? init : { ...init, body }));
@@ -139,8 +139,8 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
 }
 
 /**
- * To the head of the answer. A call that is late is ended by the runtime with its request, which asks for nothing more:
- * an abort signal in each call would cost more than the rest of its head.
+ * To the head of the answer. What is late is ended by the runtime with its request, which asks for nothing more: an
+ * abort signal in each call would cost more than the rest of its head.
  */
 async function within<T>(work: Promise<T>): Promise<T | "late"> {
   let timer: ReturnType<typeof setTimeout> | null = null;

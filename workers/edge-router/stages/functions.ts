@@ -1,15 +1,15 @@
 /** A function of the output answers: what it is told of the request, and what is told of it in the log. */
-import { Fields } from "#core/headers.ts";
 import type { Problem } from "#core/problem.ts";
 import { type Call, encodeCall } from "#features/functions/call.ts";
-import { codeIdOf, type FunctionEntry } from "#features/functions/function.ts";
+import { codeIdOf, type EdgeEntry } from "#features/functions/function.ts";
 import { geoHeaders } from "#features/functions/geo.ts";
 import { healthKey, NOTED_SECONDS } from "#features/functions/health.ts";
 import { systemVariables } from "#features/functions/system.ts";
+import type { Mask } from "#features/logs/mask.ts";
 import type { RequestChange } from "#features/routing/transforms.ts";
 import type { Made } from "../answer.ts";
 import { LogBuffer } from "../functions/lines.ts";
-import { maskOf } from "../functions/masks.ts";
+import { knownMask, maskOf } from "../functions/masks.ts";
 import { outcomeLines } from "../functions/outcome.ts";
 import { type Question, run } from "../functions/run.ts";
 import { writeLines } from "../functions/sink.ts";
@@ -24,7 +24,7 @@ export interface Asked {
   /** As the visitor sees it, with the query that routes have added. */
   url: URL;
   name: string;
-  entry: FunctionEntry;
+  entry: EdgeEntry;
   /** What middlewares have changed, in order. */
   changes: readonly RequestChange[];
   hops: number;
@@ -39,35 +39,39 @@ const CALLS_BYTES = 4 * 1024 * 1024;
 const logs = new LogBuffer();
 
 export async function callFunction(scope: Scope, target: Target, asked: Asked): Promise<Answered> {
-  const { request, url, name } = asked;
+  const { request, url } = asked;
   const found = await findDeployment(scope, target.deployment);
   const { call, text: encoded } = callOf(scope, target, asked, found);
-  const { project } = call;
   const startedAt = scope.clock.now();
   const question = { ...outgoing(scope, asked, hostnameOf(asked, found)), call: encoded };
-  const running = run(scope, call.id, question);
+  const about = { method: request.method, path: url.pathname, requestId: scope.requestId };
+  const running = run(scope, call.id, question).then((ran) => {
+    const now = scope.clock.now();
+    const ms = now - startedAt;
+    if (!ran.ok && ran.problem.code === "function_unresponsive" && ran.retryAfter === null) note(scope, call);
+    const ended = ran.ok ? { ...ran, status: ran.made.status } : ran;
+    tell(scope, call, outcomeLines({ ...about, ms, at: now }, ended));
+    return { ran, ms };
+  });
   // A visitor who leaves ends the work on this request, but the call must be seen to its end.
   scope.keepAlive(running.catch(() => undefined));
-  const ran = await running;
-  const ms = scope.clock.now() - startedAt;
-  if (!ran.ok && ran.problem.code === "function_unresponsive" && ran.retryAfter === null) {
-    const at = String(scope.clock.now());
-    const noted = scope.env.SNAPSHOTS.put(healthKey(project, name), at, { expirationTtl: NOTED_SECONDS });
-    scope.keepAlive(noted.catch(() => undefined));
-  }
-  const about = { method: request.method, path: url.pathname, ms, requestId: scope.requestId };
-  const lines = outcomeLines(
-    { ...about, at: scope.clock.now() },
-    ran.ok ? { ...ran, status: ran.made.status } : ran,
-  );
-  scope.keepAlive(tell(scope, call, lines).catch(() => undefined));
+  const { ran, ms } = await running;
   return ran.ok ? { ok: true, made: ran.made, ms } : { ...ran, ms };
 }
 
+function note(scope: Scope, { project, name }: Call): void {
+  const at = String(scope.clock.now());
+  const noted = scope.env.SNAPSHOTS.put(healthKey(project, name), at, { expirationTtl: NOTED_SECONDS });
+  scope.keepAlive(noted.catch(() => undefined));
+}
+
 /** Without its environment nothing is told of it: the line might show it. */
-async function tell(scope: Scope, call: Call, lines: readonly Traced[]): Promise<void> {
-  const mask = await maskOf(scope.env, call.team, call.env);
-  await logs.add(call, lines, mask, (deployment, batch) => writeLines(scope.env, deployment, batch));
+function tell(scope: Scope, call: Call, lines: readonly Traced[]): void {
+  const add = (mask: Mask) =>
+    logs.add(call, lines, mask, (deployment, batch) => writeLines(scope.env, deployment, batch));
+  const known = knownMask(call.team, call.env);
+  const written = known ? add(known) : maskOf(scope.env, call.team, call.env).then(add);
+  if (written) scope.keepAlive(written.catch(() => undefined));
 }
 
 const hostnameOf = ({ url }: Asked, found: Found): string =>
@@ -104,9 +108,9 @@ function outgoing(
   hostname: string,
 ): Omit<Question, "call"> {
   const given = changes.reduce<Headers>((so, change) => change.apply(so), request.headers);
-  const headers = new Fields();
-  for (const [header, value] of given)
-    if (!header.startsWith("x-cloudify-") && !header.startsWith("x-vercel-")) headers.set(header, value);
+  const headers = new Headers(given);
+  for (const header of given.keys())
+    if (header.startsWith("x-cloudify-") || header.startsWith("x-vercel-")) headers.delete(header);
   const ip = headers.get("cf-connecting-ip") ?? "";
   const { cf = {} } = request;
   const encodings = cf.clientAcceptEncoding as string | undefined;

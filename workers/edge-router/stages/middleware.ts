@@ -34,7 +34,7 @@ export class Middlewares {
     const name = path.replace(/^\/+/, "");
     const entry = this.#head.functions?.[name];
     // The compiler has refused tables that name what is not there: nothing may get past a guard that is missing.
-    if (!entry) throw new Error(`there is no middleware ${name}`);
+    if (!entry || !("code" in entry)) throw new Error(`there is no middleware ${name}`);
     const given = { url, name, entry, changes, hops: this.#hops };
     const called = await callFunction(this.#scope, this.#target, { ...given, request: this.#copy() });
     this.ms = (this.ms ?? 0) + called.ms;
