@@ -18,7 +18,9 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
-          include: ["tests/{cli,conformance,deployments,dev,docs,e2e,functions,regions,wiring}/**/*.test.ts"],
+          include: [
+            "tests/{agent,cli,conformance,deployments,dev,docs,e2e,functions,regions,wiring}/**/*.test.ts",
+          ],
           ...outside,
         },
       },

@@ -36,6 +36,8 @@ export async function startPlatform(
 ): Promise<Platform> {
   const { convertV4MiniflareOptions, Log, LogLevel, Miniflare, Response } = parts.runtime.miniflare;
   const ofRouter = {
+    // Asked for nothing but ingresses of regions, which on one machine are on loopback.
+    REGIONS_NET: { network: { allow: ["public", "private"], tlsOptions: { trustBrowserCas: true } } },
     EGRESS: { network: { allow: [...allow], tlsOptions: { trustBrowserCas: true } } },
     ISOLATES: isolatesAt(functions.main),
     QUARANTINE: isolatesAt(functions.quarantine),

@@ -1,5 +1,4 @@
 /** Calls one function, and makes of every way that it can go wrong a clear answer. */
-import { Fields } from "#core/headers.ts";
 import { Problem } from "#core/problem.ts";
 import { SECOND } from "#core/time.ts";
 import {
@@ -18,13 +17,11 @@ import { REASONS } from "#features/functions/suspects.ts";
 import type { Made } from "../answer.ts";
 import type { Env } from "../env.ts";
 import type { Scope } from "../scope.ts";
+import { headOf, limited, MAX_HEADER_BYTES } from "./answers.ts";
 import { type Alive, broke, enter, type Reach, type Seat } from "./processes.ts";
 
 /** To the first byte of the answer. */
 const ANSWER_MS = 25 * SECOND;
-const MAX_HEADER_BYTES = 32 * 1024;
-/** To the last. */
-const STREAM_MS = 300 * SECOND;
 
 export type Ran =
   | { ok: true; made: Made; isolate: Isolate }
@@ -108,7 +105,7 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
       const failed = refuse("function_failed", DETAIL[fault as Fault] ?? "The function failed.", LOOK);
       return { ...failed, isolate: isolateOf(code, found, seat) };
     }
-    const headersOf = read(found.headers);
+    const headersOf = headOf(found.headers);
     if (headersOf === null) {
       seat.leave();
       await found.body?.cancel();
@@ -161,17 +158,7 @@ function tracked(scope: Scope, found: Response, seat: Seat): ReadableStream | nu
     return found.body;
   }
   seat.answered();
-  const { readable, writable } = new IdentityTransformStream();
-  const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), STREAM_MS);
-  const piped = found.body.pipeTo(writable, { signal: stop.signal }).catch(() => undefined);
-  scope.keepAlive(
-    piped.finally(() => {
-      clearTimeout(timer);
-      seat.leave();
-    }),
-  );
-  return readable;
+  return limited(scope, found.body, () => seat.leave());
 }
 
 /** Code id → name of the isolate that last began to run it. */
@@ -185,17 +172,6 @@ function isolateOf(code: string, { headers }: Response, seat: Seat): Isolate {
   if (names.size > MAX_NAMES) names.clear();
   names.set(code, name);
   return { name, isCold: true };
-}
-
-/** Names that are the platform's mean what the platform says. @returns `null` for more than is passed on. */
-function read(headers: Headers): Fields | null {
-  const fields = new Fields();
-  let bytes = 0;
-  for (const [name, value] of headers) {
-    bytes += name.length + value.length + 4;
-    if (!name.startsWith("x-cloudify-")) fields.set(name, value);
-  }
-  return bytes > MAX_HEADER_BYTES ? null : fields;
 }
 
 const bindingOf = (env: Env, where: Place): Fetcher =>

@@ -1,5 +1,5 @@
 /** A site's outputs, as routing looks for them: a path, then the index of a directory. */
-import type { EdgeEntry } from "#features/functions/function.ts";
+import type { FunctionEntry } from "#features/functions/function.ts";
 import { decodePath } from "#features/routing/path.ts";
 import type { Prerender, SiteHead, StaticFile } from "#features/sites/site.ts";
 import type { Scope } from "../scope.ts";
@@ -13,7 +13,7 @@ export type Output =
       redirectTo: string | null;
     }
   | { kind: "page"; page: Prerender }
-  | { kind: "function"; name: string; entry: EdgeEntry };
+  | { kind: "function"; name: string; entry: FunctionEntry };
 
 /** Files first, then pages, then functions. */
 export async function findOutput(
@@ -40,7 +40,7 @@ function run({ prerenders = {}, functions = {} }: SiteHead, name: string): Outpu
   const page = Object.hasOwn(prerenders, name) ? prerenders[name] : undefined;
   if (page) return { kind: "page", page };
   const entry = Object.hasOwn(functions, name) ? functions[name] : undefined;
-  return entry && "code" in entry ? { kind: "function", name, entry } : undefined;
+  return entry && { kind: "function", name, entry };
 }
 
 /** A slash behind a file's name makes it another name, unless it is a page without an extension. */
