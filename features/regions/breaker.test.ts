@@ -9,14 +9,15 @@ import {
   failed,
   PASSES,
   passed,
+  recovered,
   WINDOW_MS,
 } from "./breaker.ts";
 
-type Step = { type: "passed" | "failed" | "enter"; after: number; chance: number };
+type Step = { type: "passed" | "failed" | "enter" | "recovered"; after: number; chance: number };
 
 const steps = fc.array(
   fc.record<Step>({
-    type: fc.constantFrom("passed", "failed", "enter"),
+    type: fc.constantFrom("passed", "failed", "enter", "recovered"),
     after: fc.nat({ max: 8_000 }),
     chance: fc.double({ min: 0, max: 1, noNaN: true }),
   }),
@@ -31,6 +32,8 @@ function step(breaker: Breaker, { type, chance }: Step, now: number): Breaker {
       return failed(breaker, now, chance);
     case "enter":
       return enter(breaker, now);
+    case "recovered":
+      return recovered(breaker, now);
   }
 }
 
@@ -146,6 +149,13 @@ test("it is closed again after two trials, and has forgotten what was", () => {
   const once = passed(enter(opened, 2_000), 2_010);
   expect(once.state).toBe("half-open");
   expect(passed(enter(once, 2_020), 2_030)).toEqual(closed);
+});
+
+test("once probes say that the region is back, a trial may go at once; it is no more than a trial", () => {
+  const back = recovered(failing(closed, FAILURES, 0), 100);
+  expect(admission(back, 100)).toBe("trial");
+  expect(passed(enter(back, 100), 110).state).toBe("half-open");
+  expect(recovered(closed, 100)).toEqual(closed);
 });
 
 test("a trial that never comes back makes room for another", () => {

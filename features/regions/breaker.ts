@@ -87,6 +87,10 @@ export function failed(breaker: Breaker, now: Millis, chance: number): Breaker {
   }
 }
 
+/** Probes say that the region is back: the next trial need not wait. */
+export const recovered = (breaker: Breaker, now: Millis): Breaker =>
+  breaker.state === "open" && breaker.until > now ? { ...breaker, until: now } : breaker;
+
 function opened(times: number, now: Millis, chance: number): Breaker {
   const longest = Math.min(LONGEST_OPEN_MS, OPEN_MS * 2 ** Math.min(times - 1, 10));
   return { state: "open", until: now + longest * (0.5 + chance / 2), times };

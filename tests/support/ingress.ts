@@ -121,6 +121,8 @@ function serve(name: string, key: string, port: number): void {
     }
   });
 
+  // The edge gives an idle connection up after 5 s: one that its other end gave up first could swallow a POST.
+  server.keepAliveTimeout = 60_000;
   server.on("upgrade", (req, socket) => {
     if (req.headers[INGRESS_KEY_HEADER] !== key) return socket.destroy();
     hear(req, req.url ?? "");

@@ -9,7 +9,7 @@ import { type Child, startChild } from "./child.ts";
 import { BUILD_FD, type BuildConfig, type BuildMessage, type BuildVariables } from "./contract.ts";
 import { baseEnvironment } from "./environment.ts";
 import { readLines } from "./lines.ts";
-import { memoryByGroup } from "./usage.ts";
+import { memoryUnder } from "./usage.ts";
 
 export interface BuildOptions {
   /** Folder for what builds write beside their source and output. */
@@ -81,7 +81,7 @@ async function watched(
   if (signal.aborted) onAbort();
   const late = setTimeout(() => end(tooLong(job.task.limitMs)), job.task.limitMs + LIMIT_GRACE_MS);
   const ticks = setInterval(() => {
-    if ((memoryByGroup().get(child.pid) ?? 0) > memoryBytes) end(tooMuchMemory(memoryBytes));
+    if (memoryUnder(child.pid) > memoryBytes) end(tooMuchMemory(memoryBytes));
     void statfs(folder).then(
       ({ bavail, bsize }) => bavail * bsize < MIN_FREE_BYTES && end(DISK_FULL),
       () => undefined,

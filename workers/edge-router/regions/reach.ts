@@ -50,19 +50,19 @@ export async function keyOf({ env }: Scope, { id, ingressKey }: Region): Promise
 
 /** Sends the probes that are due, behind the answer: no request waits for one. */
 export function probe(scope: Scope, regions: readonly Region[]): void {
-  for (const region of regions)
-    if (takeProbe(region, scope.clock.now())) scope.keepAlive(ask(scope.env, region));
+  for (const region of regions) if (takeProbe(region, scope.clock.now())) scope.keepAlive(ask(scope, region));
 }
 
-async function ask(env: Env, region: Region): Promise<void> {
+async function ask({ env, clock }: Scope, region: Region): Promise<void> {
   try {
     const signal = AbortSignal.timeout(PROBE_LIMIT_MS);
     const found = await send(env, `${region.ingress}${HEALTH_PATH}`, { redirect: "manual", signal });
     await found.body?.cancel();
     const load = found.headers.get(LOAD_HEADER);
-    probed(region, found.status === 200 && (load === null || load === "" ? null : toLoad(load)));
+    const said = load === null || load === "" ? null : toLoad(load);
+    probed(region, found.status === 200 && said, clock.now());
   } catch {
-    probed(region, false);
+    probed(region, false, clock.now());
   }
 }
 

@@ -4,7 +4,15 @@
  */
 import type { IngressFault } from "@cloudify/protocol";
 import { type Millis, SECOND } from "#core/time.ts";
-import { admission, type Breaker, closed, enter, failed, passed } from "#features/regions/breaker.ts";
+import {
+  admission,
+  type Breaker,
+  closed,
+  enter,
+  failed,
+  passed,
+  recovered,
+} from "#features/regions/breaker.ts";
 import * as health from "#features/regions/health.ts";
 import type { Candidate, Standing } from "#features/regions/select.ts";
 import type { Region } from "../resolution/regions.ts";
@@ -104,7 +112,9 @@ export function takeProbe(region: Region, now: Millis): boolean {
 }
 
 /** @param load What it said of its load, or `false` when it did not answer. */
-export function probed(region: Region, load: number | null | false): void {
+export function probed(region: Region, load: number | null | false, now: Millis): void {
   const state = stateOf(region);
+  const wasDown = state.health.isDown;
   state.health = load === false ? health.missed(state.health) : health.answered(state.health, load);
+  if (wasDown && !state.health.isDown) state.breaker = recovered(state.breaker, now);
 }
