@@ -39,7 +39,11 @@ export async function runCompile(base: Base, task: CompileTask, memory: Shares):
   try {
     const startedAt = base.clock.now();
     if (spec.buildLog !== null) await copyBuildLog(base, spec, spec.buildLog, say);
-    const compiled = await compile(base, spec.team, manifest, { alive, memory });
+    const compiled = await compile(base, spec.team, manifest, {
+      alive,
+      memory,
+      hasRegion: spec.regions.length > 0,
+    });
     if (!compiled.ok) return await fail(compiled.failure, false);
     await say("warn", shortened(compiled.warnings));
     await say("info", [summary(compiled.facts, base.clock.now() - startedAt)]);

@@ -5,6 +5,7 @@
 import type { z } from "zod";
 import { type Budget, classify } from "./classify.ts";
 import {
+  conditions,
   type GivenTransform,
   type GivenValue,
   handle,
@@ -65,6 +66,14 @@ export function compileRoutes(input: { routes?: unknown; wildcard?: unknown }): 
   if (issues.length > 0) return { ok: false, issues };
   const hosts = Object.fromEntries(wildcard.map((one) => [one.domain.toLowerCase(), one.value]));
   return { ok: true, table: { phases, wildcard: hosts } };
+}
+
+/** Conditions that stand elsewhere than in a route. @param path Where, as issues name it. */
+export function compileHas(has: unknown, path: string): { conditions: Condition[]; issues: RouteIssue[] } {
+  const issues: RouteIssue[] = [];
+  const known = parse(conditions, has, path, issues);
+  const compiled = known && compileConditions(known, path, { analyses: 0 }, issues);
+  return { conditions: compiled ?? [], issues };
 }
 
 function compileRoute(

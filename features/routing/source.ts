@@ -29,6 +29,7 @@ const condition = z.discriminatedUnion("type", [
     value: value.optional(),
   }),
 ]);
+export const conditions = z.array(condition).max(64);
 /** "Regular expression matching is not supported", says the specification of a transform's target. */
 const target = z.strictObject({ key: z.union([z.string().min(1), valueMatcher.omit({ re: true })]) });
 const transform = z.discriminatedUnion("type", [
@@ -55,8 +56,8 @@ export const sourceRoute = z.strictObject({
   status: z.number().int().min(100).max(599).optional(),
   headers: z.record(headerName, headerValue).optional(),
   methods: z.array(z.string()).optional(),
-  has: z.array(condition).max(64).optional(),
-  missing: z.array(condition).max(64).optional(),
+  has: conditions.optional(),
+  missing: conditions.optional(),
   continue: z.boolean().optional(),
   /** It tells Vercel's builders how to merge routes (`mergeRoutes`), and the router nothing. */
   override: z.boolean().optional(),

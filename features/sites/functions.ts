@@ -79,12 +79,14 @@ export async function collectFunctions(
       if (isNode(config.runtime) && pages.onDemand.has(name)) delete prerenders[name];
       // Its page is served, or it would only say that there is none.
       const isNeeded = !Object.hasOwn(prerenders, name) && !NOT_FOUND.test(name);
+      const page = prerenders[name];
+      const isAsked = page?.resume !== undefined || (work.hasRegion && page?.bypass !== undefined);
       if (isNode(config.runtime)) {
         const node = readNodeFunction(name, folderOf(name), config, workloadFiles(unit.files));
         if (!node.ok && isNeeded) return node;
         if (node.ok) candidates.push(node.candidate);
         if (node.ok && isNeeded) warnings.push(...node.warnings);
-        isRegional ||= isNeeded;
+        isRegional ||= isNeeded || isAsked;
       } else if (isNeeded) foreign.push(`${name} (${config.runtime})`);
     }
     await work.alive();

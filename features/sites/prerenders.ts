@@ -4,6 +4,8 @@ import type { Base } from "#core/ctx.ts";
 import { contentTypeOf } from "#features/assets/content-type.ts";
 import type { Failure } from "#features/deployments/failures.ts";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
+import { compileHas } from "#features/routing/compile.ts";
+import type { Condition } from "#features/routing/table.ts";
 import { readJson } from "./read-json.ts";
 import type { Prerender } from "./site.ts";
 
@@ -16,7 +18,17 @@ const prerenderConfig = z.looseObject({
   fallback: fallbackFile.nullish(),
   initialStatus: z.number().int().min(200).max(599).nullish(),
   initialHeaders: z.record(z.string(), z.string()).nullish(),
+  chain: z.looseObject({ outputPath: z.string(), headers: z.record(z.string(), z.string()) }).nullish(),
+  bypassToken: z.string().nullish(),
+  experimentalBypassFor: z.unknown(),
 });
+
+/** The page's real type, and how much of the file is not for the visitor. */
+const PARTIAL = /^application\/x-nextjs-pre-render *; *state-length=(\d+) *; *origin="([^"]+)"$/;
+/** Of Next.js's draft mode. */
+const BYPASS_COOKIE = "__prerender_bypass";
+/** Said to whoever keeps pages, not to visitors. */
+const UNSAID: readonly string[] = ["content-type", "x-next-cache-tags"];
 
 export type Pages =
   | {
@@ -41,6 +53,8 @@ export async function prerendersOf(base: Base, team: string, files: readonly Man
     if (!parsed.ok) return refuse(`${file.path}: ${parsed.why}.`);
     const { fallback, expiration = false, allowQuery, initialStatus, initialHeaders } = parsed.value;
     if (!fallback) continue;
+    const around = bypassOf(parsed.value, file.path);
+    if (!around.ok) return refuse(around.detail);
     // Next.js names a page of many by its parameters, in brackets.
     const isMany = allowQuery ? allowQuery.length > 0 : name.includes("[");
     if (expiration !== false && isMany) onDemand.add(name);
@@ -54,15 +68,45 @@ export async function prerendersOf(base: Base, team: string, files: readonly Man
       value,
     ]);
     const own = headers.find(([key]) => key === "content-type")?.[1];
-    const type = own ?? contentTypeOf(stored.path);
+    const [, stateBytes, origin] = PARTIAL.exec(own ?? "") ?? [];
+    const { chain } = parsed.value;
+    const isPartial = origin !== undefined && chain != null;
     prerenders[name] = {
-      file: { sha256: stored.sha256, size: stored.size, type },
+      file: {
+        sha256: stored.sha256,
+        size: stored.size,
+        type: origin ?? own ?? contentTypeOf(stored.path),
+      },
       status: initialStatus ?? 200,
-      headers: headers.filter(([key]) => key !== "content-type"),
+      headers: headers.filter(([key]) => !UNSAID.includes(key)),
       expiration,
+      ...(isPartial
+        ? {
+            resume: {
+              name: chain.outputPath.replace(/^\//, ""),
+              headers: Object.entries(chain.headers),
+              stateBytes: Math.min(Number(stateBytes), stored.size),
+            },
+          }
+        : {}),
+      ...(around.bypass.length > 0 ? { bypass: around.bypass } : {}),
     };
   }
   return { ok: true, prerenders, onDemand, fallbacks };
+}
+
+function bypassOf(
+  { bypassToken, experimentalBypassFor }: z.infer<typeof prerenderConfig>,
+  at: string,
+): { ok: true; bypass: Condition[] } | { ok: false; detail: string } {
+  const draft: Condition[] = bypassToken
+    ? [{ type: "cookie", key: BYPASS_COOKIE, tests: [{ op: "eq", value: bypassToken }] }]
+    : [];
+  const { conditions, issues } = compileHas(experimentalBypassFor ?? [], `${at}: experimentalBypassFor`);
+  const [issue] = issues;
+  return issue
+    ? { ok: false, detail: `${issue.path} ${issue.message}.` }
+    : { ok: true, bypass: [...draft, ...conditions] };
 }
 
 const refuse = (detail: string): { ok: false; failure: Failure } => ({

@@ -7,7 +7,7 @@
  * `encoded/<team>/<sha256>.<br|gzip>`.
  */
 import type { FunctionEntry } from "#features/functions/function.ts";
-import type { RouteTable } from "#features/routing/table.ts";
+import type { Condition, RouteTable } from "#features/routing/table.ts";
 
 /**
  * The newest shape; a router that meets a higher one keeps its last good site. A site is of the lowest that can say it:
@@ -41,6 +41,19 @@ export interface Prerender {
   headers: [name: string, value: string][];
   /** Seconds after which it should be rendered anew; `false`: never. */
   expiration: number | false;
+  /** The file is only the page's beginning: the rest is rendered for who asks, and follows it. */
+  resume?: Resume;
+  /** A request that fulfils one of these is answered by the function of this name, if there is one. */
+  bypass?: Condition[];
+}
+
+/** Next.js's partial prerendering: the file begins with what the function is sent to go on from. */
+export interface Resume {
+  /** The output's name of the function. */
+  name: string;
+  /** Of the request to it. */
+  headers: [name: string, value: string][];
+  stateBytes: number;
 }
 
 export interface SiteHead {

@@ -18,7 +18,7 @@ if (unknown.length > 0) {
 
 const platform = new TestPlatform();
 try {
-  await platform.start();
+  await platform.start({ CLOUDIFY_REGIONS: "local" });
   for (const app of APPS) {
     if (asked.length > 0 && !asked.includes(app.name)) continue;
     const result = await tryOut(app).catch((error: unknown) => ({ failures: [String(error)] }));

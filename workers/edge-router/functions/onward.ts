@@ -1,4 +1,5 @@
 /** What a function is told of the request, wherever it runs. */
+import { setAll } from "#core/headers.ts";
 import { geoHeaders } from "#features/functions/geo.ts";
 import type { Scope } from "../scope.ts";
 import type { Asked } from "../stages/call.ts";
@@ -6,7 +7,7 @@ import type { Asked } from "../stages/call.ts";
 /** @param hostname Of the deployment itself. @param region What libraries read from `x-vercel-id`. */
 export function onward(
   scope: Scope,
-  { request, url, name, changes }: Asked,
+  { request, url, name, changes, more = [] }: Asked,
   hostname: string,
   region: string,
 ): Headers {
@@ -30,13 +31,17 @@ export function onward(
     ["x-matched-path", `/${name}`],
     ...geoHeaders(cf as Record<string, unknown>),
   ];
-  headers.delete("forwarded");
+  for (const one of UNHEARD) headers.delete(one);
   for (const [key, value] of set) {
     if (value !== "") headers.set(key, value);
     else headers.delete(key);
   }
+  setAll(headers, more);
   return headers;
 }
+
+/** Of visitors: who passed it on is known better here, and to go on with a page is asked by the platform alone. */
+const UNHEARD = ["forwarded", "next-resume"];
 
 /** Where an edge function runs; `dev1` is what libraries call a machine of one's own. */
 export function coloOf({ cf }: Request): string {

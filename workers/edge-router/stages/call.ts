@@ -1,4 +1,5 @@
 /** A function of the output answers, wherever it runs. */
+import type { HeaderList } from "#core/headers.ts";
 import type { Problem } from "#core/problem.ts";
 import type { FunctionEntry } from "#features/functions/function.ts";
 import type { RequestChange } from "#features/routing/transforms.ts";
@@ -17,6 +18,8 @@ export interface Asked {
   /** What middlewares have changed, in order. */
   changes: readonly RequestChange[];
   hops: number;
+  /** Header fields of the platform's own, which no visitor may send. */
+  more?: HeaderList;
 }
 
 export type Answered = {

@@ -5,39 +5,19 @@
 import { type HeaderList, setAll } from "#core/headers.ts";
 import { Problem } from "#core/problem.ts";
 import { serveStatic } from "#features/assets/serve.ts";
+import { Asked as Conditions, fulfil } from "#features/routing/conditions.ts";
 import type { Resolution, RoutingRequest } from "#features/routing/resolution.ts";
 import { resolveError } from "#features/routing/resolve.ts";
 import { mergeQuery } from "#features/routing/substitute.ts";
-import type { SiteHead, StaticFile } from "#features/sites/site.ts";
-import type { TrafficEvent } from "#features/traffic/machine.ts";
+import type { Prerender, StaticFile } from "#features/sites/site.ts";
 import { type Made, withHeaders } from "../answer.ts";
 import { refuse } from "../pages.ts";
-import type { Scope } from "../scope.ts";
 import { FileSource } from "../storage/files.ts";
 import { findOutput, type Output } from "../storage/outputs.ts";
-import type { Target } from "../target.ts";
 import { type Answered, callEntry } from "./call.ts";
 import { failed } from "./middleware.ts";
-
-/** One request, and what is known of where it leads. */
-export interface Visit {
-  scope: Scope;
-  request: Request;
-  url: URL;
-  target: Target;
-  head: SiteHead;
-  hops: number;
-}
-
-export interface Answer {
-  made: Made;
-  cache: TrafficEvent["cache"];
-  bytes: number;
-  /** Of all functions that were asked; `null`: none was. */
-  functionMs: number | null;
-  /** Name of the region that answered. */
-  region: string | null;
-}
+import { partial } from "./partial.ts";
+import type { Answer, Visit } from "./visit.ts";
 
 type Found = Pick<
   Extract<Resolution<Output, Made>, { kind: "output" }>,
@@ -67,15 +47,47 @@ export async function outputAnswer(visit: Visit, found: Found, isLast = false): 
         return plain(redirect(308, mergeQuery(output.redirectTo, visit.url.searchParams), found.headers));
       return file(visit, output.file, found.status ?? 200, found.headers);
     case "page": {
+      const { page, name } = output;
+      const entry = visit.head.functions?.[name];
+      if (entry && isBypassed(visit, page))
+        return call(visit, { ...found, output: { kind: "function", name, entry } }, isLast);
       // A page is what a function has said: see `withHeaders`.
-      const { file: stored, status, headers: said } = output.page;
-      const firm = found.headers.filter(([name]) => found.firm.has(name));
-      const open = found.headers.filter(([name]) => !found.firm.has(name));
-      return file(visit, stored, found.status ?? status, [...open, ...said, ...firm]);
+      const { file: stored, headers: said } = page;
+      const firm = found.headers.filter(([header]) => found.firm.has(header));
+      const open = found.headers.filter(([header]) => !found.firm.has(header));
+      const headers = [...open, ...said, ...firm];
+      const status = found.status ?? page.status;
+      if (!page.resume) return file(visit, stored, status, headers);
+      const shown = { status, headers, changes: found.changes, url: shownUrl(visit, found) };
+      return (
+        (await partial(visit, shown, page, page.resume)) ??
+        plain(refuse(visit.request, LOST, visit.scope.requestId))
+      );
     }
     case "function":
       return call(visit, { ...found, output }, isLast);
   }
+}
+
+/** What is no question for a page, and what its builder has named. */
+function isBypassed({ request, url }: Visit, { bypass = [] }: Prerender): boolean {
+  if (bypass.length === 0) return false;
+  if (request.method !== "GET" && request.method !== "HEAD") return true;
+  const known = new Conditions(
+    url.host,
+    () => url.searchParams,
+    (name) => request.headers.get(name),
+  );
+  return bypass.some((one) => fulfil(one, known) !== null);
+}
+
+/** What a function sees of the address. */
+function shownUrl(visit: Visit, { query, shownPath }: Pick<Found, "query" | "shownPath">): URL {
+  if (!query && shownPath === null) return visit.url;
+  const url = new URL(visit.url);
+  if (query) url.search = query.toString();
+  if (shownPath !== null) url.pathname = shownPath;
+  return url;
 }
 
 async function call(
@@ -92,9 +104,7 @@ async function call(
   isLast: boolean,
 ): Promise<Answer> {
   const { scope, request, target, hops } = visit;
-  const url = query || shownPath !== null ? new URL(visit.url) : visit.url;
-  if (query) url.search = query.toString();
-  if (shownPath !== null) url.pathname = shownPath;
+  const url = shownUrl(visit, { query, shownPath });
   const { name, entry } = output;
   const called = await callEntry(scope, target, { request, url, name, changes, hops }, entry);
   if (!called.ok) return isLast ? fault(visit, called) : explained(visit, called);

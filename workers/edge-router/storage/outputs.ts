@@ -12,7 +12,7 @@ export type Output =
       /** Set when the path names a directory without its slash, and the site wants it. */
       redirectTo: string | null;
     }
-  | { kind: "page"; page: Prerender }
+  | { kind: "page"; page: Prerender; name: string }
   | { kind: "function"; name: string; entry: FunctionEntry };
 
 /** Files first, then pages, then functions. */
@@ -38,7 +38,7 @@ export async function findOutput(
 
 function run({ prerenders = {}, functions = {} }: SiteHead, name: string): Output | undefined {
   const page = Object.hasOwn(prerenders, name) ? prerenders[name] : undefined;
-  if (page) return { kind: "page", page };
+  if (page) return { kind: "page", page, name };
   const entry = Object.hasOwn(functions, name) ? functions[name] : undefined;
   return entry && { kind: "function", name, entry };
 }

@@ -1,0 +1,80 @@
+/** Pages whose beginning was rendered when the output was built: "Prerender Functions" of the Build Output API, `chain`. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { edge } from "#tests/support/functions.ts";
+import { get } from "#tests/support/http.ts";
+import { TestPlatform } from "#tests/support/platform.ts";
+import { deployTree, tree } from "#tests/support/sites.ts";
+
+const platform = new TestPlatform();
+const at = (path: string) => `http://partial.localhost:${platform.port}${path}`;
+const STATE = '{"postponed":"näher"}';
+const BEGUN = "<html><h1>begun</h1>";
+
+/** Goes on from what it is sent; asked without, it makes the whole page. */
+const CODE = `export default async (request) => {
+  const isResumed = request.headers.get("next-resume") === "1";
+  if (new URL(request.url).searchParams.has("fail")) throw new Error("failed");
+  return new Response(isResumed ? "<p>" + request.method + " " + (await request.text()) + " " + new URL(request.url).search + "</p>" : "whole " + request.method);
+};`;
+
+beforeAll(async () => {
+  await platform.start();
+  const { id } = await platform.client.request("POST /api/projects", { body: { name: "partial" } });
+  const bytes = new TextEncoder().encode(STATE).length;
+  const output = {
+    ...tree({}),
+    ...edge("page", CODE),
+    "functions/page.prerender-config.json": JSON.stringify({
+      expiration: false,
+      fallback: "page.prerender-fallback.html",
+      bypassToken: "let-me-draft",
+      experimentalBypassFor: [
+        { type: "header", key: "next-action" },
+        { type: "header", key: "user-agent", value: ".*(?:Googlebot|Bingbot).*" },
+      ],
+      initialHeaders: {
+        "content-type": `application/x-nextjs-pre-render; state-length=${bytes}; origin="text/html; charset=utf-8"`,
+        "x-next-cache-tags": "a,b",
+        vary: "rsc",
+      },
+      chain: { outputPath: "page", headers: { "next-resume": "1" } },
+    }),
+    "functions/page.prerender-fallback.html": STATE + BEGUN,
+  };
+  const done = await deployTree(platform.client, id, output, { target: "production" });
+  expect(done.error).toBeNull();
+});
+afterAll(() => platform.remove());
+
+test("the beginning goes out, and what the function makes of the rest follows", async () => {
+  const answer = await get(at("/page?name=Ada"));
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("content-type")).toBe("text/html; charset=utf-8");
+  expect(answer.headers.get("vary")).toContain("rsc");
+  expect(answer.headers.get("x-next-cache-tags")).toBeNull();
+  expect(answer.headers.get("cache-control")).toContain("no-store");
+  expect(await answer.text()).toBe(`${BEGUN}<p>POST ${STATE} ?name=Ada</p>`);
+  const head = await get(at("/page"), { method: "HEAD" });
+  expect([head.status, await head.text()]).toEqual([200, ""]);
+});
+
+test.each([
+  ["another method", { method: "POST", body: "x" }, "whole POST"],
+  ["a header that its builder named", { headers: { "next-action": "abc" } }, "whole GET"],
+  ["a visitor that its builder named", { headers: { "user-agent": "Mozilla (Googlebot/2.1)" } }, "whole GET"],
+  ["draft mode", { headers: { cookie: "__prerender_bypass=let-me-draft" } }, "whole GET"],
+])("the function answers by itself: %s", async (_, ask, text) => {
+  expect(await (await get(at("/page"), ask)).text()).toBe(text);
+});
+
+test("no visitor can send a state of their own", async () => {
+  const answer = await get(at("/page"), { method: "POST", headers: { "next-resume": "1" }, body: "mine" });
+  expect(await answer.text()).toBe("whole POST");
+  const draft = await get(at("/page"), { headers: { cookie: "__prerender_bypass=wrong" } });
+  expect(await draft.text()).toContain(BEGUN);
+});
+
+test("a page whose rest fails is cut, not passed off as whole", async () => {
+  const answer = await get(at("/page?fail"));
+  await expect(answer.text()).rejects.toThrow();
+});
