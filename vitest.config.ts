@@ -18,7 +18,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
-          include: ["tests/{conformance,deployments,dev,docs,e2e,functions,wiring}/**/*.test.ts"],
+          include: ["tests/{agent,conformance,deployments,dev,docs,e2e,functions,wiring}/**/*.test.ts"],
           ...outside,
         },
       },

@@ -1,0 +1,134 @@
+/** One request to a workload's process, and its answer back. */
+import { type IncomingMessage, request, type ServerResponse } from "node:http";
+import { INGRESS_FAULT_HEADER, type IngressFault } from "@cloudify/protocol";
+import { type Limit, limitOf, STATUS } from "./faults.ts";
+import { coldHeader, fromWorkload, hasBody, toWorkload } from "./headers.ts";
+import type { Acquired, Workload } from "./workload.ts";
+
+const SAFE = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
+/** An instance that was just replaced, or has just ended, is no reason to fail. */
+const ATTEMPTS = 3;
+
+export async function forward(
+  req: IncomingMessage,
+  res: ServerResponse,
+  workload: Workload,
+  path: string,
+): Promise<void> {
+  const limit = limitOf(req, res);
+  const isRepeatable = SAFE.has(req.method ?? "GET") && !hasBody(req.rawHeaders);
+  let coldMs: number | null = null;
+  for (let attempt = 1; ; attempt++) {
+    const acquired = await workload.acquire(limit.signal);
+    if (!acquired.ok) {
+      if (acquired.fault === "unreachable") res.setHeader("Retry-After", "1");
+      return fail(res, acquired.fault, acquired.detail);
+    }
+    coldMs ??= acquired.coldMs;
+    const end = await ask(acquired, { req, res, path, coldMs, isRepeatable, kind: workload.kind, limit });
+    acquired.release();
+    if (end === "done") return;
+    const isAskable = end === "unsent" || (end === "stale" && isRepeatable);
+    if (isAskable && attempt < ATTEMPTS && !limit.signal.aborted) continue;
+    const [fault, detail] = TOLD[end];
+    return fail(res, fault, detail, coldMs);
+  }
+}
+
+/**
+ * `done`: it has answered, or nobody waits for the answer any more. `unsent`: it took no connection. `stale`: it closed a
+ * connection that was kept, which says nothing of the request.
+ */
+type End = "done" | "unsent" | "stale" | "crashed" | "timeout";
+
+const TOLD: Record<Exclude<End, "done">, [IngressFault, string]> = {
+  unsent: ["unreachable", "Its process takes no connection."],
+  stale: ["crashed", "Its process closed the connection."],
+  crashed: ["crashed", "Its process ended before it answered."],
+  timeout: ["timeout", "It did not answer in time."],
+};
+
+export function fail(
+  res: ServerResponse,
+  fault: IngressFault,
+  detail: string,
+  coldMs: number | null = null,
+): void {
+  if (res.headersSent) return void res.destroy();
+  const headers = ["Content-Type", "text/plain; charset=utf-8", INGRESS_FAULT_HEADER, fault];
+  for (const name of res.getHeaderNames()) headers.push(name, String(res.getHeader(name)));
+  res.writeHead(STATUS[fault], [...headers, ...coldHeader(coldMs)]).end(`${detail}\n`);
+}
+
+interface Asked {
+  req: IncomingMessage;
+  res: ServerResponse;
+  path: string;
+  coldMs: number | null;
+  isRepeatable: boolean;
+  kind: Workload["kind"];
+  limit: Limit;
+}
+
+function ask(
+  { instance }: Acquired & { ok: true },
+  { req, res, path, coldMs, isRepeatable, kind, limit }: Asked,
+): Promise<End> {
+  return new Promise((resolve) => {
+    const asked = request({
+      ...instance.address,
+      method: req.method,
+      path,
+      headers: toWorkload(req.rawHeaders, kind, null),
+      // A kept connection may be closed at this very moment: only what can be asked twice is sent on one.
+      agent: isRepeatable ? instance.agent : false,
+      setHost: false,
+    });
+    const abort = () => {
+      asked.destroy();
+      resolve(limit.signal.reason === "timeout" ? "timeout" : "done");
+    };
+    if (limit.signal.aborted) return abort();
+    limit.signal.addEventListener("abort", abort, { once: true });
+
+    let isSent = false;
+    let isAnswered = false;
+    asked.on("socket", (socket) => {
+      const send = () => {
+        isSent = true;
+        // Only here: a body that has begun to flow can't be sent again.
+        if (hasBody(req.rawHeaders)) req.pipe(asked);
+      };
+      if (socket.connecting) socket.once("connect", send);
+      else send();
+    });
+    asked.on("response", (answer) => {
+      isAnswered = true;
+      limit.isMet();
+      res.writeHead(
+        answer.statusCode ?? 502,
+        answer.statusMessage,
+        fromWorkload(answer.rawHeaders, kind, coldMs),
+      );
+      // The head goes at once: the body of a stream may be long in coming.
+      res.flushHeaders();
+      answer.pipe(res);
+      answer.once("error", () => res.destroy());
+      // Cut off inside of the answer: the caller must see that it is not whole.
+      answer.once("close", () => answer.complete || res.destroy());
+      res.once("close", () => {
+        asked.destroy();
+        resolve("done");
+      });
+    });
+    asked.on("error", () => {
+      // What ails the request behind an answer is that the workload did not want the rest of it.
+      if (isAnswered) return;
+      limit.signal.removeEventListener("abort", abort);
+      if (isSent) resolve(asked.reusedSocket ? "stale" : "crashed");
+      else resolve("unsent");
+    });
+    if (hasBody(req.rawHeaders)) asked.flushHeaders();
+    else asked.end();
+  });
+}

@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import { fromWorkload, toWorkload } from "./headers.ts";
+
+test("what belongs to one connection goes no further, nor what it names as such", () => {
+  const raw = [
+    "Connection",
+    "close, X-Hop",
+    "x-hop",
+    "1",
+    "TE",
+    "trailers",
+    "Keep-Alive",
+    "timeout=5",
+    "A",
+    "b",
+  ];
+  expect(toWorkload(raw, "service", null)).toEqual(["A", "b"]);
+  expect(fromWorkload(raw, "functions", null)).toEqual(["A", "b"]);
+});
+
+test("the ingress's key never reaches a customer's code", () => {
+  const raw = ["X-Cloudify-Ingress-Key", "secret", "x-cloudify-function", "api/hello", "Cookie", "a=1"];
+  expect(toWorkload(raw, "functions", null)).toEqual(["x-cloudify-function", "api/hello", "Cookie", "a=1"]);
+  expect(toWorkload(raw, "service", null)).toEqual(["Cookie", "a=1"]);
+});
+
+test("a body of unknown length stays one, and an upgrade is asked for anew", () => {
+  expect(toWorkload(["Transfer-Encoding", "chunked"], "service", null)).toEqual([
+    "Transfer-Encoding",
+    "chunked",
+  ]);
+  expect(toWorkload(["Connection", "Upgrade", "Upgrade", "websocket"], "service", "websocket")).toEqual([
+    "Connection",
+    "Upgrade",
+    "Upgrade",
+    "websocket",
+  ]);
+});
+
+test("only the runtime can say a fault, and only one that there is; nobody says that it was cold", () => {
+  const fault = ["x-cloudify-ingress-fault", "threw", "x-cloudify-cold", "cold 1"];
+  expect(fromWorkload(fault, "functions", null)).toEqual(["x-cloudify-ingress-fault", "threw"]);
+  expect(fromWorkload(fault, "service", 7)).toEqual(["x-cloudify-cold", "cold 7"]);
+  expect(fromWorkload(["x-cloudify-ingress-fault", "made up"], "functions", null)).toEqual([]);
+});
+
+test("headers of one name stay several, in their order", () => {
+  const raw = ["Set-Cookie", "a=1", "Set-Cookie", "b=2"];
+  expect(fromWorkload(raw, "functions", null)).toEqual(raw);
+});

@@ -1,0 +1,93 @@
+/**
+ * The region's ingress: one HTTP server that hands requests to the workloads' processes, and streams both ways. Knows
+ * nothing of starting and stopping: it asks for an instance and gives it back.
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { HEALTH_PATH, INGRESS_KEY_HEADER, type IngressFault, WORKLOAD_PREFIX } from "@cloudify/protocol";
+import { fail, forward } from "./forward.ts";
+import { close, refuse, upgrade } from "./upgrade.ts";
+import type { Workload } from "./workload.ts";
+
+export interface IngressOptions {
+  host: string;
+  /** 0: any. */
+  port: number;
+  key(): string | null;
+  workload(deployment: string, group: string): Workload | undefined;
+}
+
+export interface Ingress {
+  port: number;
+  /** New requests are told to go elsewhere; those under way go on. */
+  drain(): void;
+  close(): Promise<void>;
+}
+
+/** Longer than the edge keeps a connection that nobody uses. */
+const KEEP_ALIVE_MS = 75_000;
+
+export async function startIngress(options: IngressOptions): Promise<Ingress> {
+  let isDraining = false;
+  const server = createServer({ maxHeaderSize: 65_536, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 });
+
+  /** @returns What to ask, and whom; or what to answer. */
+  const route = (req: IncomingMessage): { workload: Workload; path: string } | number | IngressFault => {
+    const url = req.url ?? "";
+    if (url === HEALTH_PATH) return isDraining ? 503 : 200;
+    if (!isKey(req.headers[INGRESS_KEY_HEADER], options.key())) return 404;
+    const target = parsed(url);
+    if (target === null) return 404;
+    if (isDraining) return "draining";
+    const workload = options.workload(target.deployment, target.group);
+    return workload ? { workload, path: target.path } : "absent";
+  };
+
+  server.on("request", (req, res) => {
+    const found = route(req);
+    if (typeof found === "number") return void res.writeHead(found).end();
+    if (typeof found === "string") return fail(res, found, "This region does not run it.");
+    void forward(req, res, found.workload, found.path);
+  });
+  server.on("upgrade", (req, socket: Duplex, head: Buffer) => {
+    socket.on("error", () => socket.destroy());
+    const found = route(req);
+    if (typeof found === "number") return close(socket, found);
+    if (typeof found === "string") return refuse(socket, found);
+    void upgrade(req, socket, head, found.workload, found.path);
+  });
+  server.listen(options.port, options.host);
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    drain() {
+      isDraining = true;
+      server.closeIdleConnections();
+    },
+    async close() {
+      isDraining = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+/** In constant time, whatever the lengths. */
+function isKey(given: string | string[] | undefined, key: string | null): boolean {
+  if (typeof given !== "string" || key === null) return false;
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(given), digest(key));
+}
+
+/** The rest of the path goes on as it came: it is the application's. */
+function parsed(url: string): { deployment: string; group: string; path: string } | null {
+  if (!url.startsWith(WORKLOAD_PREFIX)) return null;
+  const found = /^([^/?#]+)\/([^/?#]+)(\/[^#]*)?(\?[^#]*)?$/.exec(url.slice(WORKLOAD_PREFIX.length));
+  if (!found) return null;
+  const [, deployment = "", group = "", path = "/", query = ""] = found;
+  return { deployment, group, path: path + query };
+}

@@ -1,0 +1,235 @@
+/** One run of a workload: a child process that is ready at a port, until it ends. Knows nothing of other generations. */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { Agent } from "node:http";
+import { join } from "node:path";
+import type { WorkloadMaterial } from "@cloudify/protocol";
+import type { WorkloadLine } from "../driver.ts";
+import { type Child, type Ending, startChild } from "./child.ts";
+import { type FunctionLine, LINES_FD, READY_FD, type RuntimeConfig, type RuntimeReady } from "./contract.ts";
+import { baseEnvironment } from "./environment.ts";
+import { readLines } from "./lines.ts";
+import { redactor } from "./redact.ts";
+import { freePort, listening } from "./service-port.ts";
+
+export interface InstanceOptions {
+  material: WorkloadMaterial;
+  /** Where its files are. */
+  root: string;
+  /** Its own, for what it writes; made by this, and removed when it has ended. */
+  folder: string;
+  region: string;
+  /** Path of Node. */
+  node: string;
+  /** Path of the function runtime. */
+  runtime: string;
+  startLimitMs: number;
+  onLine(line: WorkloadLine): void;
+}
+
+export type Why = "crashed" | "memory" | "unready" | "stopped";
+
+export interface Ended extends Ending {
+  why: Why;
+  lastLines: string[];
+}
+
+export interface Address {
+  host: string;
+  port: number;
+}
+
+/** So many lines go into the detail of its status when it ends by itself. */
+const LAST_LINES = 10;
+const MIB = 1_024 * 1_024;
+/** What Node itself and the runtime take beside the function's own. */
+const OVERHEAD_BYTES = 64 * MIB;
+/** Between SIGTERM and SIGKILL. */
+const GRACE_MS = 5_000;
+
+export class Instance {
+  readonly pid: number;
+  readonly generation: number;
+  readonly memoryLimitBytes: number;
+  /** Connections to it, kept for the next request. */
+  readonly agent = new Agent({ keepAlive: true, maxFreeSockets: 64 });
+  /** `null` when it ended, or was not ready in time. */
+  readonly ready: Promise<Address | null>;
+  readonly ended: Promise<Ended>;
+  address: Address | null = null;
+  inFlight = 0;
+  #child: Child;
+  #why: Why = "crashed";
+  #onIdle: (() => void) | null = null;
+
+  private constructor(child: Child, options: InstanceOptions, readiness: Promise<Address | null>) {
+    this.#child = child;
+    this.pid = child.pid;
+    this.generation = options.material.generation;
+    this.memoryLimitBytes = options.material.spec.memory * MIB + OVERHEAD_BYTES;
+    const lastLines = this.#read(options);
+    this.ended = child.ended.then((ending) => {
+      this.agent.destroy();
+      rmSync(options.folder, { recursive: true, force: true, maxRetries: 2 });
+      return { ...ending, why: this.#why, lastLines };
+    });
+    const early = this.ended.then(() => null);
+    this.ready = Promise.race([readiness, early]).then((address) => {
+      this.address = address;
+      if (address === null) void this.end("unready");
+      return address;
+    });
+  }
+
+  static async start(options: InstanceOptions): Promise<Instance> {
+    const { material, root, folder, region, node } = options;
+    const { run, memory } = material.spec;
+    for (const name of ["home", "tmp"]) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
+    const port = run.kind === "service" ? await freePort() : 0;
+    const env = {
+      ...baseEnvironment(process.env, node, folder),
+      NODE_ENV: "production",
+      // For servers that ask where to listen; the ingress calls them on loopback, and nobody else should.
+      ...(run.kind === "service" && { HOST: "127.0.0.1", HOSTNAME: "127.0.0.1" }),
+      ...material.env,
+      PORT: String(port),
+      CLOUDIFY_REGION: region,
+      VERCEL_REGION: region,
+    };
+    const space = `--max-old-space-size=${memory}`;
+    if (run.kind === "service") {
+      const nodeOptions = `${material.env.NODE_OPTIONS ?? ""} ${space}`.trim();
+      const child = await startChild({
+        command: "sh",
+        args: ["-c", run.command],
+        cwd: root,
+        env: { ...env, NODE_OPTIONS: nodeOptions },
+        pipes: [],
+      });
+      return new Instance(child, options, listeningAt(port, child, options.startLimitMs));
+    }
+    const config: RuntimeConfig = {
+      spec: material.spec,
+      root,
+      region,
+      deployment: material.deployment,
+      host: "127.0.0.1",
+      hasPipes: true,
+    };
+    const path = join(folder, "runtime.json");
+    writeFileSync(path, JSON.stringify(config), { mode: 0o600 });
+    const args = [space, "--enable-source-maps", options.runtime, path];
+    const child = await startChild({ command: node, args, cwd: root, env, pipes: [READY_FD, LINES_FD] });
+    return new Instance(child, options, toldOn(child, options.startLimitMs));
+  }
+
+  /** @returns To be called when the request is over. */
+  enter(): () => void {
+    this.inFlight += 1;
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.inFlight -= 1;
+      if (this.inFlight === 0) this.#onIdle?.();
+    };
+  }
+
+  /** Lets what is in flight finish, for so long, and ends it. Nothing new may be sent to it. */
+  async drain(limitMs: number): Promise<void> {
+    // However it ends from here on, nobody waits for it.
+    this.#why = "stopped";
+    if (this.inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, limitMs);
+        this.#onIdle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        void this.ended.then(this.#onIdle);
+      });
+    }
+    await this.end("stopped");
+  }
+
+  async end(why: Why): Promise<void> {
+    if (this.#why === "crashed") this.#why = why;
+    await this.#child.stop(why === "memory" ? 0 : GRACE_MS);
+  }
+
+  /** @returns The last lines, as they come. */
+  #read({ material, onLine }: InstanceOptions): string[] {
+    const { deployment, env, secrets, spec } = material;
+    const redact = redactor(env, secrets);
+    const last: string[] = [];
+    const say = (line: FunctionLine) => {
+      const text = redact(line.text);
+      last.push(text);
+      if (last.length > LAST_LINES) last.shift();
+      onLine({ deployment, ...line, text });
+    };
+    const plain = (level: FunctionLine["level"]) =>
+      readLines((text) => say({ function: null, level, at: Date.now(), text }));
+    const sources = [
+      { stream: this.#child.stdout, reader: plain("info") },
+      { stream: this.#child.stderr, reader: plain("error") },
+    ];
+    if (spec.run.kind === "functions") {
+      const reader = readLines((text) => say(parsed(text)));
+      sources.push({ stream: this.#child.pipe(LINES_FD), reader });
+    }
+    for (const { stream, reader } of sources) {
+      stream.on("data", (chunk: Buffer) => reader.write(chunk));
+      stream.once("close", () => reader.end());
+    }
+    return last;
+  }
+}
+
+/** A line of the runtime. What is not as agreed is said as it is: functions can write to the pipe too. */
+function parsed(text: string): FunctionLine {
+  try {
+    const line = JSON.parse(text) as Partial<FunctionLine>;
+    const levels = ["debug", "info", "warn", "error"] as const;
+    const level = levels.find((one) => one === line.level);
+    if (level && typeof line.text === "string" && typeof line.at === "number")
+      return {
+        function: typeof line.function === "string" ? line.function : null,
+        level,
+        at: line.at,
+        text: line.text,
+      };
+  } catch {
+    // Said below.
+  }
+  return { function: null, level: "info", at: Date.now(), text };
+}
+
+async function listeningAt(port: number, child: Child, limitMs: number): Promise<Address | null> {
+  const over = new AbortController();
+  void child.ended.then(() => over.abort());
+  const host = await listening(port, AbortSignal.any([over.signal, AbortSignal.timeout(limitMs)]));
+  return host === null ? null : { host, port };
+}
+
+/** What the runtime says when it is ready. */
+function toldOn(child: Child, limitMs: number): Promise<Address | null> {
+  return new Promise((resolve) => {
+    const late = setTimeout(() => resolve(null), limitMs);
+    const reader = readLines((text) => {
+      clearTimeout(late);
+      const port = portIn(text);
+      resolve(port === null ? null : { host: "127.0.0.1", port });
+    });
+    child.pipe(READY_FD).on("data", (chunk: Buffer) => reader.write(chunk));
+    void child.ended.then(() => clearTimeout(late));
+  });
+}
+
+function portIn(text: string): number | null {
+  try {
+    const { ready, port } = JSON.parse(text) as Partial<RuntimeReady>;
+    return ready === true && Number.isInteger(port) ? (port ?? null) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,26 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { redactor } from "./redact.ts";
+
+test("no secret is left in a line, plain or in Base64, whatever stands around it", () => {
+  const secret = fc.string({ minLength: 9, maxLength: 60 }).filter((value) => value.trim() === value);
+  fc.assert(
+    fc.property(secret, fc.string(), fc.string(), (value, before, behind) => {
+      const redact = redactor({ KEY: value }, ["KEY"]);
+      expect(redact(`${before}${value}${behind}`).includes(value)).toBe("[KEY]".includes(value));
+      const whole = Buffer.from(value).toString("base64");
+      expect(redact(whole)).toContain("[KEY]");
+      const inside = Buffer.from(`user:${value}:x`).toString("base64");
+      expect(redact(inside)).toContain("[KEY]");
+    }),
+  );
+});
+
+test("each line of a secret of several is one", () => {
+  const redact = redactor({ PEM: "-----BEGIN-----\nabcdefghij\n-----END-----" }, ["PEM"]);
+  expect(redact("got abcdefghij!")).toBe("got [PEM]!");
+});
+
+test("what is no secret stays, and so does a value too short to be one", () => {
+  expect(redactor({ A: "visible", B: "1" }, ["B"])("visible 1")).toBe("visible 1");
+});

@@ -1,0 +1,250 @@
+/**
+ * One workload: at most one instance that serves, and one of a newer generation that comes up beside it.
+ *
+ *     asleep ─request, or isWarm→ starting ─ready→ serving ─30 min without a request→ asleep
+ *                                    │                │
+ *                                    └─── ended ──────┴─→ crashed ─back-off→ starting
+ *
+ * A newer generation starts beside the one that serves, takes its place when it is ready, and lets it finish.
+ */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { IngressFault, WorkloadStatus } from "@cloudify/protocol";
+import type { Clock } from "../clock.ts";
+import type { Wish } from "../driver.ts";
+import { type Ended, Instance, type InstanceOptions } from "./instance.ts";
+import { afterCrash, NO_CRASHES } from "./restart.ts";
+
+export interface WorkloadSeams
+  extends Pick<InstanceOptions, "region" | "node" | "runtime" | "startLimitMs" | "onLine"> {
+  clock: Clock;
+  random(): number;
+  /** Folder for what instances write. */
+  runs: string;
+  idleMs: number;
+  /** What is in flight may finish for so long when its instance is replaced. */
+  drainMs: number;
+  onStatus(status: WorkloadStatus): void;
+}
+
+/** A wish whose files are laid out. */
+export interface Prepared {
+  wish: Wish;
+  root: string;
+  /** Of what an instance is made of: the same, and it need not be replaced. */
+  digest: string;
+}
+
+export type Acquired =
+  /** `coldMs`: how long the request waited for a start. */
+  | { ok: true; instance: Instance; release: () => void; coldMs: number | null }
+  | { ok: false; fault: IngressFault; detail: string };
+
+/** Requests that wait for a start; more are told to go elsewhere. */
+const MAX_WAITING = 1_000;
+
+export class Workload {
+  #seams: WorkloadSeams;
+  #prepared: Prepared;
+  #serving: Instance | null = null;
+  #servingDigest: string | null = null;
+  #starting: Promise<Instance | null> | null = null;
+  #instances = new Set<Instance>();
+  #waiting = 0;
+  #crashes = NO_CRASHES;
+  #restarts = 0;
+  #coldStartMs: number | null = null;
+  #usedAt: number;
+  #status: WorkloadStatus;
+  #over = new AbortController();
+
+  constructor(prepared: Prepared, seams: WorkloadSeams) {
+    this.#prepared = prepared;
+    this.#seams = seams;
+    this.#usedAt = seams.clock.monotonic();
+    this.#status = this.#begin(false);
+  }
+
+  get status(): WorkloadStatus {
+    return this.#status;
+  }
+
+  get wish(): Wish {
+    return this.#prepared.wish;
+  }
+
+  get root(): string {
+    return this.#prepared.root;
+  }
+
+  get instances(): readonly Instance[] {
+    return [...this.#instances];
+  }
+
+  get kind(): "functions" | "service" {
+    return this.#prepared.wish.material.spec.run.kind;
+  }
+
+  want(prepared: Prepared): void {
+    const isSame = prepared.digest === this.#prepared.digest;
+    this.#prepared = prepared;
+    const isAsleep = this.#serving === null && this.#starting === null;
+    if (isSame) {
+      const { ready, reason, detail } = this.#status;
+      this.#say(ready, reason, detail);
+      if (isAsleep && prepared.wish.isWarm) void this.#ensure();
+      return;
+    }
+    // What has crashed may be repaired by this.
+    this.#crashes = NO_CRASHES;
+    this.#begin(!isAsleep);
+  }
+
+  async acquire(signal: AbortSignal): Promise<Acquired> {
+    const { clock } = this.#seams;
+    if (this.#over.signal.aborted) return { ok: false, fault: "draining", detail: "It is being stopped." };
+    const began = clock.monotonic();
+    this.#usedAt = began;
+    if (this.#serving) return this.#entered(this.#serving, null);
+    if (this.#crashes.notBefore > began)
+      return { ok: false, fault: "unreachable", detail: "It keeps crashing; the next start is put off." };
+    if (this.#waiting >= MAX_WAITING || signal.aborted)
+      return { ok: false, fault: "starting", detail: "Too many requests wait for its start." };
+    this.#waiting += 1;
+    const gone = new Promise<"gone">((resolve) => {
+      signal.addEventListener("abort", () => resolve("gone"), { once: true });
+    });
+    const instance = await Promise.race([this.#ensure(), gone]);
+    this.#waiting -= 1;
+    if (instance === "gone") return { ok: false, fault: "starting", detail: "It did not start in time." };
+    if (instance === null) return { ok: false, fault: "unreachable", detail: "It did not start." };
+    return this.#entered(instance, Math.round(clock.monotonic() - began));
+  }
+
+  /** Puts it to sleep when nobody has asked for long. */
+  tick(): void {
+    const { clock, idleMs } = this.#seams;
+    const idle = this.#serving;
+    if (!idle || idle.inFlight > 0 || this.#starting || clock.monotonic() - this.#usedAt < idleMs) return;
+    this.#serving = null;
+    void idle.end("stopped");
+    this.#say("true", "Idle", "It starts with the next request.");
+  }
+
+  /** Resolves when no process of it is left. */
+  async stop(drainMs: number): Promise<void> {
+    this.#over.abort();
+    this.#serving = null;
+    await Promise.all([...this.#instances].map((one) => one.drain(one.address === null ? 0 : drainMs)));
+    await this.#starting;
+  }
+
+  /** Says at once how it is: what is to be warm is never said to be ready before it is. */
+  #begin(isAwake: boolean): WorkloadStatus {
+    if (!isAwake && !this.#prepared.wish.isWarm)
+      return this.#say("true", "Idle", "It starts with the first request.");
+    const status = this.#say("false", "Starting", "");
+    void this.#ensure();
+    return status;
+  }
+
+  #entered(instance: Instance, coldMs: number | null): Acquired {
+    const leave = instance.enter();
+    const release = () => {
+      this.#usedAt = this.#seams.clock.monotonic();
+      leave();
+    };
+    return { ok: true, instance, release, coldMs };
+  }
+
+  /** One start at a time. @returns What serves; `null` when it could not be started. */
+  #ensure(): Promise<Instance | null> {
+    this.#starting ??= this.#launch().finally(() => {
+      this.#starting = null;
+      // What was wanted meanwhile.
+      if (this.#serving && this.#servingDigest !== this.#prepared.digest) void this.#ensure();
+    });
+    return this.#starting;
+  }
+
+  async #launch(): Promise<Instance | null> {
+    const { clock, runs, drainMs, region, node, runtime, startLimitMs, onLine } = this.#seams;
+    const { wish, root, digest } = this.#prepared;
+    await clock.wait(Math.max(0, this.#crashes.notBefore - clock.monotonic()), this.#over.signal);
+    if (this.#over.signal.aborted) return null;
+    if (this.#status.reason !== "Starting") this.#say("false", "Starting", "");
+    const began = clock.monotonic();
+    const folder = join(runs, `${wish.id}.${randomBytes(6).toString("hex")}`);
+    const options = { material: wish.material, root, folder, region, node, runtime, startLimitMs, onLine };
+    const instance = await Instance.start(options).catch((error: unknown) => {
+      this.#crashed(0, { reason: "Crashed", detail: `It could not be started: ${String(error)}` });
+      return null;
+    });
+    if (instance === null) return null;
+    this.#instances.add(instance);
+    void instance.ended.then((ended) => this.#ended(instance, ended, began));
+    if (this.#over.signal.aborted) void instance.drain(0);
+    const address = await instance.ready;
+    if (this.#over.signal.aborted) await instance.drain(0);
+    if (address === null || this.#over.signal.aborted) {
+      // Its end says why, and until when the next start is put off.
+      await instance.ended;
+      return null;
+    }
+    this.#coldStartMs = Math.round(clock.monotonic() - began);
+    const before = this.#serving;
+    this.#serving = instance;
+    this.#servingDigest = digest;
+    this.#usedAt = clock.monotonic();
+    if (this.#prepared.digest === digest) this.#say("true", "Ready", "");
+    void before?.drain(drainMs);
+    return instance;
+  }
+
+  #ended(instance: Instance, ended: Ended, began: number): void {
+    this.#instances.delete(instance);
+    if (this.#serving === instance) this.#serving = null;
+    if (ended.why === "stopped" || this.#over.signal.aborted) return;
+    this.#crashed(this.#seams.clock.monotonic() - began, told(ended, instance));
+  }
+
+  #crashed(ranMs: number, { reason, detail }: { reason: string; detail: string }): void {
+    const { clock, random } = this.#seams;
+    this.#crashes = afterCrash(this.#crashes, ranMs, clock.monotonic(), random());
+    this.#restarts += 1;
+    this.#say("false", reason, detail);
+    // After the start that has just failed is over: there is one at a time.
+    void Promise.resolve(this.#starting).then(() => {
+      if (!this.#over.signal.aborted && this.#serving === null) void this.#ensure();
+    });
+  }
+
+  #say(ready: WorkloadStatus["ready"], reason: string, detail: string): WorkloadStatus {
+    const { id, stamp } = this.#prepared.wish;
+    const before = this.#status as WorkloadStatus | undefined;
+    const isAsBefore =
+      before?.ready === ready && before.reason === reason && before.generation === stamp.generation;
+    const since = isAsBefore ? before.since : this.#seams.clock.now();
+    const { generation } = stamp;
+    const counts = { restarts: this.#restarts, coldStartMs: this.#coldStartMs };
+    this.#status = { id, generation, ready, reason, detail, ...counts, since };
+    this.#seams.onStatus(this.#status);
+    return this.#status;
+  }
+}
+
+/** Details are read by people, in a list. */
+const MAX_DETAIL = 2_000;
+
+function told({ code, signal, why, lastLines }: Ended, { memoryLimitBytes }: Instance) {
+  const limit = Math.round(memoryLimitBytes / 1_024 / 1_024);
+  const how = signal === null ? `with code ${code}` : `by ${signal}`;
+  const what = {
+    crashed: ["Crashed", `It ended ${how}.`],
+    memory: ["OutOfMemory", `It held more than ${limit} MiB, and was ended.`],
+    unready: ["NotListening", "It took no connection at PORT in time, and was ended."],
+    stopped: ["Idle", "It was stopped."],
+  }[why];
+  const said = lastLines.length > 0 ? ` It last said:\n${lastLines.join("\n")}` : "";
+  return { reason: what[0] ?? "", detail: `${what[1]}${said}`.slice(0, MAX_DETAIL) };
+}

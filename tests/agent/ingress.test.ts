@@ -1,0 +1,138 @@
+import { connect } from "node:net";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { answering, type Region, startRegion } from "#tests/support/region.ts";
+
+let region: Region;
+beforeEach(async () => {
+  region = await startRegion({ drainMs: 2_000 });
+});
+afterEach(() => region.stop());
+
+const faultOf = (answer: Response) => answer.headers.get("x-cloudify-ingress-fault");
+
+const echo = `import { createServer } from "node:http";
+createServer(async (req, res) => {
+  const chunks = [];
+  for await (const chunk of req) chunks.push(chunk);
+  res.setHeader("x-cloudify-ingress-fault", "absent");
+  res.setHeader("x-cloudify-cold", "cold 0");
+  res.end(JSON.stringify({ method: req.method, url: req.url, headers: req.headers, body: Buffer.concat(chunks).toString() }));
+}).listen(process.env.PORT);`;
+
+test("without the key there is nothing but the health path", async () => {
+  await region.apply(region.service(answering("here")));
+  const origin = region.driver.ingress;
+  expect((await fetch(`${origin}/_cloudify/health`)).status).toBe(200);
+  expect((await fetch(region.url("/"))).status).toBe(404);
+  expect((await fetch(region.url("/"), { headers: { "x-cloudify-ingress-key": "guess" } })).status).toBe(404);
+  expect(await (await region.ask("/")).text()).toBe("here");
+});
+
+test("a workload sees the request as it was sent, without what is the ingress's own", async () => {
+  await region.apply(region.service(echo));
+  const answer = await region.ask("/a%2Fb//c?x=1&x=2", { method: "POST", body: "bytes" });
+  const seen = (await answer.json()) as { url: string; headers: Record<string, string> };
+  expect(seen).toMatchObject({ method: "POST", url: "/a%2Fb//c?x=1&x=2", body: "bytes" });
+  expect(seen.headers).not.toHaveProperty("x-cloudify-ingress-key");
+  expect(faultOf(answer)).toBeNull();
+  expect(answer.headers.get("x-cloudify-cold")).toMatch(/^cold [1-9]\d*$|^null$/);
+  expect((await region.ask("/")).headers.get("x-cloudify-cold")).toBeNull();
+});
+
+test("what this region does not run is absent, and nothing was asked of anybody", async () => {
+  const answer = await region.ask("/", {}, "other");
+  expect([answer.status, faultOf(answer)]).toEqual([503, "absent"]);
+});
+
+test("a request to what sleeps starts it, once for all that wait", async () => {
+  const counting = answering("up", `console.log("started");`);
+  await region.apply(region.service(counting, { isWarm: false }));
+  expect(region.said()).toMatchObject({ ready: "true", reason: "Idle" });
+  const answers = await Promise.all(Array.from({ length: 20 }, () => region.ask("/")));
+  expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
+  expect(answers[0]?.headers.get("x-cloudify-cold")).toMatch(/^cold \d+$/);
+  expect(region.lines.filter(({ text }) => text === "started")).toHaveLength(1);
+});
+
+test("an answer streams: its first part is there before its last is made", async () => {
+  await region.apply(
+    region.service(`import { createServer } from "node:http";
+    let finish;
+    createServer((req, res) => {
+      if (req.url === "/finish") { finish("second"); return res.end(); }
+      res.write("first"); finish = (text) => res.end(text);
+    }).listen(process.env.PORT);`),
+  );
+  const body = (await region.ask("/stream")).body?.pipeThrough(new TextDecoderStream()).getReader();
+  expect((await body?.read())?.value).toBe("first");
+  await region.ask("/finish");
+  expect((await body?.read())?.value).toBe("second");
+});
+
+test("no first byte in time is a timeout; a stream may take longer than that", async () => {
+  await region.apply(
+    region.service(`import { createServer } from "node:http";
+    createServer((req, res) => {
+      if (req.url === "/never") return;
+      res.write("a"); setTimeout(() => res.end("b"), 700);
+    }).listen(process.env.PORT);`),
+  );
+  await expect.poll(() => region.said()?.ready).toBe("true");
+  const headers = { "x-cloudify-timeout-ms": "400" };
+  const late = await region.ask("/never", { headers });
+  expect([late.status, faultOf(late)]).toEqual([504, "timeout"]);
+  expect(await (await region.ask("/slow", { headers })).text()).toBe("ab");
+});
+
+test("one that ends before it answers has crashed; one that ends inside of its answer cuts it off", async () => {
+  await region.apply(
+    region.service(`import { createServer } from "node:http";
+    createServer((req, res) => {
+      if (req.url === "/begin") { res.write("half"); setTimeout(() => process.exit(3), 50); }
+      else if (req.url === "/exit") process.exit(3);
+      else res.end("well");
+    }).listen(process.env.PORT);`),
+  );
+  await expect.poll(() => region.said()?.ready).toBe("true");
+  const crashed = await region.ask("/exit", { method: "POST" });
+  expect([crashed.status, faultOf(crashed)]).toEqual([502, "crashed"]);
+  // The first crash is repaired at once.
+  expect(await (await region.ask("/")).text()).toBe("well");
+  const cut = await region.ask("/begin");
+  expect(cut.status).toBe(200);
+  await expect(cut.text()).rejects.toThrow();
+});
+
+test("a client that leaves is seen by the workload", async () => {
+  await region.apply(
+    region.service(`import { createServer } from "node:http";
+    createServer((req, res) => { res.write("x"); res.on("close", () => console.log("left")); }).listen(process.env.PORT);`),
+  );
+  const leaving = new AbortController();
+  await region.ask("/", { signal: leaving.signal });
+  leaving.abort();
+  await expect.poll(() => region.lines.map(({ text }) => text)).toContain("left");
+});
+
+test("a connection that becomes a WebSocket is handed through, both ways", async () => {
+  await region.apply(
+    region.service(`import { createServer } from "node:http";
+    createServer().on("upgrade", (req, socket) => {
+      socket.write("HTTP/1.1 101 Switching Protocols\\r\\nConnection: Upgrade\\r\\nUpgrade: " + req.headers.upgrade + "\\r\\n\\r\\n");
+      socket.on("data", (bytes) => socket.write("echo " + bytes));
+    }).listen(process.env.PORT);`),
+  );
+  const { hostname, port, pathname } = new URL(region.url("/socket"));
+  const socket = connect(Number(port), hostname);
+  let received = "";
+  socket.on("data", (bytes) => {
+    received += bytes;
+  });
+  socket.write(
+    `GET ${pathname} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Cloudify-Ingress-Key: the key of this region\r\n\r\n`,
+  );
+  await expect.poll(() => received).toContain("101 Switching Protocols");
+  socket.write("hello");
+  await expect.poll(() => received).toContain("echo hello");
+  socket.destroy();
+});
