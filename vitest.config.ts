@@ -11,6 +11,8 @@ const outside = {
   expect: { poll: { timeout: 10_000 } },
 };
 
+const KUBE = "tests/agent/kubernetes*.test.ts";
+
 export default defineConfig({
   test: {
     projects: [
@@ -19,6 +21,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["tests/{agent,conformance,deployments,dev,docs,e2e,functions,wiring}/**/*.test.ts"],
+          exclude: [KUBE],
           ...outside,
         },
       },
@@ -36,6 +39,8 @@ export default defineConfig({
           setupFiles: ["tests/objects/setup.ts"],
         },
       },
+      // Needs a control plane, which scripts/kube/build.sh makes once, in minutes.
+      { test: { name: "kube", include: [KUBE], ...outside } },
       { test: { name: "browser", include: ["tests/browser/**/*.test.ts"], ...outside } },
     ],
   },

@@ -1,6 +1,8 @@
 /** A container, played by a process group of this machine. Its image, its confinement and its limits are not played. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { EventEmitter, once } from "node:events";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 export interface ContainerEnd {
@@ -14,6 +16,8 @@ export interface ContainerEnd {
 /** What `terminationMessagePolicy: FallbackToLogsOnError` takes of the log. */
 const MESSAGE_LINES = 80;
 const MESSAGE_CHARS = 2_048;
+/** Variable by which the processes of one container are found. */
+const MARK = "KUBE_CONTAINER";
 
 /** What one run of a container has printed, and goes on to. */
 export class Printed extends EventEmitter<{ line: [string]; end: [] }> {
@@ -43,11 +47,18 @@ export class Container {
   readonly ended: Promise<ContainerEnd>;
   readonly #child: ChildProcess;
 
-  constructor(command: readonly string[], env: Record<string, string>, cwd: string) {
+  readonly #saying: string;
+  readonly #mark = randomBytes(12).toString("hex");
+
+  /** @param saying File in which it may say why it ended. */
+  constructor(command: readonly string[], env: Record<string, string>, cwd: string, saying: string) {
+    this.#saying = saying;
+    rmSync(saying, { force: true });
     this.printed.setMaxListeners(0);
     // Ends with this process, even when it is killed.
     const words = ["--pdeathsig", "KILL", "--", ...command];
-    this.#child = spawn("setpriv", words, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const marked = { ...env, [MARK]: this.#mark };
+    this.#child = spawn("setpriv", words, { cwd, env: marked, detached: true, stdio: ["ignore", "pipe", "pipe"] });
     this.ended = this.#run();
   }
 
@@ -57,7 +68,6 @@ export class Container {
     const late = setTimeout(() => this.#signal("SIGKILL"), graceMs);
     await this.ended;
     clearTimeout(late);
-    this.#signal("SIGKILL");
   }
 
   exec(command: readonly string[]): Promise<void> {
@@ -71,17 +81,35 @@ export class Container {
       input ? [createInterface({ input })] : [],
     );
     for (const stream of streams) stream.on("line", (line) => this.printed.add(line));
-    const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+    const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+    this.#endRest();
     this.printed.end();
     const exitCode = code ?? (signal === "SIGKILL" ? 137 : 143);
-    const said = this.printed.lines.slice(-MESSAGE_LINES).map((line) => line.slice(line.indexOf(" ") + 1));
     return {
       exitCode,
       reason: exitCode === 0 ? "Completed" : "Error",
-      ...(exitCode !== 0 && { message: said.join("\n").slice(-MESSAGE_CHARS) }),
+      ...(exitCode !== 0 && { message: this.#said() }),
       startedAt: this.startedAt,
       finishedAt: new Date().toISOString().replace(/\.\d+/, ""),
     };
+  }
+
+  /** Nothing outlives its container, whatever group it has gone to. */
+  #endRest(): void {
+    const sought = `${MARK}=${this.#mark}\0`;
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      try {
+        if (readFileSync(`/proc/${pid}/environ`, "latin1").includes(sought)) process.kill(Number(pid), "SIGKILL");
+      } catch {
+        // It has ended.
+      }
+    }
+  }
+
+  #said(): string {
+    if (existsSync(this.#saying)) return readFileSync(this.#saying, "utf8").slice(0, 2 * MESSAGE_CHARS);
+    const last = this.printed.lines.slice(-MESSAGE_LINES).map((line) => line.slice(line.indexOf(" ") + 1));
+    return last.join("\n").slice(-MESSAGE_CHARS);
   }
 
   #signal(signal: NodeJS.Signals): void {

@@ -86,7 +86,12 @@ export class PodRun {
   async #untilDone(spec: Any, isInit: boolean): Promise<boolean> {
     const policy = this.pod.spec.restartPolicy;
     for (let restarts = 0; !this.#signal.aborted; restarts++) {
-      const container = new Container(this.#rewritten(spec.command), this.#envOf(spec), this.#place.folder);
+      const container = new Container(
+        this.#rewritten(spec.command),
+        this.#envOf(spec),
+        this.#place.folder,
+        this.#saying(spec.name),
+      );
       this.containers.set(spec.name, container);
       const last = this.#statuses.get(spec.name)?.lastState ?? {};
       this.#note(
@@ -225,11 +230,18 @@ export class PodRun {
     return value;
   }
 
-  #envOf({ env = [] }: Any): Record<string, string> {
+  /** Of its `terminationMessagePath`. */
+  #saying(container: string): string {
+    return join(this.#place.folder, `${container}.termination`);
+  }
+
+  #envOf({ name: container, terminationMessagePath, env = [] }: Any): Record<string, string> {
     const fields: Record<string, string> = { "status.podIP": this.#place.host };
     const given = env.map(({ name, value, valueFrom }: Any) => [
       name,
-      this.#rewritten(String(value ?? fields[valueFrom?.fieldRef?.fieldPath] ?? "")),
+      value !== undefined && value === terminationMessagePath
+        ? this.#saying(container)
+        : this.#rewritten(String(value ?? fields[valueFrom?.fieldRef?.fieldPath] ?? "")),
     ]);
     return { PATH: process.env.PATH ?? "", TMPDIR: this.#place.folder, ...Object.fromEntries(given) };
   }

@@ -163,7 +163,8 @@ export class KubernetesDriver implements Driver {
 
   async load(): Promise<Omit<Load, "builds">> {
     const { cluster } = this.#running;
-    return loadOf([...cluster.pods.objects.values()], cluster.deployments.size, this.#settings.cpu);
+    const ids = [...cluster.deployments.values()].filter((one) => one.metadata.annotations?.[ANNOTATION.id]);
+    return loadOf([...cluster.pods.objects.values()], ids.length, this.#settings.cpu);
   }
 
   build(job: BuildJob, signal: AbortSignal): Promise<BuildEnd> {

@@ -17,6 +17,8 @@ export const POD = {
   /** For the layout of a workload's files, or a build's folders. */
   work: "/cloudify/work",
   uid: 1000,
+  /** Where Kubernetes looks for what a container says of its end. */
+  termination: "/dev/termination-log",
 } as const;
 
 /** Variables of our programs in pods. The project's own never become theirs: `NODE_OPTIONS` would be obeyed. */
@@ -28,6 +30,10 @@ export const POD_ENV = {
   region: "CLOUDIFY_POD_REGION",
   /** Address to listen at: the pod's. */
   host: "CLOUDIFY_POD_HOST",
+  /** File for a {@link PodEnd}. */
+  termination: "CLOUDIFY_POD_TERMINATION",
+  /** Path of the function runtime, where it is not beside the pod's program. */
+  runtime: "CLOUDIFY_POD_RUNTIME",
 } as const;
 
 /** A line of a workload or build on a pod's standard output: JSON. */
@@ -35,4 +41,10 @@ export interface PodLine {
   function: string | null;
   level: "debug" | "info" | "warn" | "error";
   text: string;
+}
+
+/** Why a pod's program has ended, for the workload's status: JSON. */
+export interface PodEnd {
+  reason: string;
+  detail: string;
 }

@@ -20,6 +20,7 @@ export function deploymentOf({ wish, settings, name, selector, digest }: Parts):
     { name: POD_ENV.secret, value: POD.secret },
     { name: POD_ENV.work, value: POD.work },
     { name: POD_ENV.region, value: settings.region },
+    { name: POD_ENV.termination, value: POD.termination },
     { name: POD_ENV.host, valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "status.podIP" } } },
   ];
   const bundle = { name: POD_ENV.bundle, value: `${settings.bundles}/bundle/${encodeURIComponent(wish.id)}` };
@@ -71,6 +72,7 @@ export function deploymentOf({ wish, settings, name, selector, digest }: Parts):
               readinessProbe: probe("/ready", { periodSeconds: 2, failureThreshold: 2 }),
               livenessProbe: probe("/live", { periodSeconds: 10, failureThreshold: 3 }),
               // Endpoints are told of the end at the same time as the pod: whoever was not yet is still answered.
+              terminationMessagePath: POD.termination,
               lifecycle: { preStop: { exec: { command: ["sleep", "5"] } } },
               terminationMessagePolicy: "FallbackToLogsOnError",
             },

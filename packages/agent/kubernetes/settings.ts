@@ -35,13 +35,13 @@ export interface PodCommands {
   build: readonly string[];
 }
 
-const program = ["node", "/app/agent.mjs"];
+const program = ["node", "/app/pod.mjs"];
 
 const COMMANDS: PodCommands = {
-  files: [...program, "pod-files"],
-  serve: [...program, "pod-serve"],
-  health: [...program, "pod-health"],
-  build: [...program, "pod-build"],
+  files: [...program, "files"],
+  serve: [...program, "serve"],
+  health: [...program, "health"],
+  build: [...program, "build"],
 };
 
 /** K3s calls its ingress class so, and runs it there. */

@@ -1,6 +1,7 @@
 /** What is said of a workload, by its Deployment and pods. Pure. */
 import type { WorkloadStatus } from "@cloudify/protocol";
 import { ANNOTATION, stampOf } from "./names.ts";
+import type { PodEnd } from "./pod-contract.ts";
 import type { ContainerState, ContainerStatus, Deployment, Pod } from "./types.ts";
 
 type Said = Pick<WorkloadStatus, "ready" | "reason" | "detail">;
@@ -63,18 +64,36 @@ function faultOf(pod: Pod): Omit<Said, "ready"> | null {
     const last = terminated ?? container.lastState?.terminated;
     const isCrash = reason === "Crashed" || (terminated && terminated.exitCode !== 0);
     if (isCrash) {
-      const name = container.name === "files" ? "SpecUnavailable" : "Crashed";
-      return { reason: last?.reason === "OOMKilled" ? "OutOfMemory" : name, detail: endOf(last) };
+      return (
+        endOf(last) ?? {
+          reason: container.name === "files" ? "SpecUnavailable" : "Crashed",
+          ...plainEnd(last),
+        }
+      );
     }
     if (reason) return { reason, detail: waiting.message ?? waiting.reason ?? "" };
   }
   return null;
 }
 
-function endOf(last: ContainerState["terminated"]): string {
-  if (!last) return "The process ended again and again.";
-  const how = last.reason === "OOMKilled" ? "took more memory than it may" : `ended with ${last.exitCode}`;
-  return [`The process ${how}.`, last.message?.trim().slice(-1_000)].filter(Boolean).join(" ");
+/** What our program in the pod said of it. */
+function endOf(last: ContainerState["terminated"]): PodEnd | null {
+  if (last?.reason === "OOMKilled") {
+    return { reason: "OutOfMemory", detail: "It took more memory than it may, and was ended." };
+  }
+  try {
+    const { reason, detail } = JSON.parse(last?.message ?? "") as Partial<PodEnd>;
+    return reason ? { reason, detail: detail ?? "" } : null;
+  } catch {
+    return null;
+  }
+}
+
+function plainEnd(last: ContainerState["terminated"]): { detail: string } {
+  if (!last) return { detail: "It ended again and again." };
+  return {
+    detail: `It ended with code ${last.exitCode}. ${last.message?.trim().slice(-1_000) ?? ""}`.trim(),
+  };
 }
 
 const containersOf = ({ status }: Pod): ContainerStatus[] => [

@@ -112,7 +112,7 @@ export class FencedStore {
       const refused = refusalOf(stored, stamp, plural);
       if (refused) return refused;
       if (stored && isCreatedOnly(stored)) {
-        await unlessConflict(this.#own(path, stored));
+        await this.#own(path, stored);
         continue;
       }
       if (stored) {
@@ -124,8 +124,7 @@ export class FencedStore {
       const created = await unlessConflict(this.#kube.create(this.#served.path(plural), object));
       if (!created) continue;
       made.push({ plural, object: created });
-      await unlessConflict(this.#own(path, created));
-      return { ok: true };
+      if (await this.#own(path, created)) return { ok: true };
     }
     return { ok: false, reason: "failed", detail: `${plural} ${object.metadata.name} is contended` };
   }
@@ -133,14 +132,23 @@ export class FencedStore {
   /**
    * Apply can't say "only if there is none", so the first write is a create; its fields are then ours as applied ones, for
    * else those that a later apply leaves out would stay.
+   *
+   * @returns Whether it is so; else it was changed meanwhile, by its controller, say.
    */
-  #own(path: string, { metadata }: KubeObject): Promise<KubeObject> {
+  async #own(path: string, { metadata }: KubeObject): Promise<boolean> {
     const fields = metadata.managedFields ?? [];
     const value = fields.map((one) => (isCreation(one) ? { ...one, operation: "Apply" } : one));
-    return this.#kube.patch(path, [
+    const operations = [
       { op: "test", path: "/metadata/resourceVersion", value: metadata.resourceVersion },
       { op: "replace", path: "/metadata/managedFields", value },
-    ]);
+    ];
+    try {
+      return (await unlessConflict(this.#kube.patch(path, operations))) !== null;
+    } catch (error) {
+      // How a server says that the test failed.
+      if (error instanceof KubeError && error.code === 422) return false;
+      throw error;
+    }
   }
 
   async #remove(plural: Plural, name: string, stamp: Stamp): Promise<Applied> {
@@ -198,8 +206,6 @@ async function unlessConflict<T>(result: Promise<T>): Promise<T | null> {
     return await result;
   } catch (error) {
     if (error instanceof KubeError && (error.code === 409 || error.code === 404)) return null;
-    // A JSON patch whose test fails.
-    if (error instanceof KubeError && error.code === 422 && /test/i.test(error.message)) return null;
     throw error;
   }
 }
