@@ -58,7 +58,12 @@ export class Container {
     // Ends with this process, even when it is killed.
     const words = ["--pdeathsig", "KILL", "--", ...command];
     const marked = { ...env, [MARK]: this.#mark };
-    this.#child = spawn("setpriv", words, { cwd, env: marked, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn("setpriv", words, {
+      cwd,
+      env: marked,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     this.ended = this.#run();
   }
 
@@ -99,7 +104,8 @@ export class Container {
     const sought = `${MARK}=${this.#mark}\0`;
     for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
       try {
-        if (readFileSync(`/proc/${pid}/environ`, "latin1").includes(sought)) process.kill(Number(pid), "SIGKILL");
+        if (readFileSync(`/proc/${pid}/environ`, "latin1").includes(sought))
+          process.kill(Number(pid), "SIGKILL");
       } catch {
         // It has ended.
       }

@@ -1,5 +1,5 @@
 /** The Kubernetes driver against a real API server and its controllers; docs/kubernetes.md says what this does not show. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll } from "vitest";
 import { TestCluster, TestRegion } from "#tests/support/kube.ts";
 import { conformance } from "./conformance.ts";
 

@@ -16,6 +16,7 @@ import { ControlPlane } from "#scripts/kube/control-plane.ts";
 import { Kubelet } from "#scripts/kube/kubelet.ts";
 import { ROOT } from "#scripts/platform/parts.ts";
 import type { DriverEvents, WorkloadLine } from "../../packages/agent/driver.ts";
+import { Kube } from "../../packages/agent/kubernetes/client.ts";
 import { KubernetesDriver } from "../../packages/agent/kubernetes/driver.ts";
 import type { KubernetesSettings } from "../../packages/agent/kubernetes/settings.ts";
 import { freePort } from "./platform.ts";
@@ -91,7 +92,11 @@ export class TestRegion {
     this.driver = new KubernetesDriver(config, settings);
   }
 
-  static async start(cluster: TestCluster, namespace: string): Promise<TestRegion> {
+  static async start(
+    cluster: TestCluster,
+    namespace: string,
+    more: Partial<KubernetesSettings> = {},
+  ): Promise<TestRegion> {
     const config = await cluster.createRegion(namespace);
     const bundlePort = await freePort();
     const pod = [process.execPath, join(ROOT, "packages/agent/kubernetes/pod/main.ts")];
@@ -113,10 +118,16 @@ export class TestRegion {
         health: [...pod, "health"],
         build: [process.execPath, join(ROOT, "tests/support/pod-build.ts")],
       },
+      ...more,
     };
     const region = new TestRegion(cluster, config, settings);
     await region.begin();
     return region;
+  }
+
+  /** The last that was said of it. */
+  said(deployment: string): WorkloadStatus | undefined {
+    return this.statuses.findLast(({ id }) => id === `${deployment}.node`);
   }
 
   get events(): DriverEvents {
@@ -126,6 +137,11 @@ export class TestRegion {
   begin(): Promise<void> {
     const fileOf = async (_team: string, sha256: string): Promise<string> => join(this.#blobs, sha256);
     return this.driver.start(() => this.key, { fileOf }, this.events);
+  }
+
+  /** A client with the agent's rights. */
+  client(): Kube {
+    return new Kube(this.#config);
   }
 
   /** Another agent with the same rights: a successor, or one that was thought dead. */

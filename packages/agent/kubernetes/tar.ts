@@ -2,7 +2,7 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { chmod, lstat, mkdir, opendir, readlink, realpath, rm, symlink } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
-import type { Readable, Writable } from "node:stream";
+import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract, type Pack, pack } from "tar-stream";
 
@@ -42,7 +42,8 @@ function packed(fill: (tar: Pack) => Promise<void>): Readable {
       tar.finalize();
     })
     .catch((error: Error) => tar.destroy(error));
-  return tar as unknown as Readable;
+  // Its stream is another library's, and only looks like Node's.
+  return Readable.from(tar as AsyncIterable<Uint8Array>, { objectMode: false });
 }
 
 async function addFolder(tar: Pack, root: string, folder: string): Promise<void> {
@@ -69,7 +70,6 @@ async function addFile(tar: Pack, { name, size, isExecutable, content }: Entry):
   }
   // Not past what was promised: a file may grow while it is read.
   const bytes = size === 0 ? null : createReadStream(content, { end: size - 1 });
-  // The types of its streams are another library's; they pass for Node's.
   const entry = tar.entry(head) as unknown as Writable;
   if (bytes) await pipeline(bytes, entry);
   else entry.end();
