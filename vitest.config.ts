@@ -40,7 +40,7 @@ export default defineConfig({
         },
       },
       // Needs a control plane, which scripts/kube/build.sh makes once, in minutes.
-      { test: { name: "kube", include: [KUBE], ...outside } },
+      { test: { name: "kube", include: [KUBE], ...outside, maxWorkers: 1 } },
       { test: { name: "browser", include: ["tests/browser/**/*.test.ts"], ...outside } },
     ],
   },

@@ -64,7 +64,11 @@ export class ControlPlane {
   kubectl(...words: string[]): string {
     const config = this.configFor("admin", this.identity.tokens.admin);
     const env = { ...process.env, KUBECONFIG: config, HOME: this.folder };
-    return execFileSync(join(this.#programs, "kubectl"), words, { encoding: "utf8", env });
+    return execFileSync(join(this.#programs, "kubectl"), words, {
+      encoding: "utf8",
+      env,
+      maxBuffer: 2 ** 26,
+    });
   }
 
   async startServer(): Promise<void> {

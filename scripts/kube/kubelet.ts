@@ -2,11 +2,12 @@
  * Plays the one node and the scheduler: pods become processes of this machine, with their volumes, probes, restarts and
  * logs. Not played: images, confinement, limits, the network of pods and what policies say of it.
  */
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createNetServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Any, Api } from "./api.ts";
@@ -27,6 +28,9 @@ export class Kubelet {
   readonly #logs: ReturnType<typeof createServer>;
   #following: Promise<void> = Promise.resolve();
   #next = 1;
+  /** The part of loopback that is this node's, and what holds it against other nodes of this machine. */
+  #network = 0;
+  #claim = createNetServer();
 
   private constructor(plane: ControlPlane) {
     this.#api = new Api(plane.server, plane.identity.tokens.controllers, plane.identity.authority);
@@ -39,24 +43,37 @@ export class Kubelet {
   static async start(plane: ControlPlane): Promise<Kubelet> {
     const kubelet = new Kubelet(plane);
     await once(kubelet.#logs.listen(0, "127.0.0.1"), "listening");
+    await kubelet.#claimNetwork();
     await kubelet.#join();
     kubelet.#following = kubelet.#follow();
     return kubelet;
   }
 
-  /** Where the processes of a pod listen. */
-  hostOf(pod: string): string | null {
-    return this.#hosts.get(pod) ?? null;
+  /** Where the processes of a pod listen, by the address that the API server knows. */
+  hostOf(podIP: string): string {
+    return podIP.replace("10.42.", `127.${this.#network}.`);
   }
-  readonly #hosts = new Map<string, string>();
 
   async stop(): Promise<void> {
     this.#ending.abort();
     await this.#following;
     await Promise.all([...this.#runs.values()].map((run) => run.end(0)));
+    this.#claim.close();
     this.#logs.close();
     this.#logs.closeAllConnections();
     this.#api.close();
+  }
+
+  async #claimNetwork(): Promise<void> {
+    for (;;) {
+      this.#network = 1 + randomInt(254);
+      const claimed = once(this.#claim.listen(9, `127.${this.#network}.255.254`), "listening");
+      const isFree = await claimed.then(
+        () => true,
+        () => false,
+      );
+      if (isFree) return;
+    }
   }
 
   async #join(): Promise<void> {
@@ -100,13 +117,13 @@ export class Kubelet {
   }
 
   #start(pod: Any): void {
-    const { name, uid } = pod.metadata;
+    const { uid } = pod.metadata;
     const at = this.#next++;
     const tail = `${at >> 8}.${at & 255 || 1}`;
     const folder = join(this.#folder, uid);
     mkdirSync(folder, { recursive: true });
-    this.#hosts.set(name, `127.77.${tail}`);
-    const place = { api: this.#api, folder, host: `127.77.${tail}`, podIP: `10.42.${tail}` };
+    const podIP = `10.42.${tail}`;
+    const place = { api: this.#api, folder, host: this.hostOf(podIP), podIP };
     this.#runs.set(uid, new PodRun(pod, place));
   }
 

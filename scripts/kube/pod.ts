@@ -284,9 +284,13 @@ export class PodRun {
       containerStatuses: states(containers),
     };
     const path = `/api/v1/namespaces/${namespace}/pods/${name}/status`;
-    await this.#place.api
-      .send("PATCH", path, { metadata: { uid }, status }, "strategic-merge-patch+json")
-      .catch(() => undefined);
+    const body = { metadata: { uid }, status };
+    // As a kubelet does: what it knows is told, sooner or later.
+    for (let tries = 0; tries < 100; tries++) {
+      const answer = await this.#place.api.send("PATCH", path, body, "strategic-merge-patch+json").catch(() => null);
+      if (answer && (answer.code < 300 || answer.code === 404)) return;
+      await pause(100);
+    }
   }
 
   async #event(reason: string, message: string): Promise<void> {

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Any } from "#scripts/kube/api.ts";
 import { TestCluster, TestRegion } from "#tests/support/kube.ts";
+import { freePort } from "#tests/support/platform.ts";
 import type { Applied, Stamp } from "../../packages/agent/driver.ts";
-import { Kube } from "../../packages/agent/kubernetes/client.ts";
 import { negotiate, type Served } from "../../packages/agent/kubernetes/kinds.ts";
 import { FencedStore, type Written } from "../../packages/agent/kubernetes/store.ts";
 import { wishFor } from "./conformance.ts";
@@ -67,7 +67,7 @@ const portOf = async (name: string): Promise<number | null> =>
 test("a former holder is refused what it never wrote, what it wrote, and what it would remove", async () => {
   const wish = (stamp: Stamp) => wishFor(region, "dpl_1", stamp, "x");
   expect(await region.driver.apply(wish({ epoch: 3, generation: 1 }), never)).toEqual({ ok: true });
-  const next = region.another({ bundlePort: 0 });
+  const next = region.another({ bundlePort: await freePort() });
   await next.start(
     () => "key",
     { fileOf: async () => "" },

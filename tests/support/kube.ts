@@ -10,7 +10,6 @@ import {
   type WorkloadFile,
   type WorkloadStatus,
 } from "@cloudify/protocol";
-import { KubeConfig } from "@kubernetes/client-node";
 import { type Any, Api } from "#scripts/kube/api.ts";
 import { ControlPlane } from "#scripts/kube/control-plane.ts";
 import { Kubelet } from "#scripts/kube/kubelet.ts";
@@ -49,8 +48,8 @@ export class TestCluster {
     return code === 200 ? body : null;
   }
 
-  /** As `kubectl apply` of the region's manifest would leave it. @returns Configuration of the agent's ServiceAccount. */
-  async createRegion(namespace: string): Promise<KubeConfig> {
+  /** As `kubectl apply` of the region's manifest would leave it. @returns Path of the kubeconfig of the agent's ServiceAccount. */
+  async createRegion(namespace: string): Promise<string> {
     const post = async (path: string, body: object): Promise<Any> => {
       const answer = await this.admin.send("POST", path, body);
       if (answer.code >= 300) throw new Error(`${path}: ${JSON.stringify(answer.body)}`);
@@ -68,9 +67,7 @@ export class TestCluster {
     const token = await post(`${core}/serviceaccounts/cloudify-agent/token`, {
       spec: { expirationSeconds: 3_600 },
     });
-    const config = new KubeConfig();
-    config.loadFromFile(this.plane.configFor(namespace, token.status.token, namespace));
-    return config;
+    return this.plane.configFor(namespace, token.status.token, namespace);
   }
 }
 
@@ -82,14 +79,14 @@ export class TestRegion {
   readonly lines: WorkloadLine[] = [];
   readonly settings: KubernetesSettings;
   readonly #cluster: TestCluster;
-  readonly #config: KubeConfig;
+  readonly #config: string;
   readonly #blobs = mkdtempSync(join(tmpdir(), "cloudify-blobs-"));
 
-  private constructor(cluster: TestCluster, config: KubeConfig, settings: KubernetesSettings) {
+  private constructor(cluster: TestCluster, config: string, settings: KubernetesSettings) {
     this.#cluster = cluster;
     this.#config = config;
     this.settings = settings;
-    this.driver = new KubernetesDriver(config, settings);
+    this.driver = new KubernetesDriver(new Kube(config), settings);
   }
 
   static async start(
@@ -146,7 +143,7 @@ export class TestRegion {
 
   /** Another agent with the same rights: a successor, or one that was thought dead. */
   another(settings: Partial<KubernetesSettings> = {}): KubernetesDriver {
-    return new KubernetesDriver(this.#config, { ...this.settings, ...settings });
+    return new KubernetesDriver(this.client(), { ...this.settings, ...settings });
   }
 
   async restart(): Promise<void> {
@@ -183,7 +180,7 @@ export class TestRegion {
     const endpoints = await this.#cluster.get(`/api/v1/namespaces/${namespace}/endpoints/${name}`);
     const subset = endpoints?.subsets?.[0];
     if (!subset?.addresses?.[0]) return new Response(null, { status: 503 });
-    const host = subset.addresses[0].ip.replace("10.42.", "127.77.");
+    const host = this.#cluster.kubelet.hostOf(subset.addresses[0].ip);
     return fetch(`http://${host}:${subset.ports[0].port}${asked}`, {
       headers: { [INGRESS_KEY_HEADER]: key },
     });

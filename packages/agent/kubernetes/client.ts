@@ -8,7 +8,7 @@ import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { Agent, type RequestOptions, request } from "node:https";
 import { createInterface } from "node:readline";
-import type { KubeConfig } from "@kubernetes/client-node";
+import { KubeConfig } from "@kubernetes/client-node";
 import type { KubeList, KubeObject } from "./types.ts";
 
 export const FIELD_MANAGER = "cloudify-agent";
@@ -36,11 +36,13 @@ export interface Precondition {
 }
 
 export class Kube {
-  readonly #config: KubeConfig;
+  readonly #config = new KubeConfig();
   #agent: { identity: string; agent: Agent } | null = null;
 
-  constructor(config: KubeConfig) {
-    this.#config = config;
+  /** @param file A kubeconfig; `null`: `KUBECONFIG`, or else the ServiceAccount of the pod that this runs in. */
+  constructor(file: string | null) {
+    if (file === null) this.#config.loadFromDefault();
+    else this.#config.loadFromFile(file);
   }
 
   /** @returns `null` when there is none. */

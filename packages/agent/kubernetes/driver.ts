@@ -4,7 +4,6 @@
  */
 import { randomBytes } from "node:crypto";
 import { type Load, workloadId } from "@cloudify/protocol";
-import type { KubeConfig } from "@kubernetes/client-node";
 import type {
   Actual,
   Applied,
@@ -18,7 +17,7 @@ import type {
 } from "../driver.ts";
 import { runBuild } from "./builds.ts";
 import { Bundles, bundleOf } from "./bundle.ts";
-import { Kube } from "./client.ts";
+import type { Kube } from "./client.ts";
 import { Cluster } from "./cluster.ts";
 import { Correction } from "./correction.ts";
 import { HEALTH_GENERATION, HEALTH_NAME, healthObjects } from "./health.ts";
@@ -60,8 +59,8 @@ export class KubernetesDriver implements Driver {
   #healthOf = -1;
   #started: Running | null = null;
 
-  constructor(config: KubeConfig, settings: KubernetesSettings) {
-    this.#kube = new Kube(config);
+  constructor(kube: Kube, settings: KubernetesSettings) {
+    this.#kube = kube;
     this.#settings = settings;
     this.ingress = settings.ingress;
   }

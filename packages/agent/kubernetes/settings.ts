@@ -67,7 +67,7 @@ export function settingsFrom(env: Record<string, string | undefined>, region: st
     image: need("CLOUDIFY_IMAGE"),
     bundles: env.CLOUDIFY_BUNDLES ?? `http://cloudify-agent:${bundlePort}`,
     bundlePort,
-    ingress: env.CLOUDIFY_INGRESS || null,
+    ingress: env.CLOUDIFY_INGRESS_ORIGIN || null,
     ingressClass: env.CLOUDIFY_INGRESS_CLASS ?? TRAEFIK.class,
     ingressNamespace: env.CLOUDIFY_INGRESS_NAMESPACE ?? TRAEFIK.namespace,
     maxReplicas: count("CLOUDIFY_MAX_REPLICAS", 10),

@@ -124,14 +124,14 @@ export class FencedStore {
       const created = await unlessConflict(this.#kube.create(this.#served.path(plural), object));
       if (!created) continue;
       made.push({ plural, object: created });
-      if (await this.#own(path, created)) return { ok: true };
     }
     return { ok: false, reason: "failed", detail: `${plural} ${object.metadata.name} is contended` };
   }
 
   /**
-   * Apply can't say "only if there is none", so the first write is a create; its fields are then ours as applied ones, for
-   * else those that a later apply leaves out would stay.
+   * Apply can't say "only if there is none", so the first write is a create. Its fields are made ours as applied ones, for
+   * else those that a later apply leaves out would stay; and an apply follows, which leaves out what was only a default (the
+   * number of replicas, which is the autoscaler's).
    *
    * @returns Whether it is so; else it was changed meanwhile, by its controller, say.
    */
