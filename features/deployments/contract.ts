@@ -13,6 +13,11 @@ export const ManifestFile = z.object({
   path: z.string().min(1).max(1_024),
   sha256: Sha256Schema,
   size: z.number().int().min(0).max(MAX_BLOB_BYTES),
+  isExecutable: z.literal(true).optional(),
+  link: z.string().min(1).max(1_024).optional().openapi({
+    description:
+      "In a function's folder: target of a symbolic link, relative to where it lies; its bytes are this text",
+  }),
 });
 
 export const Git = z.object({
@@ -107,6 +112,10 @@ export const deployments = {
       }),
       git: Git.optional(),
       files: z.array(ManifestFile).min(1).max(MAX_FILES),
+      source: z.boolean().optional().openapi({
+        description:
+          "Files are the source of the project, which a region builds; absent: they are the output",
+      }),
       buildLog: Sha256Schema.optional().openapi({
         description: "An uploaded NDJSON of `{ at, stream, text }`, kept as the deployment's build log",
       }),

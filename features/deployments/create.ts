@@ -111,7 +111,13 @@ const digestsOf = ({ files, buildLog }: CreateInput): string[] => [
 /** The manifest is a blob like any other: equal outputs share it. */
 export async function manifestOf(files: readonly ManifestFile[]): Promise<{ text: string; digest: string }> {
   const sorted = files
-    .map(({ path, sha256: digest, size }) => ({ path, sha256: digest, size }))
+    .map(({ path, sha256: digest, size, isExecutable, link }) => ({
+      path,
+      sha256: digest,
+      size,
+      ...(isExecutable ? { isExecutable } : {}),
+      ...(link === undefined ? {} : { link }),
+    }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
   const text = canonicalJson({ v: 1, files: sorted });
   return { text, digest: await sha256(text) };

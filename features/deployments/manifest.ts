@@ -5,6 +5,9 @@ export interface ManifestFile {
   path: string;
   sha256: string;
   size: number;
+  isExecutable?: true | undefined;
+  /** Target of a symbolic link. */
+  link?: string | undefined;
 }
 
 const MAX_SEGMENT_BYTES = 255;

@@ -1,9 +1,10 @@
 /** Carries out a plan: the output's folder is what comes back. */
 import { join } from "node:path";
 import { assembleOutput } from "./assemble.ts";
+import { isDirectory, isFile } from "./detect.ts";
 import { discover, type FunctionSource } from "./functions/discover.ts";
 import { addFunctions } from "./functions/emit.ts";
-import { type BuildPlan, isDirectory, isFile } from "./plan.ts";
+import type { BuildPlan } from "./plan.ts";
 import { BuildProblem } from "./problem.ts";
 import { type LogLine, runCommand } from "./run.ts";
 

@@ -1,7 +1,8 @@
 /** Which files of a folder are taken, and which can't be. Reads names and sizes; the digests come later. */
-import { lstat, readdir, readFile, realpath, stat } from "node:fs/promises";
+import { lstat, readdir, readlink, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
-import ignore, { type Ignore } from "ignore";
+import { type Rules, siteRules, sourceRules } from "./ignored.ts";
+import { staysInside } from "./links.ts";
 import { BuildProblem } from "./problem.ts";
 
 export interface FoundFile {
@@ -11,6 +12,9 @@ export interface FoundFile {
   size: number;
   /** When it last changed, in milliseconds; a change while it is read shows. */
   changedAt: number;
+  isExecutable?: true;
+  /** Target of a symbolic link inside of a function's folder; its bytes are this text. */
+  link?: string;
 }
 
 export const MAX_FILES = 25_000;
@@ -19,15 +23,16 @@ const MAX_BYTES = 5 * 1024 * 1024 * 1024;
 const MAX_SEGMENT_BYTES = 255;
 const MAX_PATH_BYTES = 1_000;
 
-/** Never part of a site. */
-const ALWAYS = [".git", ".hg", ".svn", ".vercel", ".cloudify", ".env", ".env.*", ".DS_Store", "Thumbs.db"];
-const IGNORE_FILES = [".cloudifyignore", ".vercelignore"];
-
 /** @param skipModules Leave `node_modules` out: right for a project's folder, wrong for what a build made. */
 export async function collectFiles(folder: string, skipModules: boolean): Promise<FoundFile[]> {
+  return collect(folder, await siteRules(folder, skipModules));
+}
+
+/** What a build elsewhere needs of a repository. */
+export const collectSource = (folder: string): Promise<FoundFile[]> => collect(folder, sourceRules());
+
+async function collect(folder: string, rules: Rules): Promise<FoundFile[]> {
   const root = await realpath(folder);
-  const rules = ignore().add([...ALWAYS, ...IGNORE_FILES, ...(skipModules ? ["node_modules"] : [])]);
-  for (const name of IGNORE_FILES) rules.add(await readFile(join(root, name), "utf8").catch(() => ""));
   const files: FoundFile[] = [];
   await walk(root, root, "", rules, files, new Set([root]));
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
@@ -40,10 +45,11 @@ async function walk(
   root: string,
   folder: string,
   prefix: string,
-  rules: Ignore,
+  above: Rules,
   files: FoundFile[],
-  above: ReadonlySet<string>,
+  parents: ReadonlySet<string>,
 ): Promise<void> {
+  const rules = await above.within(folder, prefix);
   const names = await readdir(folder, { encoding: "buffer" });
   for (const raw of names) {
     const name = nameOf(raw, prefix);
@@ -52,18 +58,23 @@ async function walk(
     // First: a link that is left out may lead anywhere.
     if (rules.ignores(path)) continue;
     const found = await lstat(absolute);
+    const own = FUNCTION.exec(path);
+    if (found.isSymbolicLink() && own) {
+      files.push(await linkedFile(path, own[0], absolute));
+      continue;
+    }
     const real = found.isSymbolicLink() ? await follow(root, absolute, path) : absolute;
     const what = found.isSymbolicLink() ? await stat(real) : found;
     if (rules.ignores(what.isDirectory() ? `${path}/` : path)) continue;
     if (what.isDirectory()) {
-      if (above.has(real)) {
+      if (parents.has(real)) {
         throw new BuildProblem(
           "link_circle",
           `${path} is a link to a folder that holds it.`,
           "Remove the link.",
         );
       }
-      await walk(root, real, `${path}/`, rules, files, new Set([...above, real]));
+      await walk(root, real, `${path}/`, rules, files, new Set([...parents, real]));
     } else if (what.isFile()) {
       if (what.size > MAX_FILE_BYTES)
         throw tooLarge(`${path} has ${what.size} bytes; ${MAX_FILE_BYTES} are allowed.`);
@@ -71,12 +82,30 @@ async function walk(
         const fix = "Leave out what is not served, with a .cloudifyignore.";
         throw new BuildProblem("too_many_files", `The folder has more than ${MAX_FILES} files.`, fix);
       }
-      files.push({ path, absolute: real, size: what.size, changedAt: what.mtimeMs });
+      files.push({ path, absolute: real, size: what.size, changedAt: what.mtimeMs, ...modeOf(what, own) });
     } else {
       const fix = "Remove it, or name it in a .cloudifyignore.";
       throw new BuildProblem("special_file", `${path} is neither a file nor a folder.`, fix);
     }
   }
+}
+
+/** What lies in a function's folder of an output: packages there find each other by links, and programs are run. */
+const FUNCTION = /^functions\/.+?\.func\//;
+
+export const modeOf = ({ mode }: { mode: number }, isOfFunction: unknown): { isExecutable?: true } =>
+  isOfFunction && (mode & 0o111) !== 0 ? { isExecutable: true } : {};
+
+/** @param func The function's folder, with a slash. @throws BuildProblem when it leads out of it. */
+export async function linkedFile(path: string, func: string, absolute: string): Promise<FoundFile> {
+  const link = await readlink(absolute);
+  const from = path.slice(func.length).split("/").slice(0, -1).join("/");
+  if (!staysInside(from, link)) {
+    const fix = "Build with what copies its files, or copy the file instead.";
+    throw new BuildProblem("link_outside", `${path} is a link that leaves its function's folder.`, fix);
+  }
+  const { mtimeMs } = await lstat(absolute);
+  return { path, absolute, size: Buffer.byteLength(link), changedAt: mtimeMs, link };
 }
 
 /** A link may stand for a file of the folder, never for one outside. */

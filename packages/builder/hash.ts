@@ -29,6 +29,7 @@ export async function hashFiles(files: readonly FoundFile[], onFile: () => void)
 
 async function hashFile(file: FoundFile): Promise<string> {
   const hash = createHash("sha256");
+  if (file.link !== undefined) return hash.update(file.link).digest("hex");
   for await (const chunk of createReadStream(file.absolute)) hash.update(chunk as Buffer);
   const after = await stat(file.absolute);
   if (after.size !== file.size || after.mtimeMs !== file.changedAt) {

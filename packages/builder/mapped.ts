@@ -2,16 +2,15 @@
  * Files of functions that lie outside of the output: `vercel build` names them in `filePathMap` rather than copying
  * them. They are taken as if they stood in the function's folder.
  */
-import { readFile, realpath, stat } from "node:fs/promises";
+import { lstat, readFile, realpath, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import type { FoundFile } from "./files.ts";
-import { isFile } from "./plan.ts";
+import { isDirectory, isFile } from "./detect.ts";
+import { type FoundFile, linkedFile, modeOf } from "./files.ts";
 import { BuildProblem } from "./problem.ts";
 
 const CONFIG = "/.vc-config.json";
 
 interface FunctionConfig {
-  runtime?: string;
   filePathMap?: Record<string, string>;
 }
 
@@ -28,14 +27,14 @@ export async function mappedFiles(
   const found: FoundFile[] = [];
   for (const { path, absolute } of files) {
     if (!path.startsWith("functions/") || !path.endsWith(CONFIG)) continue;
-    const { runtime, filePathMap } = await read(absolute);
-    if (runtime !== "edge" || !filePathMap) continue;
+    const { filePathMap } = await read(absolute);
+    if (!filePathMap) continue;
     const folder = path.slice(0, -CONFIG.length);
     for (const [name, source] of Object.entries(filePathMap)) {
       const at = `${folder}/${name}`;
       if (there.has(at)) continue;
       there.add(at);
-      found.push(await take(output, root, at, source));
+      found.push(await take(output, root, { folder: `${folder}/`, path: at }, source));
     }
   }
   return found;
@@ -50,14 +49,29 @@ async function read(absolute: string): Promise<FunctionConfig> {
   }
 }
 
-async function take(output: string, root: string, path: string, source: string): Promise<FoundFile> {
+interface Place {
+  /** The function's, with a slash. */
+  folder: string;
+  path: string;
+}
+
+async function take(
+  output: string,
+  root: string,
+  { folder, path }: Place,
+  source: string,
+): Promise<FoundFile> {
   for (let base = root; ; base = dirname(base)) {
     const absolute = resolve(base, source);
+    const own = await lstat(absolute).catch(() => null);
+    // Packages of pnpm and of workspaces find each other by links.
+    if (own?.isSymbolicLink() && (await isDirectory(absolute))) return linkedFile(path, folder, absolute);
     if (await isFile(absolute)) {
       const real = await realpath(absolute);
       if (relative(await realpath(base), real).startsWith(`..${sep}`)) break;
-      const { size, mtimeMs } = await stat(real);
-      return { path, absolute: real, size, changedAt: mtimeMs };
+      const found = await stat(real);
+      const { size, mtimeMs } = found;
+      return { path, absolute: real, size, changedAt: mtimeMs, ...modeOf(found, true) };
     }
     if ((await stat(join(base, ".git")).catch(() => null)) !== null || dirname(base) === base) break;
   }

@@ -1,10 +1,16 @@
 /** Decides what a folder needs to become an output: nothing, a copy, or a build. Reads; runs nothing. */
-import { readFile, stat } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
-import { type Framework, frameworkList } from "@vercel/frameworks";
-import { detectFramework } from "@vercel/fs-detectors/dist/detect-framework.js";
-import { LocalFileSystemDetector } from "@vercel/fs-detectors/dist/detectors/local-file-system-detector.js";
+import type { Framework } from "@vercel/frameworks";
 import { type ProjectConfig, readConfig } from "./config.ts";
+import {
+  findFramework,
+  firstThere,
+  isDirectory,
+  isFile,
+  MANAGERS,
+  type PackageJson,
+  readPackage,
+} from "./detect.ts";
 import { BuildProblem } from "./problem.ts";
 
 export interface BuildSettings {
@@ -45,16 +51,6 @@ export type BuildPlan =
 /** What tools without a setting usually make. */
 const USUAL = ["dist", "build", "out", "_site", "public"];
 const PREBUILT = [".vercel/output", ".cloudify/output"];
-/** As Vercel installs: a lockfile that another platform wrote does not stop a build. */
-const MANAGERS: [lockfile: string, manager: string][] = [
-  ["package-lock.json", "npm"],
-  ["npm-shrinkwrap.json", "npm"],
-  ["pnpm-lock.yaml", "pnpm"],
-  ["yarn.lock", "yarn"],
-  ["bun.lockb", "bun"],
-  ["bun.lock", "bun"],
-];
-
 export async function planBuild(folder: string, settings: BuildSettings, mode: Mode): Promise<BuildPlan> {
   const root = resolve(folder, settings.rootDirectory ?? "");
   if (!(await isDirectory(root))) {
@@ -147,36 +143,6 @@ async function areInstalled(root: string, names: readonly string[]): Promise<boo
   return true;
 }
 
-interface PackageJson {
-  scripts?: Record<string, string>;
-  dependencies?: Record<string, string>;
-  packageManager?: string;
-}
-
-async function readPackage(root: string): Promise<PackageJson | null> {
-  const text = await readFile(join(root, "package.json"), "utf8").catch(() => null);
-  if (text === null) return null;
-  try {
-    return JSON.parse(text) as PackageJson;
-  } catch (error) {
-    throw new BuildProblem("invalid_package", `package.json is not JSON: ${String(error)}.`, "Correct it.");
-  }
-}
-
-async function findFramework(root: string, slug: string | null): Promise<Framework | null> {
-  if (slug !== null) {
-    const named = frameworkList.find((one) => one.slug === slug);
-    if (named) return named;
-    throw new BuildProblem(
-      "unknown_framework",
-      `There is no framework ${slug}.`,
-      "Leave it out to have it detected.",
-    );
-  }
-  const found = await detectFramework({ fs: new LocalFileSystemDetector(root), frameworkList });
-  return frameworkList.find((one) => one.slug === found && found !== null) ?? null;
-}
-
 function buildCommandOf(manifest: PackageJson | null, framework: Framework | null): string | null {
   for (const name of ["vercel-build", "build"]) if (manifest?.scripts?.[name]) return `run ${name}`;
   return manifest && framework ? (framework.settings.buildCommand.value ?? null) : null;
@@ -206,14 +172,4 @@ async function outputsOf(root: string, framework: Framework | null): Promise<rea
   if (!own) return USUAL;
   // Generators of documentation live in a folder of a project, or are all of it.
   return [own, own.replace(/^(?:docs|src)\//, "")];
-}
-
-const kindOf = async (path: string) => stat(path).catch(() => null);
-export const isDirectory = async (path: string): Promise<boolean> =>
-  (await kindOf(path))?.isDirectory() ?? false;
-export const isFile = async (path: string): Promise<boolean> => (await kindOf(path))?.isFile() ?? false;
-
-async function firstThere(root: string, names: readonly string[]): Promise<string | null> {
-  for (const name of names) if (await kindOf(join(root, name))) return name;
-  return null;
 }

@@ -43,6 +43,8 @@ export interface NodeFunction {
   launcher: "Nodejs";
   /** `req.query`, `res.json()` and so on. */
   hasHelpers: boolean;
+  /** Its default export takes a Request and returns a Response: `useWebApi` of the output. */
+  isWeb?: true;
   /** Seconds to the first byte. */
   maxDuration: number;
   /** Variables that its builder gave it; the project's own go before them. */

@@ -128,7 +128,7 @@ test("vercel.json's routes work as they do at Vercel", async () => {
   expect(await at("/vercel.json")).toEqual([404, expect.stringContaining("not_found")]);
 });
 
-test("a project with a build script is built here, with its variables, and its log is kept", async () => {
+test("with --local-build a project is built here, with its variables, and its log is kept", async () => {
   const build = `require("fs").mkdirSync("dist",{recursive:true});require("fs").writeFileSync("dist/index.html",process.env.GREETING);console.log("built with "+process.env.GREETING)`;
   const root = folder({
     "package.json": JSON.stringify({ name: "built", private: true, scripts: { build: "node build.cjs" } }),
@@ -141,7 +141,7 @@ test("a project with a build script is built here, with its variables, and its l
   });
   await platform.json("link", root, "--project", "built");
   await platform.json("env", "add", "GREETING", "--value", "hello from the build", "--project", "built");
-  const done = await platform.json<Deployed>("deploy", root, "--prod");
+  const done = await platform.json<Deployed>("deploy", root, "--prod", "--local-build");
   expect(await (await get(done.url)).text()).toBe("hello from the build");
   const { stdout } = await platform.cli("logs", done.id, "--json");
   const rows = stdout
@@ -330,7 +330,7 @@ test("the examples deploy: a static site with its routes, and a Vite app with a 
   cpSync(join(ROOT, "examples/vite"), copy, { recursive: true });
   await platform.json("link", copy, "--project", "vite-example");
   await platform.json("env", "add", "VITE_NAME", "--value", "a variable", "--project", "vite-example");
-  const app = await platform.json<Deployed>("deploy", copy, "--prod");
+  const app = await platform.json<Deployed>("deploy", copy, "--prod", "--local-build");
   const page = await (await get(app.url)).text();
   const script = /src="(\/assets\/[^"]+\.js)"/.exec(page)?.[1] ?? "";
   const found = await get(app.url + script);

@@ -37,6 +37,8 @@ export async function startRegion(options: Partial<ProcessOptions> = {}) {
     origin: null,
     node: process.execPath,
     runtime: join(ROOT, "packages/agent/runtime/main.ts"),
+    build: join(ROOT, "packages/agent/build/main.ts"),
+    buildMemoryBytes: 512 * 1_024 * 1_024,
     clock: systemClock(),
     random: Math.random,
     ...options,

@@ -28,7 +28,8 @@ export async function forward(
     const end = await ask(acquired, { req, res, path, coldMs, isRepeatable, kind: workload.kind, limit });
     acquired.release();
     if (end === "done") return;
-    const isAskable = end === "unsent" || (end === "stale" && isRepeatable);
+    if (end === "leaving" || end === "unsent") await workload.retire(acquired.instance);
+    const isAskable = end === "unsent" || end === "leaving" || (end === "stale" && isRepeatable);
     if (isAskable && attempt < ATTEMPTS && !limit.signal.aborted) continue;
     const [fault, detail] = TOLD[end];
     return fail(res, fault, detail, coldMs);
@@ -37,12 +38,13 @@ export async function forward(
 
 /**
  * `done`: it has answered, or nobody waits for the answer any more. `unsent`: it took no connection. `stale`: it closed a
- * connection that was kept, which says nothing of the request.
+ * connection that was kept, which says nothing of the request. `leaving`: it takes no more requests, and has not begun this one.
  */
-type End = "done" | "unsent" | "stale" | "crashed" | "timeout";
+type End = "done" | "unsent" | "leaving" | "stale" | "crashed" | "timeout";
 
 const TOLD: Record<Exclude<End, "done">, [IngressFault, string]> = {
   unsent: ["unreachable", "Its process takes no connection."],
+  leaving: ["draining", "Its process is about to end."],
   stale: ["crashed", "Its process closed the connection."],
   crashed: ["crashed", "Its process ended before it answered."],
   timeout: ["timeout", "It did not answer in time."],
@@ -104,6 +106,16 @@ function ask(
     });
     asked.on("response", (answer) => {
       isAnswered = true;
+      // A body that was sent is gone; whoever has it yet may send it elsewhere.
+      if (
+        kind === "functions" &&
+        answer.headers[INGRESS_FAULT_HEADER] === "draining" &&
+        !hasBody(req.rawHeaders)
+      ) {
+        limit.signal.removeEventListener("abort", abort);
+        answer.resume();
+        return resolve("leaving");
+      }
       limit.isMet();
       res.writeHead(
         answer.statusCode ?? 502,

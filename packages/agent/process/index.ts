@@ -20,6 +20,7 @@ import type {
   Stamp,
   Wish,
 } from "../driver.ts";
+import { runBuild } from "./build.ts";
 import { type Ingress, startIngress } from "./ingress.ts";
 import { faultOf, layOut } from "./layout.ts";
 import { memoryByGroup } from "./usage.ts";
@@ -37,6 +38,9 @@ export interface ProcessOptions {
   /** Paths of Node and of the two programs that it runs. */
   node: string;
   runtime: string;
+  build: string;
+  /** What a build may hold. */
+  buildMemoryBytes: number;
   clock: Clock;
   random(): number;
   idleMs?: number;
@@ -136,8 +140,13 @@ export class ProcessDriver implements Driver {
     return { cpu, memoryBytes, workloads: this.#workloads.size };
   }
 
-  async build(_job: BuildJob, _signal: AbortSignal): Promise<BuildEnd> {
-    throw new Error("not yet");
+  build(job: BuildJob, signal: AbortSignal): Promise<BuildEnd> {
+    const { home, node, build, buildMemoryBytes } = this.#options;
+    return runBuild(
+      { folder: join(home, "builds"), node, program: build, memoryBytes: buildMemoryBytes },
+      job,
+      signal,
+    );
   }
 
   async stop(): Promise<void> {

@@ -23,6 +23,8 @@ export interface InstanceOptions {
   /** Path of the function runtime. */
   runtime: string;
   startLimitMs: number;
+  /** Monotonic milliseconds. */
+  startedAt: number;
   onLine(line: WorkloadLine): void;
 }
 
@@ -48,7 +50,7 @@ const GRACE_MS = 5_000;
 
 export class Instance {
   readonly pid: number;
-  readonly generation: number;
+  readonly startedAt: number;
   readonly memoryLimitBytes: number;
   /** Connections to it, kept for the next request. */
   readonly agent = new Agent({ keepAlive: true, maxFreeSockets: 64 });
@@ -64,7 +66,7 @@ export class Instance {
   private constructor(child: Child, options: InstanceOptions, readiness: Promise<Address | null>) {
     this.#child = child;
     this.pid = child.pid;
-    this.generation = options.material.generation;
+    this.startedAt = options.startedAt;
     this.memoryLimitBytes = options.material.spec.memory * MIB + OVERHEAD_BYTES;
     const lastLines = this.#read(options);
     this.ended = child.ended.then((ending) => {
@@ -134,10 +136,11 @@ export class Instance {
     };
   }
 
-  /** Lets what is in flight finish, for so long, and ends it. Nothing new may be sent to it. */
+  /** Lets what is in flight finish, and what goes on behind it, for so long. Nothing new may be sent to it. */
   async drain(limitMs: number): Promise<void> {
     // However it ends from here on, nobody waits for it.
     this.#why = "stopped";
+    const until = Date.now() + limitMs;
     if (this.inFlight > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, limitMs);
@@ -148,7 +151,7 @@ export class Instance {
         void this.ended.then(this.#onIdle);
       });
     }
-    await this.end("stopped");
+    await this.#child.stop(Math.max(GRACE_MS, until - Date.now()));
   }
 
   async end(why: Why): Promise<void> {

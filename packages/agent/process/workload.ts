@@ -40,6 +40,7 @@ export type Acquired =
   | { ok: true; instance: Instance; release: () => void; coldMs: number | null }
   | { ok: false; fault: IngressFault; detail: string };
 
+const MOMENT_MS = 100;
 /** Requests that wait for a start; more are told to go elsewhere. */
 const MAX_WAITING = 1_000;
 
@@ -50,6 +51,8 @@ export class Workload {
   #servingDigest: string | null = null;
   #starting: Promise<Instance | null> | null = null;
   #instances = new Set<Instance>();
+  /** Whose end is known already. */
+  #retired = new WeakSet<Instance>();
   #waiting = 0;
   #crashes = NO_CRASHES;
   #restarts = 0;
@@ -121,6 +124,19 @@ export class Workload {
     return this.#entered(instance, Math.round(clock.monotonic() - began));
   }
 
+  /** It takes no more requests: another takes its place, as if it had ended. */
+  async retire(instance: Instance): Promise<void> {
+    const { clock, drainMs } = this.#seams;
+    // Most often it is just ending; then its end says why.
+    await Promise.race([instance.ended, clock.wait(MOMENT_MS, this.#over.signal)]);
+    if (this.#serving !== instance || this.#over.signal.aborted) return;
+    this.#serving = null;
+    this.#retired.add(instance);
+    void instance.drain(drainMs);
+    const ran = clock.monotonic() - instance.startedAt;
+    this.#crashed(ran, { reason: "Crashed", detail: "It takes no requests any more; look in its log." });
+  }
+
   /** Puts it to sleep when nobody has asked for long. */
   tick(): void {
     const { clock, idleMs } = this.#seams;
@@ -173,16 +189,26 @@ export class Workload {
     await clock.wait(Math.max(0, this.#crashes.notBefore - clock.monotonic()), this.#over.signal);
     if (this.#over.signal.aborted) return null;
     if (this.#status.reason !== "Starting") this.#say("false", "Starting", "");
-    const began = clock.monotonic();
+    const startedAt = clock.monotonic();
     const folder = join(runs, `${wish.id}.${randomBytes(6).toString("hex")}`);
-    const options = { material: wish.material, root, folder, region, node, runtime, startLimitMs, onLine };
+    const options = {
+      material: wish.material,
+      root,
+      folder,
+      region,
+      node,
+      runtime,
+      startLimitMs,
+      onLine,
+      startedAt,
+    };
     const instance = await Instance.start(options).catch((error: unknown) => {
       this.#crashed(0, { reason: "Crashed", detail: `It could not be started: ${String(error)}` });
       return null;
     });
     if (instance === null) return null;
     this.#instances.add(instance);
-    void instance.ended.then((ended) => this.#ended(instance, ended, began));
+    void instance.ended.then((ended) => this.#ended(instance, ended));
     if (this.#over.signal.aborted) void instance.drain(0);
     const address = await instance.ready;
     if (this.#over.signal.aborted) await instance.drain(0);
@@ -191,7 +217,7 @@ export class Workload {
       await instance.ended;
       return null;
     }
-    this.#coldStartMs = Math.round(clock.monotonic() - began);
+    this.#coldStartMs = Math.round(clock.monotonic() - startedAt);
     const before = this.#serving;
     this.#serving = instance;
     this.#servingDigest = digest;
@@ -201,11 +227,11 @@ export class Workload {
     return instance;
   }
 
-  #ended(instance: Instance, ended: Ended, began: number): void {
+  #ended(instance: Instance, ended: Ended): void {
     this.#instances.delete(instance);
     if (this.#serving === instance) this.#serving = null;
-    if (ended.why === "stopped" || this.#over.signal.aborted) return;
-    this.#crashed(this.#seams.clock.monotonic() - began, told(ended, instance));
+    if (ended.why === "stopped" || this.#retired.has(instance) || this.#over.signal.aborted) return;
+    this.#crashed(this.#seams.clock.monotonic() - instance.startedAt, told(ended, instance));
   }
 
   #crashed(ranMs: number, { reason, detail }: { reason: string; detail: string }): void {

@@ -1,7 +1,7 @@
 /** Which files of a project are functions: `api/**` by their paths, and a middleware at the root. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { isFile } from "../plan.ts";
+import { isFile } from "../detect.ts";
 
 export interface FunctionSource {
   /** Relative to the root, with slashes. */

@@ -7,12 +7,12 @@ import { join } from "node:path";
 import { configOf, type OutputConfig, servedFiles } from "../assemble.ts";
 import { type BuildOptions, type Made, runCommands } from "../build.ts";
 import type { ProjectConfig } from "../config.ts";
+import { isDirectory } from "../detect.ts";
 import { collectFiles, type FoundFile } from "../files.ts";
 import { discover, type FunctionSource } from "../functions/discover.ts";
 import { filesOf, type MadeFunction, refuseTwins, routesWith } from "../functions/emit.ts";
 import { type HashedFile, hashFiles } from "../hash.ts";
 import { mappedFiles } from "../mapped.ts";
-import { isDirectory } from "../plan.ts";
 import { Bundles } from "./bundles.ts";
 import type { LivePlan } from "./plan.ts";
 

@@ -1,8 +1,9 @@
 /** How a folder is served while it is worked on: as a deployment would be built, or by its framework's own server. */
 import { join, resolve } from "node:path";
+import { isDirectory, isFile } from "../detect.ts";
 import { collectFiles } from "../files.ts";
 import { discover } from "../functions/discover.ts";
-import { type BuildPlan, isDirectory, isFile, planBuild } from "../plan.ts";
+import { type BuildPlan, planBuild } from "../plan.ts";
 import { BuildProblem } from "../problem.ts";
 
 type Build = BuildPlan & { kind: "build" };

@@ -3,16 +3,17 @@ import { ApiError, type Client, type Deployment, type LogRow } from "@cloudify/s
 import color from "picocolors";
 import type { Context } from "./context.ts";
 
-/** Follows the log until the deployment has ended. @throws ApiError Why it failed. */
+/** Follows the log until the deployment has ended. @param isBuilding Whether its build is under way elsewhere. @throws ApiError Why it failed. */
 export async function waitFor(
   context: Context,
   client: Client,
   id: string,
-  signal?: AbortSignal,
+  { isBuilding = false, signal }: { isBuilding?: boolean; signal?: AbortSignal } = {},
 ): Promise<Deployment> {
   for await (const row of client.follow(id, 0, signal, "ended")) {
-    if (row.stream === "build") continue;
-    context.out.note(`${color.dim(row.stream)} ${row.text}`);
+    // What was built here was seen here.
+    if (row.stream !== "build") context.out.note(`${color.dim(row.stream)} ${row.text}`);
+    else if (isBuilding) context.out.note(coloured(row));
   }
   const done = await client.request(
     "GET /api/deployments/{deployment}",
@@ -44,7 +45,8 @@ export async function readLog(client: Client, deployment: string, after: number)
 export function printRow({ out }: Context, row: LogRow): void {
   if (out.json) return void process.stdout.write(`${JSON.stringify(row)}\n`);
   const at = new Date(row.at).toISOString().slice(11, 23);
-  const text =
-    row.level === "error" ? color.red(row.text) : row.level === "warn" ? color.yellow(row.text) : row.text;
-  process.stdout.write(`${color.dim(at)} ${color.dim(row.stream.padEnd(6))} ${text}\n`);
+  process.stdout.write(`${color.dim(at)} ${color.dim(row.stream.padEnd(6))} ${coloured(row)}\n`);
 }
+
+const coloured = ({ level, text }: LogRow): string =>
+  level === "error" ? color.red(text) : level === "warn" ? color.yellow(text) : text;

@@ -52,11 +52,12 @@ export function makeProgram(): Command {
   word(program, "build [dir]", "Build a Build Output v3 tree into .cloudify/output")
     .addOption(new Option("--static", "take the folder as it is").env("CLOUDIFY_STATIC"))
     .action(answer(projects.build));
-  word(program, "deploy [dir]", "Build on this machine, upload, and wait until it serves")
+  word(program, "deploy [dir]", "Send a project to be built, or a folder as it is, and wait until it serves")
     .addOption(new Option("--prod", "deploy to production").env("CLOUDIFY_PROD"))
     .addOption(new Option("--target <env>", "deploy to an environment of your own").env("CLOUDIFY_TARGET"))
     .addOption(new Option("--branch <branch>", "deploy a preview of a branch").env("CLOUDIFY_BRANCH"))
     .addOption(percentOption("with --prod: of the visitors get it"))
+    .addOption(new Option("--local-build", "build on this machine").env("CLOUDIFY_LOCAL_BUILD"))
     .addOption(new Option("--prebuilt", "deploy .vercel/output or .cloudify/output").env("CLOUDIFY_PREBUILT"))
     .addOption(new Option("--static", "deploy the folder as it is, without a build").env("CLOUDIFY_STATIC"))
     .addOption(new Option("--no-wait", "do not wait until it is ready").env("CLOUDIFY_NO_WAIT"))

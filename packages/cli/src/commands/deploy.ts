@@ -1,26 +1,17 @@
-/** `deploy`: plan, build, hash, upload what is missing, create, and wait until it serves. */
+/** `deploy`: ship source or output, upload what is missing, create, and wait until it serves. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
-import {
-  type BuildPlan,
-  collectFiles,
-  hashFiles,
-  type LogLine,
-  type Mode,
-  mappedFiles,
-  planBuild,
-  runBuild,
-} from "@cloudify/builder";
-import { ApiError, type Client, type Deployment, type Project, type Source } from "@cloudify/sdk";
+import type { Mode } from "@cloudify/builder";
+import { ApiError, type Client, type Deployment, type Project } from "@cloudify/sdk";
 import color from "picocolors";
 import { type Context, ensureProject, link, linkOf, slugOf } from "../context.ts";
 import { waitFor } from "../follow.ts";
 import { type GitData, gitDataOf } from "../git.ts";
-import { bytes } from "../output.ts";
 import { percentOf } from "../percent.ts";
 import { CliProblem } from "../problem.ts";
-import { fileSource, textSource, uploadMissing } from "../uploads.ts";
+import { makeShipment } from "../shipment.ts";
+import { uploadMissing } from "../uploads.ts";
 
 export interface DeployFlags {
   prod?: boolean;
@@ -29,6 +20,7 @@ export interface DeployFlags {
   percent?: string;
   prebuilt?: boolean;
   static?: boolean;
+  localBuild?: boolean;
   wait: boolean;
 }
 
@@ -36,6 +28,7 @@ export async function deploy(context: Context, folder = ".", flags: DeployFlags)
   const { out } = context;
   const root = resolve(folder);
   const target = targetOf(flags);
+  const mode = modeOf(flags);
   const percent = shareOf(flags);
   const project = await findProject(context, root);
   const stop = new AbortController();
@@ -50,12 +43,14 @@ export async function deploy(context: Context, folder = ".", flags: DeployFlags)
   };
   process.on("SIGINT", onInterrupt).on("SIGTERM", onInterrupt);
   try {
-    const where = { root, output: join(scratch, "output") };
-    const { output, log } = await build(context, client, project, where, target, flags, stop.signal);
-    const { manifest, sources } = await readOutput(context, output, root);
+    const wanted = { root, output: join(scratch, "output"), mode, target, signal: stop.signal };
+    const shipment = await makeShipment(context, client, project, {
+      ...wanted,
+      isLocalBuild: flags.localBuild === true,
+    });
+    const { isSource, manifest, sources, buildLog } = shipment;
     const git = await gitOf(root, flags);
-    const buildLog = log === "" ? undefined : textSource(log);
-    const upload = await uploadMissing(context, client, buildLog ? [...sources, buildLog] : sources, {
+    const upload = await uploadMissing(context, client, sources, {
       signal: stop.signal,
       create: () => {
         const body = {
@@ -63,7 +58,8 @@ export async function deploy(context: Context, folder = ".", flags: DeployFlags)
           files: manifest,
           ...(percent === null ? {} : { percent }),
           ...(git ? { git } : {}),
-          ...(buildLog ? { buildLog: buildLog.sha256 } : {}),
+          ...(isSource ? { source: true } : {}),
+          ...(buildLog === null ? {} : { buildLog }),
         };
         return client.request(
           "POST /api/projects/{project}/deployments",
@@ -73,7 +69,9 @@ export async function deploy(context: Context, folder = ".", flags: DeployFlags)
       },
     });
     created = upload.created;
-    const done = flags.wait ? await waitFor(context, client, created.id, stop.signal) : created;
+    const done = flags.wait
+      ? await waitFor(context, client, created.id, { isBuilding: isSource, signal: stop.signal })
+      : created;
     const { id, url, state, projectId, aliases } = done;
     const { uploaded, reused } = upload;
     const answer = { id, url, state, target: done.target, projectId, aliases, uploaded, reused };
@@ -140,60 +138,16 @@ async function gitOf(root: string, { branch }: DeployFlags): Promise<GitData | n
   return branch === undefined ? found : { ...found, branch };
 }
 
-/** @returns Where the output lies, and the build's log as NDJSON. */
-async function build(
-  context: Context,
-  client: Client,
-  project: Project,
-  where: { root: string; output: string },
-  target: string,
-  flags: DeployFlags,
-  signal: AbortSignal,
-): Promise<{ output: string; log: string }> {
-  const mode: Mode = flags.prebuilt ? "prebuilt" : flags.static ? "static" : "auto";
-  const plan: BuildPlan = await planBuild(where.root, project.settings, mode);
-  const isBuild = plan.kind === "build";
-  const values = isBuild
-    ? await client.request(
-        "GET /api/projects/{project}/env/pull",
-        { params: { project: project.id }, query: { target } },
-        { signal },
-      )
-    : { env: {}, sensitive: [] };
-  if (values.sensitive.length > 0) {
-    context.out.note(
-      `Not known to a build on this machine, since they are sensitive: ${values.sensitive.join(", ")}`,
+function modeOf({ prebuilt, static: isStatic, localBuild }: DeployFlags): Mode {
+  if ([prebuilt, isStatic, localBuild].filter((one) => one === true).length > 1) {
+    throw new CliProblem(
+      "two_ways",
+      "--prebuilt, --static and --local-build can't stand together.",
+      "Give one of them.",
+      2,
     );
   }
-  const rows: string[] = [];
-  const onLog = (line: LogLine) => {
-    const text = redact(line.text, Object.values(values.env));
-    rows.push(JSON.stringify({ at: Date.now(), stream: line.stream, text }));
-    context.out.note(line.stream === "system" ? color.dim(text) : text);
-  };
-  const output = await runBuild(plan, { output: where.output, env: values.env, onLog, signal });
-  return { output, log: isBuild ? `${rows.join("\n")}\n` : "" };
-}
-
-/** Values of the environment do not belong in a log that others read. */
-function redact(text: string, values: readonly string[]): string {
-  return values
-    .filter((value) => value.length >= 8)
-    .reduce((shown, value) => shown.replaceAll(value, "[redacted]"), text);
-}
-
-async function readOutput(context: Context, output: string, root: string) {
-  const own = await collectFiles(output, false);
-  const found = [...own, ...(await mappedFiles(output, root, own))];
-  const total = found.reduce((sum, file) => sum + file.size, 0);
-  let count = 0;
-  const hashed = await hashFiles(found, () => {
-    count++;
-    context.out.progress(`Reading ${count}/${found.length} files (${bytes(total)})`);
-  });
-  const manifest = hashed.map(({ path, sha256, size }) => ({ path, sha256, size }));
-  const sources: Source[] = [...new Map(hashed.map((file) => [file.sha256, fileSource(file)])).values()];
-  return { manifest, sources };
+  return prebuilt ? "prebuilt" : isStatic ? "static" : "auto";
 }
 
 /** A first deployment goes to everybody, and one that a rollback holds to nobody, whatever was asked for. */

@@ -1,0 +1,143 @@
+/**
+ * What a build leaves for the next of its branch: installed packages and the caches of frameworks. Put back by hard links
+ * and copies, taken away by renaming, and replaced as a whole, so that a build that fails leaves the last good one.
+ */
+import { createHash } from "node:crypto";
+import {
+  cp,
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { isDirectory } from "@cloudify/builder/detect";
+import { bytesIn } from "./limits.ts";
+
+/** Bytes; more is not kept. */
+export const MAX_CACHE_BYTES = 4 * 1024 ** 3;
+/** So deep below the root of a repository its packages lie. */
+const MAX_DEPTH = 5;
+const LINKS_AT_ONCE = 64;
+
+const PRODUCTION = "production";
+
+/** Name of the folder that the agent keeps for a project and branch; all of them lie in one folder. */
+export function cacheName(project: string, target: string, branch: string | null): string {
+  const about = createHash("sha256")
+    .update(`${target}\n${branch ?? ""}`)
+    .digest("hex");
+  return `${project}.${target === PRODUCTION ? PRODUCTION : about.slice(0, 12)}`;
+}
+
+/** A branch that has built nothing yet begins with production's. */
+const fallbackOf = (cache: string): string =>
+  join(dirname(cache), basename(cache).replace(/\.[^.]*$/, `.${PRODUCTION}`));
+
+interface Kept {
+  /** Packages that were installed for one Node, or by one manager, are not for another. */
+  key: string;
+  /** Folder of the source → its name here. */
+  folders: Record<string, string>;
+}
+
+/** @returns Whose cache was put back, or `null`. */
+export async function restore(
+  cache: string,
+  source: string,
+  key: string,
+): Promise<"own" | "production" | null> {
+  if (await putBack(cache, source, key)) return "own";
+  const fallback = fallbackOf(cache);
+  return fallback !== cache && (await putBack(fallback, source, key)) ? "production" : null;
+}
+
+async function putBack(cache: string, source: string, key: string): Promise<boolean> {
+  const from = join(cache, "kept");
+  const text = await readFile(join(from, "kept.json"), "utf8").catch(() => null);
+  if (text === null) return false;
+  const kept = JSON.parse(text) as Kept;
+  if (kept.key !== key) return false;
+  for (const [folder, name] of Object.entries(kept.folders)) {
+    const to = join(source, folder);
+    // The source brings its own, or has moved the package.
+    if ((await isDirectory(to)) || !(await isDirectory(dirname(to.replace(/\/\.next\/cache$/, "/.next")))))
+      continue;
+    await mkdir(dirname(to), { recursive: true });
+    // Packages are replaced as whole files; what frameworks keep may be written to.
+    if (basename(folder) === "node_modules") await linkTree(join(from, name), to);
+    else await cp(join(from, name), to, { recursive: true, verbatimSymlinks: true });
+  }
+  return true;
+}
+
+/** @returns Bytes that are kept; `null` when it was too much. */
+export async function save(cache: string, source: string, key: string): Promise<number | null> {
+  const draft = join(cache, "kept.new");
+  const old = join(cache, "kept.old");
+  await rm(draft, { recursive: true, force: true });
+  await mkdir(draft, { recursive: true });
+  const kept: Kept = { key, folders: {} };
+  for (const folder of await findKept(source)) {
+    const name = String(Object.keys(kept.folders).length);
+    await move(join(source, folder), join(draft, name));
+    kept.folders[folder] = name;
+  }
+  await writeFile(join(draft, "kept.json"), JSON.stringify(kept));
+  const bytes = await bytesIn(draft);
+  if (bytes > MAX_CACHE_BYTES) {
+    await rm(draft, { recursive: true, force: true });
+    return null;
+  }
+  await rm(old, { recursive: true, force: true });
+  await rename(join(cache, "kept"), old).catch(() => undefined);
+  await rename(draft, join(cache, "kept"));
+  await rm(old, { recursive: true, force: true });
+  return bytes;
+}
+
+/** Folders worth keeping, relative to the root. */
+async function findKept(root: string, folder = "", depth = 0): Promise<string[]> {
+  const entries = await readdir(join(root, folder), { withFileTypes: true });
+  const found: string[] = [];
+  for (const entry of entries) {
+    if (!entry.isDirectory()) continue;
+    const path = join(folder, entry.name);
+    if (entry.name === "node_modules" || entry.name === ".turbo") found.push(path);
+    else if (entry.name === ".next") {
+      if (await isDirectory(join(root, path, "cache"))) found.push(join(path, "cache"));
+    } else if (!entry.name.startsWith(".") && depth < MAX_DEPTH)
+      found.push(...(await findKept(root, path, depth + 1)));
+  }
+  return found;
+}
+
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch {
+    // Another file system.
+    await cp(from, to, { recursive: true, verbatimSymlinks: true });
+  }
+}
+
+async function linkTree(from: string, to: string): Promise<void> {
+  await mkdir(to);
+  const entries = await readdir(from, { withFileTypes: true });
+  const waiting = entries.values();
+  await Promise.all(
+    Array.from({ length: Math.min(LINKS_AT_ONCE, entries.length) }, async () => {
+      for (const entry of waiting) {
+        const [a, b] = [join(from, entry.name), join(to, entry.name)];
+        if (entry.isDirectory()) await linkTree(a, b);
+        else if (entry.isSymbolicLink()) await symlink(await readlink(a), b);
+        else await link(a, b).catch(() => cp(a, b));
+      }
+    }),
+  );
+}

@@ -1,0 +1,135 @@
+/** What is to be built, and in which way. Reads the source; runs nothing. */
+import { copyFile, readFile } from "node:fs/promises";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import {
+  findFramework,
+  firstThere,
+  isDirectory,
+  isFile,
+  MANAGERS,
+  type PackageJson,
+  readPackage,
+} from "@cloudify/builder/detect";
+import type { BuildSettings } from "@cloudify/protocol";
+import { BuildFault } from "./fault.ts";
+import { type Managed, managedBy } from "./manager.ts";
+
+export interface Project {
+  /** Root of the repository. */
+  source: string;
+  /** Folder of the project, which a monorepo has within. */
+  app: string;
+  manifest: PackageJson | null;
+  managed: Managed;
+  /** Where the lockfile lies, or the project. */
+  installIn: string;
+  settings: BuildSettings;
+  way: Way;
+}
+
+/**
+ * `vercel`: `vercel build` knows the framework, or there is none and nothing to start: files and `api/` functions.
+ * `service`: a program that is known by its `start` script alone.
+ */
+export type Way = { kind: "vercel"; framework: string | null } | { kind: "service" };
+
+interface Config {
+  framework?: string | null;
+  installCommand?: string | null;
+  buildCommand?: string | null;
+  outputDirectory?: string | null;
+}
+
+/** The generic Node preset looks for a server among the files; a `start` script says it. */
+const GENERIC = new Set(["", "node", "bun"]);
+
+/** @throws BuildFault, or BuildProblem of packages/builder. */
+export async function readProject(source: string, given: BuildSettings): Promise<Project> {
+  const app = resolve(source, given.rootDirectory ?? "");
+  const isInside = app === source || app.startsWith(source + sep);
+  if (!isInside || !(await isDirectory(app))) {
+    throw new BuildFault(
+      "no_root_directory",
+      `The source has no folder ${given.rootDirectory}.`,
+      "Set the project's rootDirectory to a folder of the repository, and deploy from the repository.",
+    );
+  }
+  const config = await readConfig(app);
+  const settings: BuildSettings = {
+    ...given,
+    installCommand: given.installCommand ?? config.installCommand ?? null,
+    buildCommand: given.buildCommand ?? config.buildCommand ?? null,
+    outputDirectory: given.outputDirectory ?? config.outputDirectory ?? null,
+  };
+  const manifest = await readPackage(app);
+  const framework = await findFramework(app, given.framework ?? config.framework ?? null);
+  const { lockfile, folder } = await findLockfile(source, app);
+  const declared = manifest?.packageManager ?? (await readPackage(folder))?.packageManager;
+  const slug = framework?.slug ?? "";
+  const way = await wayOf(app, manifest, settings, GENERIC.has(slug) ? null : slug);
+  return {
+    source,
+    app,
+    manifest,
+    managed: managedBy({ declared, lockfile }),
+    installIn: folder,
+    settings,
+    way,
+  };
+}
+
+async function wayOf(
+  app: string,
+  manifest: PackageJson | null,
+  settings: BuildSettings,
+  framework: string | null,
+): Promise<Way> {
+  const isService =
+    framework === null &&
+    manifest?.scripts?.start !== undefined &&
+    settings.outputDirectory === null &&
+    !(await isDirectory(join(app, "api")));
+  return isService ? { kind: "service" } : { kind: "vercel", framework };
+}
+
+/** `vercel build` reads `vercel.json` only, so ours is given to it by that name. */
+async function readConfig(app: string): Promise<Config> {
+  const [own, theirs] = ["cloudify.json", "vercel.json"].map((name) => join(app, name)) as [string, string];
+  if (await isFile(own)) {
+    if (await isFile(theirs)) {
+      const fix = "Keep one of them; cloudify.json takes the same keys.";
+      throw new BuildFault("two_configs", "There is a cloudify.json and a vercel.json.", fix);
+    }
+    await copyFile(own, theirs);
+  }
+  const text = await readFile(theirs, "utf8").catch(() => null);
+  if (text === null) return {};
+  try {
+    return JSON.parse(text) as Config;
+  } catch (error) {
+    throw new BuildFault(
+      "invalid_config",
+      `cloudify.json or vercel.json is not JSON: ${String(error)}.`,
+      "Correct it.",
+    );
+  }
+}
+
+/** The nearest, from the project's folder up to the repository's root. */
+async function findLockfile(source: string, app: string) {
+  for (let folder = app; ; folder = dirname(folder)) {
+    const name = await firstThere(
+      folder,
+      MANAGERS.map(([one]) => one),
+    );
+    const manager = MANAGERS.find(([one]) => one === name)?.[1];
+    if (name !== null && manager) {
+      const text = name === "bun.lockb" ? "" : await readFile(join(folder, name), "utf8");
+      return { lockfile: { name, manager, text }, folder };
+    }
+    if (folder === source) return { lockfile: null, folder: app };
+  }
+}
+
+/** For messages: relative to the repository. */
+export const shownFolder = ({ source, app }: Project): string => relative(source, app) || ".";

@@ -1,0 +1,51 @@
+/** Makes an output of a program that listens by itself: one function, which answers for every path. */
+import { cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import type { PackageJson } from "@cloudify/builder/detect";
+import type { Managed } from "./manager.ts";
+
+/** Name of the function. */
+export const SERVICE = "__service";
+const UNNEEDED = new Set([".git", ".vercel", ".turbo", ".cache", ".env", ".env.local"]);
+
+/** Leaves what only a build needs out of `node_modules`; `null`: the manager has no such command. */
+export function pruneOf({ manager }: Managed): string | null {
+  switch (manager) {
+    case "npm":
+      return "npm prune --omit=dev --ignore-scripts";
+    case "pnpm":
+      return "pnpm prune --prod --ignore-scripts";
+    case "yarn":
+    case "bun":
+      return null;
+  }
+}
+
+/** The script of `package.json`, where the project builds at all. */
+export const buildScriptOf = (manifest: PackageJson | null, { manager }: Managed): string | null => {
+  const name = ["vercel-build", "build"].find((one) => manifest?.scripts?.[one] !== undefined);
+  return name === undefined ? null : `${manager} run ${name}`;
+};
+
+/** @param source Root of the repository, all of which the program may need. @param app Where its `start` script is. */
+export async function emitService(source: string, app: string, output: string, major: number): Promise<void> {
+  const folder = join(output, "functions", `${SERVICE}.func`);
+  await rm(output, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  await mkdir(join(output, "static"));
+  await cp(source, folder, {
+    recursive: true,
+    verbatimSymlinks: true,
+    filter: (path) => !UNNEEDED.has(relative(source, path).split("/").at(-1) ?? ""),
+  });
+  const within = relative(source, app);
+  // npm is there wherever Node is; the project's own manager may not be where it runs.
+  const start = "npm run start --silent";
+  const command = within === "" ? start : `cd ${quoted(within)} && ${start}`;
+  const about = { runtime: `nodejs${major}.x`, launcherType: "Service", command };
+  await writeFile(join(folder, ".vc-config.json"), JSON.stringify(about));
+  const routes = [{ handle: "filesystem" }, { src: "^/.*$", dest: `/${SERVICE}` }];
+  await writeFile(join(output, "config.json"), JSON.stringify({ version: 3, routes }));
+}
+
+const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;

@@ -1,0 +1,166 @@
+/**
+ * A build as a child of the agent: with limits, with an environment of its own, and ended whole. What the build does is
+ * packages/agent/build's.
+ */
+import { mkdir, mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { BuildEnd, BuildJob } from "../driver.ts";
+import { type Child, startChild } from "./child.ts";
+import { BUILD_FD, type BuildConfig, type BuildMessage, type BuildVariables } from "./contract.ts";
+import { baseEnvironment } from "./environment.ts";
+import { readLines } from "./lines.ts";
+import { memoryByGroup } from "./usage.ts";
+
+export interface BuildOptions {
+  /** Folder for what builds write beside their source and output. */
+  folder: string;
+  node: string;
+  /** Path of the build program. */
+  program: string;
+  memoryBytes: number;
+}
+
+/** Between SIGTERM and SIGKILL. */
+const GRACE_MS = 2_000;
+/** The build ends itself at its limit, and says so; this is for one that does not. */
+const LIMIT_GRACE_MS = 5_000;
+const TICK_MS = 1_000;
+const MIN_FREE_BYTES = 200 * 1_024 * 1_024;
+/** Text of the log that is handed on; a build that says more goes on unheard. */
+const MAX_LOG_BYTES = 32 * 1_024 * 1_024;
+
+export async function runBuild(options: BuildOptions, job: BuildJob, signal: AbortSignal): Promise<BuildEnd> {
+  await mkdir(options.folder, { recursive: true, mode: 0o700 });
+  const folder = await mkdtemp(join(options.folder, "build-"));
+  try {
+    for (const name of ["home", "tmp"]) await mkdir(join(folder, name), { mode: 0o700 });
+    for (const path of [job.output, job.cache]) await mkdir(path, { recursive: true });
+    const { settings, target, branch, url, limitMs } = job.task;
+    const { source, output, cache } = job;
+    const envFile = join(folder, "variables.json");
+    const config: BuildConfig = { source, output, cache, settings, target, branch, url, limitMs, envFile };
+    const variables: BuildVariables = { env: job.env, secrets: job.secrets };
+    await writeFile(envFile, JSON.stringify(variables), { mode: 0o600 });
+    await writeFile(join(folder, "build.json"), JSON.stringify(config), { mode: 0o600 });
+    if (signal.aborted) return CANCELED;
+    const child = await startChild({
+      command: options.node,
+      args: [options.program, join(folder, "build.json")],
+      cwd: job.source,
+      env: baseEnvironment(process.env, options.node, folder),
+      pipes: [BUILD_FD],
+    });
+    return await watched(child, options, job, signal);
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 2 });
+  }
+}
+
+async function watched(
+  child: Child,
+  { memoryBytes, folder }: BuildOptions,
+  job: BuildJob,
+  signal: AbortSignal,
+): Promise<BuildEnd> {
+  const heard = hear(child, job);
+  let cut: BuildEnd | null = null;
+  const end = (how: BuildEnd) => {
+    cut ??= how;
+    void child.stop(GRACE_MS);
+  };
+  const onAbort = () => end(CANCELED);
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  const late = setTimeout(() => end(tooLong(job.task.limitMs)), job.task.limitMs + LIMIT_GRACE_MS);
+  const ticks = setInterval(() => {
+    if ((memoryByGroup().get(child.pid) ?? 0) > memoryBytes) end(tooMuchMemory(memoryBytes));
+    void statfs(folder).then(
+      ({ bavail, bsize }) => bavail * bsize < MIN_FREE_BYTES && end(DISK_FULL),
+      () => undefined,
+    );
+  }, TICK_MS);
+  const { code, signal: by } = await child.ended;
+  clearTimeout(late);
+  clearInterval(ticks);
+  signal.removeEventListener("abort", onAbort);
+  return cut ?? heard.end() ?? ended(code, by);
+}
+
+/** Hands on what the build says. */
+function hear(child: Child, { onLine }: BuildJob): { end(): BuildEnd | null } {
+  let end: BuildEnd | null = null;
+  let bytes = 0;
+  const say = (level: "info" | "warn" | "error", text: string) => {
+    const isHeard = bytes <= MAX_LOG_BYTES;
+    bytes += text.length + 1;
+    if (bytes <= MAX_LOG_BYTES) onLine(level, text);
+    else if (isHeard) onLine("warn", "The build's log is longer than 32 MiB: the rest of it is left out.");
+  };
+  const readers = [
+    { stream: child.stdout, reader: readLines((text) => say("info", text)) },
+    // Tools say there how far they are, not only what is wrong.
+    { stream: child.stderr, reader: readLines((text) => say("info", text)) },
+    {
+      stream: child.pipe(BUILD_FD),
+      reader: readLines((text) => {
+        const message = parsed(text);
+        if (message === null) return;
+        if ("end" in message) end = message.end;
+        else say(message.level, message.text);
+      }),
+    },
+  ];
+  for (const { stream, reader } of readers) {
+    stream.on("data", (chunk: Buffer) => reader.write(chunk));
+    stream.once("close", () => reader.end());
+  }
+  return { end: () => end };
+}
+
+function parsed(text: string): BuildMessage | null {
+  try {
+    const message = JSON.parse(text) as Partial<Record<"level" | "text" | "end", unknown>>;
+    if (typeof message.end === "object" || typeof message.text === "string") return message as BuildMessage;
+  } catch {
+    // The project's own code can write to the pipe too.
+  }
+  return null;
+}
+
+const failed = (code: string, detail: string, fix: string, isRetryable = false): BuildEnd => ({
+  ok: false,
+  code,
+  detail,
+  fix,
+  isRetryable,
+});
+
+const CANCELED = failed("canceled", "The build was canceled.", "Deploy again.");
+
+const DISK_FULL = failed(
+  "build_disk_full",
+  "The build has filled the disk of the machine that it ran on.",
+  "Write less, or give the region's agent a larger disk.",
+);
+
+const tooLong = (limitMs: number): BuildEnd =>
+  failed(
+    "build_timeout",
+    `The build took longer than ${Math.round(limitMs / 60_000)} minutes, and was ended.`,
+    "Look in its log for what takes so long.",
+  );
+
+const tooMuchMemory = (memoryBytes: number): BuildEnd =>
+  failed(
+    "build_out_of_memory",
+    `The build held more than ${Math.round(memoryBytes / 1_024 / 1_024)} MiB, and was ended.`,
+    "Build less at once, or set CLOUDIFY_AGENT_BUILD_MEMORY of the region's agent, in MiB.",
+  );
+
+const ended = (code: number | null, signal: NodeJS.Signals | null): BuildEnd =>
+  failed(
+    "build_failed",
+    `The build ended ${signal === null ? `with code ${code}` : `by ${signal}`} without saying how.`,
+    "Look in its log; deploy again if nothing there is wrong.",
+    true,
+  );

@@ -1,0 +1,64 @@
+/** What a folder says of itself: its framework, its package manager, its scripts. Reads; decides and runs nothing. */
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { type Framework, frameworkList } from "@vercel/frameworks";
+import { detectFramework } from "@vercel/fs-detectors/dist/detect-framework.js";
+import { LocalFileSystemDetector } from "@vercel/fs-detectors/dist/detectors/local-file-system-detector.js";
+import { BuildProblem } from "./problem.ts";
+
+export type Manager = "npm" | "pnpm" | "yarn" | "bun";
+
+/** As Vercel installs: a lockfile that another platform wrote does not stop a build. */
+export const MANAGERS: readonly [lockfile: string, manager: Manager][] = [
+  ["package-lock.json", "npm"],
+  ["npm-shrinkwrap.json", "npm"],
+  ["pnpm-lock.yaml", "pnpm"],
+  ["yarn.lock", "yarn"],
+  ["bun.lockb", "bun"],
+  ["bun.lock", "bun"],
+];
+
+/** What of a package.json says how it is built. */
+export interface PackageJson {
+  scripts?: Record<string, string>;
+  dependencies?: Record<string, string>;
+  packageManager?: string;
+  engines?: Record<string, string>;
+}
+
+/** @throws BuildProblem when it is not JSON. */
+export async function readPackage(root: string): Promise<PackageJson | null> {
+  const text = await readFile(join(root, "package.json"), "utf8").catch(() => null);
+  if (text === null) return null;
+  try {
+    return JSON.parse(text) as PackageJson;
+  } catch (error) {
+    throw new BuildProblem("invalid_package", `package.json is not JSON: ${String(error)}.`, "Correct it.");
+  }
+}
+
+/** @param slug Given by somebody; `null` to look for it. @throws BuildProblem when nobody knows it. */
+export async function findFramework(root: string, slug: string | null): Promise<Framework | null> {
+  if (slug !== null) {
+    const named = frameworkList.find((one) => one.slug === slug);
+    if (named) return named;
+    throw new BuildProblem(
+      "unknown_framework",
+      `There is no framework ${slug}.`,
+      "Leave it out to have it detected.",
+    );
+  }
+  const found = await detectFramework({ fs: new LocalFileSystemDetector(root), frameworkList });
+  return frameworkList.find((one) => one.slug === found && found !== null) ?? null;
+}
+
+const kindOf = async (path: string) => stat(path).catch(() => null);
+export const isDirectory = async (path: string): Promise<boolean> =>
+  (await kindOf(path))?.isDirectory() ?? false;
+export const isFile = async (path: string): Promise<boolean> => (await kindOf(path))?.isFile() ?? false;
+
+/** The first of the names that is there, or `null`. */
+export async function firstThere(root: string, names: readonly string[]): Promise<string | null> {
+  for (const name of names) if (await kindOf(join(root, name))) return name;
+  return null;
+}

@@ -1,0 +1,30 @@
+/** Asks a deployed app what it is to answer. */
+import { get } from "#tests/support/http.ts";
+import type { Check } from "./apps.ts";
+
+/** @param origin Of the deployment. @returns What is wrong, for people; none: it is as it should be. */
+export async function failuresOf(origin: string, checks: readonly Check[]): Promise<string[]> {
+  const failures: string[] = [];
+  for (const check of checks) {
+    const wrong = await failureOf(origin, check).catch(String);
+    if (wrong !== null) failures.push(`${check.what} ${check.method ?? "GET"} ${check.path}: ${wrong}`);
+  }
+  return failures;
+}
+
+async function failureOf(origin: string, check: Check): Promise<string | null> {
+  const { path, method = "GET", headers = {}, body, status = 200, text, header, refersTo } = check;
+  const found = await get(origin + path, { method, headers, ...(body === undefined ? {} : { body }) });
+  const answer = await found.text();
+  const beginning = JSON.stringify(answer.slice(0, 200));
+  if (found.status !== status) return `${found.status}, not ${status}: ${beginning}`;
+  if (text && !text.test(answer)) return `no ${text} in ${beginning}`;
+  const value = header && found.headers.get(header[0]);
+  if (header && (typeof value !== "string" || !header[1].test(value))) return `${header[0]} is ${value}`;
+  if (!refersTo) return null;
+  const other = refersTo.exec(answer)?.[1];
+  if (other === undefined) return `it refers to no ${refersTo}`;
+  const file = await get(origin + other);
+  await file.arrayBuffer();
+  return file.status === 200 ? null : `${other}, which it refers to, answers ${file.status}`;
+}

@@ -1,0 +1,64 @@
+/** Functions as an output has them, run by the runtime as a child of the process driver. */
+import type { NodeFunction } from "@cloudify/protocol";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Region, startRegion, type Told } from "#tests/support/region.ts";
+
+let region: Region;
+beforeEach(async () => {
+  region = await startRegion({ drainMs: 2_000 });
+});
+afterEach(() => region.stop());
+
+const plain = { cwd: "", launcher: "Nodejs", hasHelpers: true, maxDuration: 10, environment: {} } as const;
+const functions = (modules: Record<string, string>, told?: Told) => {
+  const names = Object.keys(modules);
+  const run = Object.fromEntries(
+    names.map((name): [string, NodeFunction] => [name, { ...plain, handler: `${name}.cjs` }]),
+  );
+  const files = Object.fromEntries(Object.entries(modules).map(([name, text]) => [`${name}.cjs`, text]));
+  return region.wish({ kind: "functions", functions: run }, files, told);
+};
+const call = (name: string, path = "/") => region.ask(path, { headers: { "x-cloudify-function": name } });
+const faultOf = (answer: Response) => answer.headers.get("x-cloudify-ingress-fault");
+
+test("each function answers for itself, and its lines carry its name", async () => {
+  const hello = `module.exports = (req, res) => { console.log("called", req.query.a); res.json({ region: process.env.CLOUDIFY_REGION }); };`;
+  await region.apply(functions({ hello, other: `module.exports = (req, res) => res.end("other");` }));
+  expect(await (await call("hello", "/x?a=1")).json()).toEqual({ region: "fra" });
+  expect(await (await call("other")).text()).toBe("other");
+  expect(faultOf(await call("neither"))).toBe("absent");
+  await expect
+    .poll(() => region.lines)
+    .toContainEqual(expect.objectContaining({ function: "hello", text: "called 1" }));
+});
+
+test("what throws, and what takes too long, is told apart; a function can't say so itself", async () => {
+  await region.apply(
+    functions({
+      throws: `module.exports = () => { throw new Error("as it was told"); };`,
+      never: `module.exports = () => undefined;`,
+      lies: `module.exports = (req, res) => { res.setHeader("x-cloudify-ingress-fault", "absent"); res.end("lie"); };`,
+    }),
+  );
+  const threw = await call("throws");
+  expect([threw.status, faultOf(threw)]).toEqual([500, "threw"]);
+  const late = await region.ask("/", {
+    headers: { "x-cloudify-function": "never", "x-cloudify-timeout-ms": "300" },
+  });
+  expect([late.status, faultOf(late)]).toEqual([504, "timeout"]);
+  const lies = await call("lies");
+  expect([await lies.text(), faultOf(lies)]).toEqual(["lie", null]);
+});
+
+test("while a process ends of an error that nobody caught, the next requests are another's", async () => {
+  const breaks = `let broken = false; module.exports = (req, res) => {
+    if (req.url === "/break") setTimeout(() => { throw new Error("nobody catches this"); }, 1);
+    setTimeout(() => res.end("pid " + process.pid), 20);
+  };`;
+  await region.apply(functions({ breaks }));
+  const before = await (await call("breaks")).text();
+  await (await call("breaks", "/break")).text();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => call("breaks")));
+  expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
+  await expect.poll(async () => (await (await call("breaks")).text()) === before).toBe(false);
+});
