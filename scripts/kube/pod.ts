@@ -287,7 +287,9 @@ export class PodRun {
     const body = { metadata: { uid }, status };
     // As a kubelet does: what it knows is told, sooner or later.
     for (let tries = 0; tries < 100; tries++) {
-      const answer = await this.#place.api.send("PATCH", path, body, "strategic-merge-patch+json").catch(() => null);
+      const answer = await this.#place.api
+        .send("PATCH", path, body, "strategic-merge-patch+json")
+        .catch(() => null);
       if (answer && (answer.code < 300 || answer.code === 404)) return;
       await pause(100);
     }

@@ -1,6 +1,6 @@
 /** What every driver guarantees of builds. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -9,8 +9,8 @@ import type { BuildJob, Driver } from "../../packages/agent/driver.ts";
 const WAIT = { timeout: 40_000, interval: 50 };
 const never = new AbortController().signal;
 
-/** @param command Runs `build.mjs` of the source, which leaves `dist`. */
-export function builds(driver: () => Driver, command: string): void {
+/** The builds are of a program with a start script: such need no tool that is installed first. */
+export function builds(driver: () => Driver): void {
   describe("builds", () => {
     let home: string;
     let count = 0;
@@ -29,19 +29,17 @@ export function builds(driver: () => Driver, command: string): void {
       ];
       for (const folder of [source, output, cache]) mkdirSync(folder, { recursive: true });
       writeFileSync(join(source, "build.mjs"), script);
-      writeFileSync(
-        join(source, "package.json"),
-        JSON.stringify({ name: "built", private: true, type: "module" }),
-      );
+      const scripts = { start: "node dist/server.mjs" };
+      writeFileSync(join(source, "package.json"), JSON.stringify({ name: "built", type: "module", scripts }));
       const lines: string[] = [];
       const id = `build.dpl_${count}`;
       const about = { team: "team_1", project: "prj_1", projectName: "shop", deployment: `dpl_${count}` };
       const settings = {
         rootDirectory: null,
         framework: null,
-        installCommand: "",
-        buildCommand: command,
-        outputDirectory: "dist",
+        installCommand: "true",
+        buildCommand: "node build.mjs",
+        outputDirectory: null,
         nodeVersion: null,
       };
       const told = {
@@ -61,12 +59,15 @@ export function builds(driver: () => Driver, command: string): void {
     const makes = `import { mkdirSync, writeFileSync } from "node:fs";
       console.log("builds with " + process.env.SECRET.length);
       mkdirSync("dist", { recursive: true });
-      writeFileSync("dist/index.html", "<h1>built</h1>");`;
+      writeFileSync("dist/server.mjs", "// built");`;
 
     test("a build leaves its output, and its lines are told", async () => {
       const one = job(makes);
       expect(await driver().build(one, never)).toEqual({ ok: true });
-      expect(readFileSync(join(one.output, "static/index.html"), "utf8")).toBe("<h1>built</h1>");
+      const made = readdirSync(one.output, { recursive: true, encoding: "utf8" });
+      expect(made).toContain("config.json");
+      const server = made.find((path) => path.endsWith("dist/server.mjs")) ?? "";
+      expect(readFileSync(join(one.output, server), "utf8")).toBe("// built");
       expect(one.lines).toContain("builds with 12");
     });
 

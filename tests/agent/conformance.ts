@@ -20,8 +20,6 @@ export interface Bench {
 export interface Traits {
   /** Whether what runs goes on when the agent ends. */
   outlives: boolean;
-  /** `null`: it can't build yet. */
-  build: { command: string } | null;
 }
 
 const WAIT = { timeout: 40_000, interval: 50 };
@@ -46,7 +44,7 @@ export function wishFor(bench: Pick<Bench, "file">, deployment: string, stamp: S
   return { id, stamp, isWarm: true, material };
 }
 
-export function conformance(name: string, { outlives, build }: Traits, open: () => Promise<Bench>): void {
+export function conformance(name: string, { outlives }: Traits, open: () => Promise<Bench>): void {
   describe(`${name}: the guarantees of a driver`, () => {
     let bench: Bench;
     beforeAll(async () => {
@@ -221,6 +219,6 @@ export function conformance(name: string, { outlives, build }: Traits, open: () 
       expect(load.memoryBytes).toBeGreaterThan(0);
     });
 
-    if (build) builds(() => bench.driver, build.command);
+    builds(() => bench.driver);
   });
 }

@@ -9,6 +9,4 @@ beforeAll(async () => {
 });
 afterAll(() => cluster?.stop());
 
-conformance("kubernetes", { outlives: true, build: { command: "node build.mjs" } }, () =>
-  TestRegion.start(cluster, "conformance"),
-);
+conformance("kubernetes", { outlives: true }, () => TestRegion.start(cluster, "conformance"));

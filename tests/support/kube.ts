@@ -113,7 +113,7 @@ export class TestRegion {
         files: [...pod, "files"],
         serve: [...pod, "serve"],
         health: [...pod, "health"],
-        build: [process.execPath, join(ROOT, "tests/support/pod-build.ts")],
+        build: [...pod, "build"],
       },
       ...more,
     };

@@ -12,9 +12,12 @@ import type { KubeObject } from "./types.ts";
 const TRANSFER_SECONDS = 120;
 /** Should the agent not live to remove it. */
 const KEPT_SECONDS = 300;
+const MEMORY_MIB = 4_096;
+/** For our own program; so that a build is told of its limit by us, and not ended by the kernel. */
+const OVERHEAD_MIB = 256;
 const RESOURCES = {
   requests: { cpu: "500m", memory: "1Gi", "ephemeral-storage": "2Gi" },
-  limits: { cpu: "4", memory: "4Gi", "ephemeral-storage": "12Gi" },
+  limits: { cpu: "4", memory: `${MEMORY_MIB + OVERHEAD_MIB}Mi`, "ephemeral-storage": "12Gi" },
 };
 
 /** One attempt's: another attempt is another Job. */
@@ -32,7 +35,7 @@ export function jobOf(job: BuildJob, settings: KubernetesSettings, served: Serve
     { name: POD_ENV.bundle, value: `${settings.bundles}/build/${name}` },
     { name: POD_ENV.secret, value: POD.secret },
     { name: POD_ENV.work, value: POD.work },
-    { name: POD_ENV.region, value: settings.region },
+    { name: POD_ENV.memory, value: String(MEMORY_MIB * 1024 * 1024) },
   ];
   return {
     ...served.head("jobs"),

@@ -32,8 +32,8 @@ export const POD_ENV = {
   host: "CLOUDIFY_POD_HOST",
   /** File for a {@link PodEnd}. */
   termination: "CLOUDIFY_POD_TERMINATION",
-  /** Path of the function runtime, where it is not beside the pod's program. */
-  runtime: "CLOUDIFY_POD_RUNTIME",
+  /** Bytes that a build may hold. */
+  memory: "CLOUDIFY_POD_MEMORY",
 } as const;
 
 /** A line of a workload or build on a pod's standard output: JSON. */

@@ -36,6 +36,9 @@ export async function serve(env: Env, runtime: string): Promise<void> {
     origin: null,
     node: process.execPath,
     runtime,
+    // It builds nothing.
+    build: "",
+    buildMemoryBytes: 0,
     clock: systemClock(),
     random: Math.random,
     // How many instances there are is the autoscaler's to say.
