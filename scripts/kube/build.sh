@@ -14,7 +14,7 @@ programs=(etcd kubectl kube-apiserver kube-controller-manager)
 say() { printf 'kube: %s\n' "$*" >&2; }
 filled() { for name in "${programs[@]}"; do [ -x "$bin/$name" ] || return 1; done; }
 if filled; then echo "$bin"; exit 0; fi
-for tool in apt-get curl dpkg flock openssl; do
+for tool in apt-get dpkg flock; do
   command -v $tool >/dev/null || { say "needs $tool"; exit 1; }
 done
 
