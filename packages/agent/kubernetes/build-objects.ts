@@ -12,6 +12,8 @@ import type { KubeObject } from "./types.ts";
 const TRANSFER_SECONDS = 120;
 /** Should the agent not live to remove it. */
 const KEPT_SECONDS = 300;
+/** A build that is canceled is to be over in 5 s; the build program takes 2 of them at most. */
+export const BUILD_GRACE_SECONDS = 4;
 const MEMORY_MIB = 4_096;
 /** For our own program; so that a build is told of its limit by us, and not ended by the kernel. */
 const OVERHEAD_MIB = 256;
@@ -50,8 +52,7 @@ export function jobOf(job: BuildJob, settings: KubernetesSettings, served: Serve
         spec: {
           ...podOf(),
           restartPolicy: "Never",
-          // A build that is canceled is to be over in 5 s.
-          terminationGracePeriodSeconds: 2,
+          terminationGracePeriodSeconds: BUILD_GRACE_SECONDS,
           containers: [
             {
               ...imageOf(settings),

@@ -5,7 +5,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import type { BuildEnd, BuildJob } from "../driver.ts";
-import { belongingsOf, buildName, jobOf } from "./build-objects.ts";
+import { BUILD_GRACE_SECONDS, belongingsOf, buildName, jobOf } from "./build-objects.ts";
 import type { Answer, Bundles } from "./bundle.ts";
 import { type Kube, KubeError } from "./client.ts";
 import type { Served } from "./kinds.ts";
@@ -179,7 +179,7 @@ async function removeBuild({ kube, served }: Surroundings, name: string): Promis
   if (job) await gone(kube.remove(served.path("jobs", name), versionless(job)));
   const { items } = await kube.list<Pod>(served.path("pods"), { labelSelector: `${LABEL.workload}=${name}` });
   for (const pod of items)
-    await gone(kube.remove(served.path("pods", pod.metadata.name), versionless(pod), 2));
+    await gone(kube.remove(served.path("pods", pod.metadata.name), versionless(pod), BUILD_GRACE_SECONDS));
 }
 
 /** Whatever has changed on it meanwhile: it is this one that goes. */

@@ -28,6 +28,8 @@ export async function build(env: Env, program: string): Promise<void> {
   const memoryBytes = Number(need(env, POD_ENV.memory));
   const options = { folder: folder("driver"), node: process.execPath, program, memoryBytes };
   const end = await runBuild(options, { ...told, source, output, cache, onLine }, ending.signal);
+  // Nobody waits for it, and there is no time.
+  if (ending.signal.aborted) process.exit(1);
   if (end.ok) await exchange.leave("PUT", "/output", () => packFolder(output));
   // Without it the next build is slower, and no worse.
   await exchange
