@@ -20,7 +20,9 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
-          include: ["tests/{agent,conformance,deployments,dev,docs,e2e,functions,wiring}/**/*.test.ts"],
+          include: [
+            "tests/{agent,cli,conformance,deployments,dev,docs,e2e,functions,regions,wiring}/**/*.test.ts",
+          ],
           exclude: [KUBE],
           ...outside,
         },

@@ -20,6 +20,8 @@ export const SCOPES = [
   "blobs:write",
   "logs:read",
   "audit:read",
+  "regions:read",
+  "regions:write",
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 

@@ -13,6 +13,8 @@ import type { Clock, Random } from "#core/time.ts";
 /** Each write says which of these made it. */
 export type Actor =
   | { type: "token"; id: Id<"token">; role: Role; scopes: readonly Scope[] | null }
+  /** A region's agent; the id is the region's. */
+  | { type: "agent"; id: string }
   | { type: "system"; id: string };
 
 /** The objects' namespaces; each feature that has one adds it here, so that the core knows none. */

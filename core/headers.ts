@@ -13,6 +13,17 @@ export function setAll(headers: Pick<Headers, "append" | "set">, list: Readonly<
   }
 }
 
+/** RFC 9110, 7.6.1: they are about the connection, not about the message. */
+export const HOP_BY_HOP: readonly string[] = [
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "upgrade",
+];
+
 /** Names are lower case: what is given under another is another field. */
 export class Fields implements Iterable<[name: string, value: string]> {
   readonly #values = new Map<string, string>();

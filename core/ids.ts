@@ -14,6 +14,7 @@ const PREFIXES = {
   request: "req",
   upload: "upl",
   outbox: "obx",
+  region: "rgn",
 } as const;
 
 export type IdKind = keyof typeof PREFIXES;

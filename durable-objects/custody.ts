@@ -53,9 +53,18 @@ export abstract class Custody<Effect> extends DurableObject<Env> {
     return row ? (JSON.parse(row.value) as T) : null;
   }
 
+  /** Facts whose names begin so, in the order of their names. */
+  protected readFacts<T>(prefix: string): T[] {
+    const rows = this.ctx.storage.sql.exec<{ value: string }>(
+      "select value from facts where name >= ?1 and name < ?1 || char(0x10ffff) order by name",
+      prefix,
+    );
+    return [...rows].map(({ value }) => JSON.parse(value) as T);
+  }
+
   /**
    * The second door to storage: the fact, what it owes, and who did it, in one transaction. Returns when it is durable;
-   * the effects follow.
+   * the effects follow. A fact that is `null` is forgotten.
    */
   protected commit(
     facts: Record<string, unknown>,
@@ -66,6 +75,10 @@ export abstract class Custody<Effect> extends DurableObject<Env> {
     const now = this.clock.now();
     this.ctx.storage.transactionSync(() => {
       for (const [name, value] of Object.entries(facts)) {
+        if (value === null) {
+          this.ctx.storage.sql.exec("delete from facts where name = ?", name);
+          continue;
+        }
         this.ctx.storage.sql.exec(
           "insert into facts values (?, ?) on conflict (name) do update set value = excluded.value",
           name,

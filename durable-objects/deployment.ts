@@ -1,21 +1,19 @@
 /** Custody of one deployment. The rules are in features/deployments/machine.ts. */
 import type { Millis } from "#core/time.ts";
-import {
-  create,
-  type Deployment,
-  dueAt,
-  type Event,
-  type Input,
-  isFinished,
-  type Effect as MachineEffect,
-  type Spec,
-  type Step,
-  step,
-} from "#features/deployments/machine.ts";
-import type { DeploymentRpc, Sent } from "#features/deployments/rpc.ts";
+import { create, dueAt, isFinished, step } from "#features/deployments/machine.ts";
+import type { DeploymentRpc, RegionAnswer, Sent } from "#features/deployments/rpc.ts";
 import { deploymentKey, type ServedDeployment } from "#features/deployments/served.ts";
+import type {
+  Deployment,
+  Event,
+  Input,
+  Effect as MachineEffect,
+  Spec,
+  Step,
+} from "#features/deployments/state.ts";
 import { type By, pointerName } from "#features/pointers/rpc.ts";
 import { Custody } from "./custody.ts";
+import * as regions from "./deployment-regions.ts";
 
 /** `project`: tell D1 and the log of a change of state. */
 type Effect = MachineEffect | { kind: "project"; event: Event };
@@ -48,7 +46,17 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     await this.alarm();
   }
 
+  async regions(): Promise<RegionAnswer[]> {
+    const state = this.#read();
+    return state && hasWorkloads(state) ? regions.ask(this.env, state.spec) : [];
+  }
+
+  /** What was still owed to regions goes with the rest, so it is done before. */
   async remove(): Promise<void> {
+    const state = this.#read();
+    if (state?.spec.source) await regions.withdrawBuild(this.env, state.spec);
+    if (state && (hasWorkloads(state) || state.status === "error" || state.status === "canceled"))
+      await regions.forget(this.env, state.spec);
     await this.clear();
   }
 
@@ -75,6 +83,23 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
       }
       case "release-slot":
         return this.#slots(spec).release(spec.id);
+      case "queue-build":
+        return this.#offer(effect.attempt);
+      case "withdraw":
+        return regions.withdrawBuild(this.env, spec);
+      case "note-output":
+        await this.env.DB.prepare(
+          "update deployments set manifest = ?2, bytes = ?3, file_count = ?4 where id = ?1",
+        )
+          .bind(spec.id, effect.manifest, effect.bytes, effect.fileCount)
+          .run();
+        return;
+      case "place":
+        // Given up meanwhile: what is owed to regions then comes behind this.
+        if (state.status === "releasing") await regions.place(this.env, spec, effect.workloads);
+        return;
+      case "forget":
+        return regions.forget(this.env, spec);
       case "dispatch":
         await this.env.TASKS.send({ type: "compile", deployment: spec.id, attempt: effect.attempt });
         return;
@@ -87,12 +112,22 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     }
   }
 
+  async #offer(attempt: number): Promise<void> {
+    const state = this.#read();
+    if (state?.status !== "building" || state.attempt !== attempt || state.offerAt === null) return;
+    const { spec, lost } = state;
+    if (!spec.source) throw new Error("only what has a source is built");
+    const region = await regions.offerBuild(this.env, spec, spec.source, { attempt, lost });
+    if (region !== null) await this.send({ type: "offered", attempt, region }, null);
+  }
+
   /** The edge's copy first, then the pointers: a host never points at what can't be served. */
   async #publish(spec: Spec): Promise<void> {
     const state = this.#read();
-    if (state?.status !== "releasing") return;
+    if (state?.status !== "releasing" || state.placing) return;
     const { id, team, project, createdAt, env, hostname, target, branch } = spec;
-    const about = { env, hostname, target, branch };
+    const where = Object.keys(state.workloads).length > 0 ? { regions: spec.regions } : {};
+    const about = { env, hostname, target, branch, ...where };
     const served: ServedDeployment = { v: 1, id, site: state.site, team, project, createdAt, ...about };
     await this.env.SNAPSHOTS.put(deploymentKey(id), JSON.stringify(served));
     const going = await this.send({ type: "assigning" }, null);
@@ -142,7 +177,8 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
   }
 
   #read(): Deployment | null {
-    return this.readFact<Deployment>("deployment");
+    const held = this.readFact<Deployment>("deployment");
+    return held && completed(held);
   }
 
   #events(): Event[] {
@@ -172,3 +208,26 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     return this.env.LOGS.get(this.env.LOGS.idFromName(spec.id));
   }
 }
+
+/** What was stored before there were regions lacks what came with them. */
+function completed(held: Deployment): Deployment {
+  const state = { ...held, spec: { ...WITHOUT_REGIONS, ...held.spec } };
+  switch (state.status) {
+    case "compiling":
+      return { ...state, manifest: state.manifest ?? state.spec.manifest };
+    case "releasing":
+      return { ...state, workloads: state.workloads ?? {}, placing: state.placing ?? null };
+    case "ready":
+      return { ...state, workloads: state.workloads ?? {} };
+    case "queued":
+    case "building":
+    case "error":
+    case "canceled":
+      return state;
+  }
+}
+
+const WITHOUT_REGIONS = { source: null, regions: [], policy: "any" } as const;
+
+const hasWorkloads = (state: Deployment): boolean =>
+  (state.status === "releasing" || state.status === "ready") && Object.keys(state.workloads).length > 0;

@@ -2,6 +2,7 @@
 import type { CompileTask, DeploymentRpc, SlotsRpc } from "#features/deployments/rpc.ts";
 import type { LogRpc } from "#features/logs/rpc.ts";
 import type { PointerRpc } from "#features/pointers/rpc.ts";
+import type { RegionControl } from "#features/regions/control.ts";
 import type { TrafficRpc } from "#features/traffic/rpc.ts";
 
 export interface Env {
@@ -14,6 +15,7 @@ export interface Env {
   SLOTS: DurableObjectNamespace<SlotsRpc>;
   LOGS: DurableObjectNamespace<LogRpc>;
   TRAFFIC: DurableObjectNamespace<TrafficRpc>;
+  REGIONS: DurableObjectNamespace<RegionControl>;
   /** Milliseconds added to the clock; tests only. */
   CLOCK_OFFSET_MS?: string;
 }

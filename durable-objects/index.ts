@@ -5,6 +5,7 @@ import type { Env } from "./env.ts";
 export { DeploymentObject } from "./deployment.ts";
 export { LogObject } from "./log.ts";
 export { PointerObject } from "./pointer.ts";
+export { RegionObject } from "./region.ts";
 export { TeamSlots } from "./slots.ts";
 export { TrafficObject } from "./traffic.ts";
 

@@ -23,6 +23,15 @@ interface Stored extends Record<string, SqlStorageValue> {
   gap: number | null;
 }
 
+/** A row that is to be written. */
+type Kept = Pick<Line, "at" | "stream" | "level" | "text"> & { gap: number | null };
+
+/** Several writers of one stream number their lines each by itself. */
+const numbering = ({ stream, writer }: Line): string =>
+  writer === undefined ? stream : `${stream} ${writer}`;
+
+const full = (dropped: number): string => `${dropped} lines were dropped: the log is full`;
+
 export class LogObject extends DurableObject<Env> implements LogRpc {
   /** Woken by each append; followers wait on it. */
   #wake: () => void = () => undefined;
@@ -35,25 +44,20 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
 
   async append(lines: Line[]): Promise<void> {
     if (this.#isFolded()) return;
-    const { sql } = this.ctx.storage;
     this.ctx.storage.transactionSync(() => {
       let budget = this.#fact<Budget>("budget") ?? { bytes: 0, dropped: 0 };
-      for (const line of lines) {
-        const [known] = sql.exec("select 1 from seen where stream = ? and n = ?", line.stream, line.n);
-        if (known) continue;
-        sql.exec("insert into seen values (?, ?)", line.stream, line.n);
+      const held = budget;
+      const kept: Kept[] = [];
+      for (const line of this.#unseen(lines)) {
         const before = budget.dropped;
         const verdict = admit(budget, line);
         budget = verdict.budget;
         if (!verdict.keep) continue;
-        if (before > 0)
-          this.#insert(
-            { ...line, level: "warn", text: `${before} lines were dropped: the log is full` },
-            before,
-          );
-        this.#insert({ ...line, text: verdict.text }, line.gap ?? null);
+        if (before > 0) kept.push({ ...line, level: "warn", text: full(before), gap: before });
+        kept.push({ ...line, text: verdict.text, gap: line.gap ?? null });
       }
-      this.#setFact("budget", budget);
+      this.#insert(kept);
+      if (budget !== held) this.#setFact("budget", budget);
       this.#prune();
     });
     this.#notify();
@@ -64,14 +68,8 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
     const budget = this.#fact<Budget>("budget");
     this.ctx.storage.transactionSync(() => {
       if (budget && budget.dropped > 0) {
-        const line = {
-          stream: "system",
-          n: 0,
-          at: 0,
-          level: "warn" as const,
-          text: `${budget.dropped} lines were dropped: the log is full`,
-        };
-        this.#insert(line, budget.dropped);
+        const { dropped } = budget;
+        this.#insert([{ stream: "system", at: 0, level: "warn", text: full(dropped), gap: dropped }]);
         this.#setFact("budget", { ...budget, dropped: 0 });
       }
       this.#setFact("finished", deployment);
@@ -192,14 +190,24 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
     }
   }
 
-  #insert(line: Line, gap: number | null): void {
+  /** Those that were not told before, in order; one statement for all, since functions write many small ones. */
+  #unseen(lines: readonly Line[]): Line[] {
+    const told = this.ctx.storage.sql.exec<{ stream: string; n: number }>(
+      `insert or ignore into seen select value ->> 'stream', value ->> 'n' from json_each(?) where true
+       returning stream, n`,
+      JSON.stringify(lines.map((line) => ({ stream: numbering(line), n: line.n }))),
+    );
+    const fresh = new Set([...told].map(({ stream, n }) => `${n} ${stream}`));
+    return lines.filter((line) => fresh.delete(`${line.n} ${numbering(line)}`));
+  }
+
+  #insert(kept: readonly Kept[]): void {
+    if (kept.length === 0) return;
+    const rows = kept.map(({ at, stream, level, text, gap }) => [at, stream, level, text, gap]);
     this.ctx.storage.sql.exec(
-      "insert into rows (at, stream, level, text, gap) values (?, ?, ?, ?, ?)",
-      line.at,
-      line.stream,
-      line.level,
-      line.text,
-      gap,
+      `insert into rows (at, stream, level, text, gap)
+       select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from json_each(?) order by key`,
+      JSON.stringify(rows),
     );
   }
 

@@ -39,7 +39,8 @@ export class TeamSlots extends Custody<SlotEffect> implements SlotsRpc {
   async #grant(deployment: string, sent: { ok: boolean; reason?: string }): Promise<void> {
     if (sent.ok || sent.reason === "nothing") return;
     const found = await this.env.DEPLOYMENTS.get(this.env.DEPLOYMENTS.idFromName(deployment)).read();
-    const isAtWork = found?.state.status === "compiling" || found?.state.status === "releasing";
+    const status = found?.state.status;
+    const isAtWork = status === "building" || status === "compiling" || status === "releasing";
     if (!isAtWork) this.#apply({ type: "release", deployment });
   }
 

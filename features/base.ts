@@ -14,6 +14,7 @@ export interface ControlEnv {
   POINTERS: Objects["pointers"];
   LOGS: Objects["logs"];
   TRAFFIC: Objects["traffic"];
+  REGIONS: Objects["regions"];
   /** See core/seal.ts; a secret. */
   KEY_ENCRYPTION_KEYS: string;
   /** See core/seal.ts; a secret. */
@@ -41,7 +42,13 @@ export const makeBase = (env: ControlEnv, seams: Seams, keepAlive: Base["keepAli
   blobs: env.BLOBS,
   snapshots: env.SNAPSHOTS,
   bundler: env.BUNDLER ?? NO_BUNDLER,
-  objects: { deployments: env.DEPLOYMENTS, pointers: env.POINTERS, logs: env.LOGS, traffic: env.TRAFFIC },
+  objects: {
+    deployments: env.DEPLOYMENTS,
+    pointers: env.POINTERS,
+    logs: env.LOGS,
+    traffic: env.TRAFFIC,
+    regions: env.REGIONS,
+  },
   keyEncryptionKeys: parseKeyRing(env.KEY_ENCRYPTION_KEYS),
   edgeKeys: parseKeyRing(env.EDGE_KEYS),
   deployDomain: env.DEPLOY_DOMAIN,

@@ -7,6 +7,7 @@ import { deployments } from "#features/deployments/contract.ts";
 import { envVars } from "#features/env-vars/contract.ts";
 import { functions } from "#features/functions/contract.ts";
 import { projects } from "#features/projects/contract.ts";
+import { regions } from "#features/regions/contract.ts";
 import { traffic } from "#features/traffic/contract.ts";
 
 export const contracts = {
@@ -18,4 +19,5 @@ export const contracts = {
   envVars,
   audit,
   traffic,
+  regions,
 } satisfies Record<string, Contract>;

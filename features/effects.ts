@@ -4,6 +4,7 @@ import { purgeDeployment } from "#features/deployments/purge.ts";
 import { beginDeployment } from "#features/deployments/start.ts";
 import { copyHost } from "#features/hosts/service.ts";
 import { copyPolicy, purgeProject } from "#features/projects/effects.ts";
+import { copyRegion } from "#features/regions/effects.ts";
 
 export const effects: Effects = {
   "deployment.start": beginDeployment,
@@ -11,4 +12,5 @@ export const effects: Effects = {
   "host.copy": copyHost,
   "policy.copy": copyPolicy,
   "project.purge": purgeProject,
+  "region.copy": copyRegion,
 };

@@ -1,28 +1,38 @@
 /** `npm start`: the whole platform on this machine, until a signal ends it. The last line of readiness is `ready <url>`. */
+import { join } from "node:path";
 import { codeOf, LocalPlatform, readConfig, StartError } from "@cloudify/platform";
 import { ROOT, sourceParts } from "./platform/parts.ts";
+import { type Place, readPlaces } from "./platform/places.ts";
+import { LocalRegion } from "./platform/regions.ts";
 import { deployExample } from "./platform/welcome.ts";
+
+const AGENT = join(ROOT, "packages/agent/main.ts");
 
 async function start(): Promise<void> {
   const config = readConfig(process.env);
-  const platform = new LocalPlatform({
-    config,
-    parts: sourceParts,
-    allow: allowedNetworks(),
-    onOutput: (chunk) => process.stderr.write(chunk),
-    onEvent: (event) => console.error(JSON.stringify(event)),
-  });
+  const places = readPlaces(process.env.CLOUDIFY_REGIONS);
+  const regions: LocalRegion[] = [];
+  const told = {
+    onOutput: (chunk: Buffer) => void process.stderr.write(chunk),
+    onEvent: (event: Record<string, unknown>) => console.error(JSON.stringify(event)),
+  };
+  const platform = new LocalPlatform({ config, parts: sourceParts, allow: allowedNetworks(), ...told });
   const stop = async (code: number): Promise<never> => {
+    await Promise.all(regions.map((region) => region.stop()));
     await platform.stop();
     process.exit(code);
   };
   // They stay: a library that listens too ends the process itself once it is the only one left.
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(0));
   try {
-    const { api } = await platform.start(() => {
+    const { api, own } = await platform.start(() => {
       console.error("The gate has ended; the platform stops.");
       void stop(1);
     });
+    const of = (place: Place) =>
+      new LocalRegion(place, { home: config.home, api, program: AGENT, onPid: own, ...told });
+    regions.push(...places.map(of));
+    await Promise.all(regions.map((region) => region.start()));
     const example = config.without.size === 0 ? await deployExample(config.home, ROOT) : null;
     if (example !== null) console.log(`examples/hello is at ${example}`);
     console.log(`ready ${api}`);

@@ -10,8 +10,14 @@ const lasting = fc.record({ role, scopes, expiresAt });
 
 test("what each role may do", () => {
   const allowed = (of: Role) => SCOPES.filter((scope) => may({ role: of, scopes: null }, scope));
-  expect(allowed("viewer")).toEqual(["teams:read", "projects:read", "deployments:read", "logs:read"]);
-  const notDeveloper = ["teams:write", "tokens:write"];
+  expect(allowed("viewer")).toEqual([
+    "teams:read",
+    "projects:read",
+    "deployments:read",
+    "logs:read",
+    "regions:read",
+  ]);
+  const notDeveloper = ["teams:write", "tokens:write", "regions:write"];
   expect(allowed("developer")).toEqual(SCOPES.filter((scope) => !notDeveloper.includes(scope)));
   expect(allowed("admin")).toEqual(SCOPES.filter((scope) => scope !== "teams:write"));
   expect(allowed("owner")).toEqual([...SCOPES]);

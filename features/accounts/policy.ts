@@ -4,7 +4,13 @@ import type { Role, Scope } from "#core/contract.ts";
 /** Lowest first. */
 const ROLES: readonly Role[] = ["viewer", "developer", "admin", "owner"];
 
-const VIEW: readonly Scope[] = ["teams:read", "projects:read", "deployments:read", "logs:read"];
+const VIEW: readonly Scope[] = [
+  "teams:read",
+  "projects:read",
+  "deployments:read",
+  "logs:read",
+  "regions:read",
+];
 const DEVELOP: readonly Scope[] = [
   ...VIEW,
   "env:read",
@@ -19,8 +25,8 @@ const DEVELOP: readonly Scope[] = [
 const ALLOWED: Record<Role, readonly Scope[]> = {
   viewer: VIEW,
   developer: DEVELOP,
-  admin: [...DEVELOP, "tokens:write"],
-  owner: [...DEVELOP, "tokens:write", "teams:write"],
+  admin: [...DEVELOP, "tokens:write", "regions:write"],
+  owner: [...DEVELOP, "tokens:write", "regions:write", "teams:write"],
 };
 
 export interface Grant {

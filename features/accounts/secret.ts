@@ -6,12 +6,15 @@ const LENGTH = 40;
 /** The largest multiple of 62 in a byte: what lies above would make some characters likelier. */
 const FAIR = 248;
 
-export function newSecret(random: Random): string {
+export const newSecret = (random: Random): string => `cfy_${drawSecret(random)}`;
+
+/** The part that can't be guessed. */
+export function drawSecret(random: Random): string {
   let secret = "";
   while (secret.length < LENGTH) {
     for (const byte of random.bytes(LENGTH)) {
       if (byte < FAIR && secret.length < LENGTH) secret += ALPHABET[byte % ALPHABET.length];
     }
   }
-  return `cfy_${secret}`;
+  return secret;
 }

@@ -1,5 +1,5 @@
 /**
- * Which code of functions the kept sites name. Only their heads say so, and these lie in R2: each is read once, and what
+ * Which code of functions, and which workloads, the kept sites name. Only their heads say so, and these lie in R2: each is read once, and what
  * it names is kept as rows, so that the sweep asks D1 alone. Knows nothing of what is deleted.
  */
 import type { Base } from "#core/ctx.ts";
@@ -36,7 +36,8 @@ export async function readSites(base: Base): Promise<boolean> {
 /** A head that is lost names nothing: its site can't be served. The row that says that it was read comes with the others. */
 async function readSite(base: Base, site: string): Promise<void> {
   const head = await (await base.blobs.get(siteKey(site)))?.json<SiteHead>();
-  const codes = Object.values(head?.functions ?? {}).map((entry) => entry.code);
+  const codes = Object.values(head?.functions ?? {}).flatMap((one) => ("code" in one ? [one.code] : []));
+  codes.push(...Object.values(head?.workloads ?? {}));
   await base.d1
     .prepare("insert or ignore into site_functions (site, code) select ?1, value from json_each(?2)")
     .bind(site, JSON.stringify(["", ...new Set(codes)]))

@@ -6,6 +6,12 @@ import type { Base } from "#core/ctx.ts";
 import { DAY } from "#core/time.ts";
 import { readSites } from "./sweep-functions.ts";
 
+/** `functions/<team>/<digest>…` and `workloads/<team>/<digest>`, which only the heads of sites name. */
+const OF_SITES = `select k.value as key from json_each(?1) k
+  where exists (select 1 from site_functions s cross join deployments d on d.site = s.site
+    and d.team_id = substr(k.value, 11, instr(substr(k.value, 11), '/') - 1)
+    where s.code = substr(k.value, 11 + instr(substr(k.value, 11), '/'), 64))`;
+
 /** Prefix → which of the keys in `?1`, a JSON list, are known. `cross join`: the list outside, the index inside. */
 const KINDS: Record<string, string> = {
   "blobs/": `select k.value as key from json_each(?1) k cross join blobs b
@@ -23,10 +29,8 @@ const KINDS: Record<string, string> = {
   "logs/": `select k.value as key from json_each(?1) k cross join deployments d
     on d.id = substr(k.value, 6, length(k.value) - 12)`,
   // A source map goes with its code.
-  "functions/": `select k.value as key from json_each(?1) k
-    where exists (select 1 from site_functions s cross join deployments d on d.site = s.site
-      and d.team_id = substr(k.value, 11, instr(substr(k.value, 11), '/') - 1)
-      where s.code = substr(k.value, 11 + instr(substr(k.value, 11), '/'), 64))`,
+  "functions/": OF_SITES,
+  "workloads/": OF_SITES,
   // The script itself stays in the namespace: only the isolates Worker holds the token that could remove it.
   "dispatched/": `select k.value as key from json_each(?1) k cross join deployments d
     on d.id = substr(k.value, 12, instr(substr(k.value, 12), '/') - 1)`,
@@ -41,7 +45,7 @@ export async function sweepStore(base: Base): Promise<{ deleted: number }> {
   let deleted = 0;
   const knowsCode = await readSites(base);
   for (const [prefix, query] of Object.entries(KINDS))
-    if (prefix !== "functions/" || knowsCode) deleted += await sweep(base, prefix, query);
+    if (query !== OF_SITES || knowsCode) deleted += await sweep(base, prefix, query);
   return { deleted };
 }
 

@@ -8,8 +8,9 @@ import { LostBlob } from "#features/sites/lost.ts";
 import type { Shares } from "#features/sites/shares.ts";
 import { blobKey } from "#features/sites/site.ts";
 import { parseBuildLog } from "./build-log.ts";
-import type { Failure, Spec } from "./machine.ts";
+import type { Failure } from "./failures.ts";
 import type { CompileTask } from "./rpc.ts";
+import type { Spec } from "./state.ts";
 
 const HEARTBEAT_MS = 10 * SECOND;
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
@@ -21,7 +22,9 @@ export async function runCompile(base: Base, task: CompileTask, memory: Shares):
   const stub = base.objects.deployments.get(base.objects.deployments.idFromName(task.deployment));
   const claimed = await stub.send({ type: "claim", attempt: task.attempt }, null);
   if (!claimed.ok) return;
-  const { spec } = claimed.state;
+  const { state } = claimed;
+  if (state.status !== "compiling") return;
+  const { spec, manifest } = state;
   const say = writerOf(base, spec, task.attempt);
   let beatAt = base.clock.now();
   const alive = async (): Promise<void> => {
@@ -36,7 +39,7 @@ export async function runCompile(base: Base, task: CompileTask, memory: Shares):
   try {
     const startedAt = base.clock.now();
     if (spec.buildLog !== null) await copyBuildLog(base, spec, spec.buildLog, say);
-    const compiled = await compile(base, spec.team, spec.manifest, { alive, memory });
+    const compiled = await compile(base, spec.team, manifest, { alive, memory });
     if (!compiled.ok) return await fail(compiled.failure, false);
     await say("warn", shortened(compiled.warnings));
     await say("info", [summary(compiled.facts, base.clock.now() - startedAt)]);
@@ -46,6 +49,7 @@ export async function runCompile(base: Base, task: CompileTask, memory: Shares):
         attempt: task.attempt,
         site: compiled.site,
         hasFunctions: compiled.facts.functions > 0,
+        workloads: compiled.workloads,
       },
       null,
     );

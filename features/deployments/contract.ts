@@ -3,22 +3,30 @@ import { z } from "@hono/zod-openapi";
 import { type Contract, MillisSchema, op, PageQuery, page } from "#core/contract.ts";
 import { MAX_BLOB_BYTES, Sha256Schema } from "#features/blobs/contract.ts";
 import { TargetSchema } from "#features/env-vars/contract.ts";
-import { Canary } from "#features/projects/contract.ts";
+import { BuildOverrides, Canary } from "#features/projects/contract.ts";
 
 export const MAX_FILES = 25_000;
 export const MAX_DEPLOYMENT_BYTES = 5 * 1024 * 1024 * 1024;
 
-/** One file of a Build Output API v3 tree: `config.json`, `static/…`, `functions/…`. */
+/** One file of a Build Output API v3 tree (`config.json`, `static/…`, `functions/…`), or of a source tree. */
 export const ManifestFile = z.object({
   path: z.string().min(1).max(1_024),
   sha256: Sha256Schema,
   size: z.number().int().min(0).max(MAX_BLOB_BYTES),
   isExecutable: z.literal(true).optional(),
-  link: z.string().min(1).max(1_024).optional().openapi({
-    description:
-      "In a function's folder: target of a symbolic link, relative to where it lies; its bytes are this text",
-  }),
+  link: z
+    .string()
+    .min(1)
+    .max(1_024)
+    .optional()
+    .openapi({
+      description:
+        "It is a symbolic link in the folder of a function, or in a source tree: its target, relative to where it lies. " +
+        "The blob is the target's text",
+    }),
 });
+
+const Ready = z.enum(["true", "false", "unknown"]);
 
 export const Git = z.object({
   branch: z.string().min(1).max(250).optional(),
@@ -57,6 +65,10 @@ export const Deployment = z
     git: Git.nullable(),
     fileCount: z.number().int(),
     bytes: z.number().int(),
+    source: z.boolean().openapi({ description: "Whether it is built from source" }),
+    regions: z.array(z.object({ id: z.string(), ready: Ready, detail: z.string() })).openapi({
+      description: "Where its functions for Node.js run, in failover order, and how they do; empty in lists",
+    }),
     redeployOf: z.string().nullable(),
     createdBy: z.string(),
     createdAt: MillisSchema,
@@ -101,9 +113,10 @@ export const deployments = {
     method: "POST",
     path: "/api/projects/{project}/deployments",
     tag: "Deployments",
-    summary: "Deploy a Build Output v3 tree",
+    summary: "Deploy a Build Output v3 tree, or build one from source",
     description:
-      "Files are named by digest. `missing_blobs` answers with `missing`, the digests to upload before trying again.",
+      "Files are named by digest. `missing_blobs` answers with `missing`, the digests to upload before trying again. With " +
+      "`source` the files are a repository's; a region builds them.",
     params: ofProject,
     body: z.object({
       target: TargetSchema.default("preview"),
@@ -112,9 +125,9 @@ export const deployments = {
       }),
       git: Git.optional(),
       files: z.array(ManifestFile).min(1).max(MAX_FILES),
-      source: z.boolean().optional().openapi({
-        description:
-          "Files are the source of the project, which a region builds; absent: they are the output",
+      source: z.boolean().default(false),
+      build: BuildOverrides.optional().openapi({
+        description: "With `source`: settings of this build in place of the project's",
       }),
       buildLog: Sha256Schema.optional().openapi({
         description: "An uploaded NDJSON of `{ at, stream, text }`, kept as the deployment's build log",
@@ -219,7 +232,7 @@ export const deployments = {
     method: "POST",
     path: "/api/deployments/{deployment}/redeploy",
     tag: "Deployments",
-    summary: "Deploy the same output again, with today's variables",
+    summary: "Deploy the same output again, or build the same source, with today's variables",
     params,
     body: z.object({ target: TargetSchema.optional() }).optional(),
     output: Deployment,

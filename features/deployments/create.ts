@@ -1,4 +1,5 @@
-/** Creating deployments: from an uploaded output, or again from one that is there. */
+/** Creating deployments: from an uploaded output, from source, or again from one that is there. */
+import type { BuildSettings } from "@cloudify/protocol";
 import { sql } from "drizzle-orm";
 import { mustHold, type Write } from "#core/commit.ts";
 import type { Ctx } from "#core/ctx.ts";
@@ -9,8 +10,9 @@ import { manifestBlobs } from "#features/blobs/tables.ts";
 import { getProject, type ProjectRow } from "#features/projects/service.ts";
 import { MAX_DEPLOYMENT_BYTES } from "./contract.ts";
 import { insert } from "./insert.ts";
-import { checkManifest, type ManifestFile } from "./manifest.ts";
+import { checkManifest, checkSource, type ManifestFile } from "./manifest.ts";
 import { getRow } from "./read.ts";
+import type { Source } from "./state.ts";
 import { type GitData, UNFINISHED } from "./tables.ts";
 
 interface CreateInput {
@@ -18,6 +20,9 @@ interface CreateInput {
   git?: GitData | undefined;
   percent?: number | undefined;
   files: ManifestFile[];
+  /** The files are what it is built from. */
+  source: boolean;
+  build?: Overrides | undefined;
   buildLog?: string | undefined;
 }
 
@@ -26,20 +31,23 @@ export async function create(ctx: Ctx, idOrName: string, input: CreateInput) {
   checkKind(project);
   checkTarget(input.target);
   checkPercent(input);
-  checkManifest(input.files, MAX_DEPLOYMENT_BYTES);
+  checkFiles(input);
   const { text, digest: manifest } = await manifestOf(input.files);
   const isKnown = await checkUploaded(ctx, input, manifest);
   if (!isKnown) await storeBlob(ctx, manifest, (store) => store(text));
   const size = new TextEncoder().encode(text).length;
   const bytes = input.files.reduce((sum, file) => sum + file.size, 0);
   const { target, git = null, buildLog = null, percent = null } = input;
-  const own = { target, git, buildLog, percent, redeployOf: null };
-  const about = { ...own, manifest, bytes, fileCount: input.files.length };
+  const counts = { bytes, fileCount: input.files.length };
+  const made = input.source
+    ? { manifest: "", source: sourceOf(project, { manifest, ...counts }, input.build ?? {}) }
+    : { manifest, source: null };
+  const about = { target, git, buildLog, percent, redeployOf: null, ...counts, ...made };
   const named = [...new Set([...digestsOf(input), manifest])];
   return insert(ctx, project, about, (id) => [insertBlob(ctx, manifest, size), ...nameBlobs(ctx, id, named)]);
 }
 
-/** The same output, today's variables. */
+/** The same output, or the same source built again; today's variables. */
 export async function redeploy(ctx: Ctx, idOrHost: string, to: string | undefined) {
   const before = await getRow(ctx, idOrHost);
   checkTarget(to ?? before.target);
@@ -48,10 +56,42 @@ export async function redeploy(ctx: Ctx, idOrHost: string, to: string | undefine
       fix: "Wait until it is ready, or cancel it first.",
     });
   }
-  const { manifest, bytes, fileCount, git, projectId, target } = before;
-  const about = { manifest, bytes, fileCount, git, target: to ?? target, buildLog: null, percent: null };
+  const { git, projectId, target } = before;
   const project = await getProject(ctx, projectId);
-  return insert(ctx, project, { ...about, redeployOf: before.id }, (id) => copyNames(ctx, before.id, id));
+  const source = before.source && sourceOf(project, before.source, before.source.overrides);
+  const { bytes, fileCount } = source ?? before;
+  const made = { manifest: source ? "" : before.manifest, source, bytes, fileCount };
+  const about = { ...made, git, target: to ?? target, buildLog: null, percent: null, redeployOf: before.id };
+  return insert(ctx, project, about, (id) => copyNames(ctx, before.id, id));
+}
+
+type Overrides = { [K in keyof BuildSettings]?: BuildSettings[K] | undefined };
+
+function sourceOf(
+  { name, settings }: ProjectRow,
+  { manifest, bytes, fileCount }: Pick<Source, "manifest" | "bytes" | "fileCount">,
+  overrides: Overrides,
+): Source {
+  const { rootDirectory, framework, installCommand, buildCommand, outputDirectory, nodeVersion } = settings;
+  const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
+  const ofProject = { rootDirectory, framework, installCommand, buildCommand, outputDirectory, nodeVersion };
+  return {
+    manifest,
+    bytes,
+    fileCount,
+    projectName: name,
+    settings: { ...ofProject, ...given },
+    overrides: given,
+  };
+}
+
+function checkFiles({ source, files, build, buildLog }: CreateInput): void {
+  if (source) checkSource(files, MAX_DEPLOYMENT_BYTES);
+  else checkManifest(files, MAX_DEPLOYMENT_BYTES);
+  const [stray] = [...(source || !build ? [] : ["build"]), ...(source && buildLog ? ["buildLog"] : [])];
+  if (stray === undefined) return;
+  const detail = source ? "What is built from source has no log yet." : "An output is built already.";
+  throw new Problem("invalid_input", detail, { fix: `Leave ${stray} out.` });
 }
 
 function checkKind({ kind, name }: ProjectRow): void {
@@ -80,7 +120,11 @@ function checkPercent({ target, percent }: CreateInput): void {
  * @returns Whether the manifest itself is there, from an equal output.
  * @throws Problem `missing_blobs` with all that the team lacks; nothing has changed then but that the rest was touched.
  */
-async function checkUploaded(ctx: Ctx, input: CreateInput, manifest: string): Promise<boolean> {
+export async function checkUploaded(
+  ctx: Ctx,
+  input: Pick<CreateInput, "files" | "buildLog">,
+  manifest: string,
+): Promise<boolean> {
   const { files } = input;
   const digests = [...new Set(digestsOf(input))];
   const known = await keepBlobs(ctx, ctx.team, [...digests, manifest]);
@@ -103,7 +147,7 @@ async function checkUploaded(ctx: Ctx, input: CreateInput, manifest: string): Pr
   return known.has(manifest);
 }
 
-const digestsOf = ({ files, buildLog }: CreateInput): string[] => [
+const digestsOf = ({ files, buildLog }: Pick<CreateInput, "files" | "buildLog">): string[] => [
   ...files.map((file) => file.sha256),
   ...(buildLog === undefined ? [] : [buildLog]),
 ];
@@ -123,13 +167,20 @@ export async function manifestOf(files: readonly ManifestFile[]): Promise<{ text
   return { text, digest: await sha256(text) };
 }
 
-/** Tells the collector what the manifest names, by as few statements as there can be. */
+/**
+ * Tells the collector what the manifest names, by as few statements as there can be. What is named already stays so:
+ * a source and its output may share files.
+ */
 export function nameBlobs(ctx: Ctx, id: string, named: string[]): Write[] {
   const writes: Write[] = [];
   for (let at = 0; at < named.length; at += DIGESTS_A_QUERY) {
     const list = JSON.stringify(named.slice(at, at + DIGESTS_A_QUERY));
     writes.push(
-      ctx.db.insert(manifestBlobs).select(sql`select ${ctx.team}, value, ${id} from json_each(${list})`),
+      ctx.db
+        .insert(manifestBlobs)
+        // Without `where` SQLite takes `on conflict` for a join's condition.
+        .select(sql`select ${ctx.team}, value, ${id} from json_each(${list}) where true`)
+        .onConflictDoNothing(),
     );
   }
   return writes;

@@ -11,14 +11,18 @@ import { freeze } from "#features/env-vars/freeze.ts";
 import { branchLabels, branchTarget, environmentLabels, immutableLabel } from "#features/hosts/names.ts";
 import { insertHost, insertHostOnce, pointerHost } from "#features/hosts/service.ts";
 import { getProject, type NewProject, type ProjectRow } from "#features/projects/service.ts";
+import { placementOf } from "./placement.ts";
 import { type DeploymentRow, shape } from "./show.ts";
+import type { Source } from "./state.ts";
 import { deployments, type GitData } from "./tables.ts";
 
 /** A name that is random, or free a moment ago, is rarely lost twice. */
 const MAX_TRIES = 3;
 
 export interface About {
+  /** Empty: it is to be built. */
   manifest: string;
+  source: Source | null;
   bytes: number;
   fileCount: number;
   target: string;
@@ -62,8 +66,9 @@ export async function insertOnce(ctx: Ctx, place: Place, about: About, naming: (
   const now = ctx.clock.now();
   const id = newId("deployment", now, ctx.random);
   const branch = git?.branch ?? null;
-  const [envDigest, taken] = await Promise.all([
+  const [envDigest, placement, taken] = await Promise.all([
     freeze(ctx, project.id, target, branch),
+    placementOf(ctx, project.settings),
     fresh
       ? [{ target: "production", hostname: fresh.hostname, isNew: false }]
       : pointersTaken(ctx, project, target, branch),
@@ -79,6 +84,7 @@ export async function insertOnce(ctx: Ctx, place: Place, about: About, naming: (
     branch,
     hostname,
     envDigest,
+    placement,
     pointerTargets,
     createdBy: ctx.actor.id,
     updatedAt: now,

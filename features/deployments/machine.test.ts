@@ -1,19 +1,24 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
+  AGENT_MS,
+  BUILD_MS,
+  BUILDING_MS,
   COMPILE_MS,
   create,
-  type Deployment,
   dueAt,
-  type Effect,
-  type Input,
   isFinished,
   MAX_ATTEMPTS,
+  MAX_BUILDS,
+  OFFER_MS,
+  PLACE_MS,
   QUEUE_MS,
   RELEASE_MS,
-  type Spec,
   step,
 } from "./machine.ts";
+import { type Policy, SETTLE_MS } from "./placing.ts";
+import { SLOT_MS } from "./slots.ts";
+import type { Deployment, Effect, Input, Spec } from "./state.ts";
 
 const spec: Spec = {
   id: "dpl_1",
@@ -24,52 +29,115 @@ const spec: Spec = {
   percent: null,
   pointerTargets: ["production"],
   manifest: "m",
+  source: null,
   buildLog: null,
   env: "e",
   hostname: "h",
+  regions: ["fra"],
+  policy: "any",
   createdAt: 0,
+};
+const settings = {
+  rootDirectory: null,
+  framework: null,
+  installCommand: null,
+  buildCommand: null,
+  outputDirectory: null,
+  nodeVersion: null,
+};
+const counts = { bytes: 1, fileCount: 1 };
+const source: Spec = {
+  ...spec,
+  manifest: null,
+  source: { manifest: "s", ...counts, projectName: "p", settings, overrides: {} },
 };
 const failure = { code: "boom", detail: "It broke.", fix: "Mend it." };
 const attempt = fc.integer({ min: 1, max: MAX_ATTEMPTS + 1 });
+const build = fc.integer({ min: 1, max: MAX_BUILDS + 1 });
+const region = fc.constantFrom("fra", "iad", "sin");
+const compiled = { type: "compiled", site: "s", hasFunctions: true } as const;
+const failed = { failure: fc.constant(failure), retryable: fc.boolean() };
+
+/** What may be created. */
+const specs: fc.Arbitrary<Spec> = fc
+  .record({
+    first: fc.constantFrom(spec, source),
+    regions: fc.uniqueArray(region),
+    policy: fc.constantFrom<Policy[]>("all", "quorum", "any"),
+  })
+  .map(({ first, ...more }) => ({ ...first, ...more }));
 
 const input: fc.Arbitrary<Input> = fc.oneof(
   fc.constantFrom<Input>(
-    { type: "granted" },
     { type: "assigning" },
     { type: "released" },
     { type: "supersede", by: "dpl_2" },
+    { type: "cancel" },
   ),
+  { weight: 2, arbitrary: fc.constant<Input>({ type: "granted" }) },
   { weight: 3, arbitrary: fc.constant<Input>({ type: "tick" }) },
   { weight: 2, arbitrary: attempt.map((n): Input => ({ type: "claim", attempt: n })) },
   attempt.map((n): Input => ({ type: "heartbeat", attempt: n })),
-  attempt.map((n): Input => ({ type: "compiled", attempt: n, site: "s", hasFunctions: false })),
-  fc.record({
-    type: fc.constant("failed" as const),
-    attempt,
-    failure: fc.constant(failure),
-    retryable: fc.boolean(),
-  }),
-  fc.constant<Input>({ type: "cancel" }),
+  fc
+    .tuple(attempt, fc.constantFrom({}, { g0: "w" }))
+    .map(([n, workloads]): Input => ({ ...compiled, attempt: n, workloads })),
+  fc.record({ type: fc.constant("failed" as const), attempt, ...failed }),
+  fc.record({ type: fc.constantFrom("offered" as const, "build-claimed" as const), attempt: build, region }),
+  build.map((n): Input => ({ type: "built", attempt: n, manifest: "o", bytes: 1, fileCount: 1 })),
+  fc.record({ type: fc.constant("build-failed" as const), attempt: build, ...failed }),
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(region, fc.boolean())
+      .map(
+        ([one, ok]): Input =>
+          ok
+            ? { type: "placed", region: one, ok }
+            : { type: "placed", region: one, ok, detail: `${one} crashed` },
+      ),
+  },
 );
+const granted: Input = { type: "granted" };
+const claim: Input = { type: "claim", attempt: 1 };
+const began: Input = { type: "build-claimed", attempt: 1, region: "fra" };
+const built: Input = { type: "built", attempt: 1, manifest: "o", bytes: 5, fileCount: 2 };
+const regional: Input = { ...compiled, attempt: 1, workloads: { g0: "w" } };
+
+/** How far everything goes well before chance takes over. */
+const begun = fc
+  .constantFrom<Input[]>(
+    [],
+    [granted],
+    [granted, began, built, claim],
+    [granted, began, built, claim, regional],
+  )
+  .map((inputs) => inputs.map((one): [Input, number] => [one, 1]));
 /** What happens, and how long after the last thing. */
-const history = fc.array(fc.tuple(input, fc.oneof(fc.nat(2_000), fc.nat(20 * 60_000))), { maxLength: 60 });
+const chance = fc.array(fc.tuple(input, fc.oneof(fc.nat(2_000), fc.nat(20 * 60_000))), { maxLength: 60 });
+const history = fc.tuple(begun, chance).map(([first, rest]) => [...first, ...rest]);
 
-const LONGEST = QUEUE_MS + COMPILE_MS + RELEASE_MS;
+const LONGEST = QUEUE_MS + BUILDING_MS + COMPILE_MS + PLACE_MS + RELEASE_MS;
 
-function replay(inputs: [Input, number][]) {
+function replay(from: Spec, inputs: [Input, number][]) {
   let now = 0;
-  const first = create(spec, now);
+  const first = create(from, now);
   if (!first.ok) throw new Error("unreachable");
   let state: Deployment = first.state;
   const owed: Effect[] = [...first.effects];
   const sequence = [first.event];
+  const answers = new Map<string, boolean>();
   let endedAt: number | null = null;
   for (const [one, wait] of inputs) {
     // An armed alarm fires: time never runs past what is due.
     now = Math.min(now + wait, dueAt(state) ?? Number.POSITIVE_INFINITY);
-    const next = step(state, now === dueAt(state) ? { type: "tick" } : one, now);
+    const said: Input = now === dueAt(state) ? { type: "tick" } : one;
+    const next = step(state, said, now);
     if (!next.ok) continue;
     expect(isFinished(state.status)).toBe(false);
+    checkMove(state, next.state, next.effects);
+    if (said.type === "placed") answers.set(said.region, said.ok);
+    const { effects } = next;
+    if (state.status === "releasing" && effects[0]?.kind === "publish") checkPublished(state, answers);
     state = next.state;
     owed.push(...next.effects);
     sequence.push(next.event);
@@ -78,21 +146,65 @@ function replay(inputs: [Input, number][]) {
   return { state, owed, events: sequence.filter((event) => event !== null), endedAt };
 }
 
+/** What must hold of each single step. */
+function checkMove(before: Deployment, after: Deployment, effects: Effect[]): void {
+  const owes = (kind: Effect["kind"]) => effects.some((effect) => effect.kind === kind);
+  const isGivenUp = after.status === "error" || after.status === "canceled";
+  // Whoever works on it is told, and nobody else is.
+  expect(owes("withdraw")).toBe(isGivenUp && before.status === "building");
+  const isPlaced = before.status === "releasing" && "g0" in before.workloads;
+  expect(owes("forget")).toBe(isGivenUp && isPlaced);
+  // Visitors may be there already.
+  if (before.status === "releasing" && before.assigning) expect(isGivenUp).toBe(false);
+}
+
+/** Nobody is sent to what too few regions run. */
+function checkPublished(
+  { spec: { regions, policy } }: Deployment,
+  answers: ReadonlyMap<string, boolean>,
+): void {
+  const ready = regions.filter((one) => answers.get(one)).length;
+  const least = { all: regions.length, quorum: (regions.length + 1) / 2, any: 1 };
+  expect(ready).toBeGreaterThanOrEqual(least[policy]);
+}
+
+const EVERYTHING = [
+  "queued→building",
+  "queued→compiling",
+  "building→building",
+  "building→compiling",
+  "compiling→releasing",
+  "releasing→releasing",
+  ...["building", "compiling", "releasing"].flatMap((one) => [`${one}→error`, `${one}→canceled`]),
+  "releasing→ready",
+];
+
+const isGoingLive = (state: Deployment) => state.status === "releasing" && state.assigning;
+
 test("no history breaks the deployment's promises", () => {
+  const seen = new Set<string>();
   fc.assert(
-    fc.property(history, (inputs) => {
-      const { state, owed, events, endedAt } = replay(inputs);
+    fc.property(specs, history, (from, inputs) => {
+      const { state, owed, events, endedAt } = replay(from, inputs);
       const count = (kind: Effect["kind"]) => owed.filter((effect) => effect.kind === kind).length;
+      for (const { kind } of owed) seen.add(kind);
+      for (const { from: before, to } of events) seen.add(`${before}→${to}`);
 
       // Every state that is not the end has an alarm; the end has none.
       expect(dueAt(state) === null).toBe(isFinished(state.status));
-      if (endedAt !== null) expect(endedAt).toBeLessThanOrEqual(LONGEST);
+      if (endedAt !== null && state.status !== "ready") expect(endedAt).toBeLessThanOrEqual(LONGEST);
 
       // A poke may be repeated, an attempt not; the slot is given back exactly at the end.
-      const dispatched = owed.flatMap((effect) => (effect.kind === "dispatch" ? [effect.attempt] : []));
-      expect(dispatched).toEqual([...dispatched].sort((a, b) => a - b));
-      expect(Math.max(0, ...dispatched)).toBeLessThanOrEqual(MAX_ATTEMPTS);
-      expect(count("publish")).toBeLessThanOrEqual(1);
+      for (const [kind, most] of [
+        ["dispatch", MAX_ATTEMPTS],
+        ["queue-build", MAX_BUILDS],
+      ] as const) {
+        const asked = owed.flatMap((effect) => (effect.kind === kind ? [effect.attempt] : []));
+        expect(asked).toEqual([...asked].sort((a, b) => a - b));
+        expect(Math.max(0, ...asked)).toBeLessThanOrEqual(most);
+      }
+      for (const kind of ["publish", "place", "note-output", "forget", "withdraw"] as const)
+        expect(count(kind)).toBeLessThanOrEqual(1);
       expect(count("release-slot")).toBe(isFinished(state.status) ? 1 : 0);
 
       // Events tell the whole story, in order.
@@ -105,43 +217,45 @@ test("no history breaks the deployment's promises", () => {
         expect(state.failure.code && state.failure.detail && state.failure.fix).toBeTruthy();
       }
     }),
-    { numRuns: 20_000 },
+    { numRuns: 8_000 },
   );
-});
+  // The histories come everywhere.
+  for (const one of [...EVERYTHING, "place", "forget", "withdraw", "note-output"])
+    expect(seen).toContain(one);
+}, 30_000);
 
-test("left alone after any history, it ends by its own alarms", () => {
+test("left alone after any history, it ends by its own alarms, unless a pointer may have taken it", () => {
   fc.assert(
-    fc.property(history, (inputs) => {
-      let { state } = replay(inputs);
-      for (let due = dueAt(state); due !== null; due = dueAt(state)) {
+    fc.property(specs, history, (from, inputs) => {
+      let { state } = replay(from, inputs);
+      const wasGoingLive = isGoingLive(state);
+      for (let due = dueAt(state), n = 0; due !== null && n < 2_000; due = dueAt(state), n++) {
         const next = step(state, { type: "tick" }, due);
         expect(next.ok).toBe(true);
         if (!next.ok) return;
         state = next.state;
+        if (wasGoingLive && n > 3) break;
       }
-      expect(isFinished(state.status)).toBe(true);
+      expect(isFinished(state.status)).toBe(!wasGoingLive);
+      if (wasGoingLive) expect(step(state, { type: "released" }, 0).ok).toBe(true);
     }),
-    { numRuns: 10_000 },
+    { numRuns: 5_000 },
   );
 });
 
 test("a cancel ends it at once, unless a pointer may already name it", () => {
   fc.assert(
-    fc.property(history, (inputs) => {
-      const { state } = replay(inputs);
+    fc.property(specs, history, (from, inputs) => {
+      const { state } = replay(from, inputs);
       const next = step(state, { type: "cancel" }, 0);
-      const isGoingLive = state.status === "releasing" && state.assigning;
-      expect(next.ok).toBe(!isFinished(state.status) && !isGoingLive);
+      expect(next.ok).toBe(!isFinished(state.status) && !isGoingLive(state));
       if (next.ok) expect(next.state.status).toBe("canceled");
     }),
   );
 });
 
 test("a task that nobody has time for is asked for again, and costs no attempt", () => {
-  const first = create(spec, 0);
-  const granted = first.ok ? step(first.state, { type: "granted" }, 0) : first;
-  if (!granted.ok) throw new Error("unreachable");
-  let { state } = granted;
+  let state = after(spec, [{ type: "granted" }]);
   for (let due = dueAt(state); due !== null && due < COMPILE_MS; due = dueAt(state)) {
     const next = step(state, { type: "tick" }, due);
     if (!next.ok) throw new Error(next.reason);
@@ -153,19 +267,146 @@ test("a task that nobody has time for is asked for again, and costs no attempt",
 });
 
 test("an old attempt's result can't win", () => {
-  const at = (state: Deployment, one: Input, now: number) => {
-    const next = step(state, one, now);
-    if (!next.ok) throw new Error(next.reason);
-    return next.state;
-  };
-  const first = create(spec, 0);
-  if (!first.ok) throw new Error("unreachable");
-  let state = at(first.state, { type: "granted" }, 0);
-  state = at(state, { type: "claim", attempt: 1 }, 1);
-  state = at(state, { type: "tick" }, dueAt(state) ?? 0);
+  let state = after(spec, [{ type: "granted" }]);
+  state = then(state, { type: "claim", attempt: 1 }, 1);
+  state = then(state, { type: "tick" }, dueAt(state) ?? 0);
   expect(state).toMatchObject({ status: "compiling", attempt: 2 });
-  expect(step(state, { type: "compiled", attempt: 1, site: "old", hasFunctions: false }, 70_000)).toEqual({
+  expect(step(state, { ...compiled, attempt: 1, workloads: {} }, 70_000)).toEqual({
     ok: false,
     reason: "not-holder",
   });
+});
+
+/** Everything happens at once. */
+const after = (from: Spec, inputs: Input[]): Deployment => {
+  const first = create(from, 0);
+  if (!first.ok) throw new Error("unreachable");
+  return inputs.reduce<Deployment>((state, one) => then(state, one, 0), first.state);
+};
+function then(state: Deployment, one: Input, now: number): Deployment {
+  const next = step(state, one, now);
+  if (!next.ok) throw new Error(`${one.type}: ${next.reason}`);
+  return next.state;
+}
+
+test("a build that no region takes is offered every five seconds, and ends after ten minutes with what to do", () => {
+  let state = after(source, [granted]);
+  let offers = 0;
+  for (let due = dueAt(state) ?? 0; state.status === "building"; due = dueAt(state) ?? 0) {
+    const next = step(state, { type: "tick" }, due);
+    if (!next.ok) throw new Error(next.reason);
+    offers += next.effects.filter(({ kind }) => kind === "queue-build").length;
+    state = next.state;
+    expect(due).toBeLessThanOrEqual(AGENT_MS);
+  }
+  expect(offers).toBe(AGENT_MS / OFFER_MS - 1);
+  expect(state).toMatchObject({ status: "error", endedAt: AGENT_MS, failure: { code: "no_agent" } });
+});
+
+test("a build has its time from when an agent begins it, and is offered no more", () => {
+  const state = then(
+    then(after(source, [granted]), { type: "offered", attempt: 1, region: "fra" }, 0),
+    began,
+    AGENT_MS - 1,
+  );
+  const due = dueAt(state) ?? 0;
+  expect(due - (AGENT_MS - 1)).toBeGreaterThan(BUILD_MS);
+  const ended = step(state, { type: "tick" }, due);
+  expect(ended).toMatchObject({
+    state: { status: "error", failure: { code: "build_timeout" } },
+    effects: [{ kind: "withdraw" }, { kind: "release-slot" }, { kind: "finish-log" }],
+  });
+});
+
+test("a build whose region is lost is tried again elsewhere, and the lost one is no longer heard", () => {
+  const lost: Input = { type: "build-failed", attempt: 1, failure, retryable: true };
+  const state = after(source, [granted, began, lost]);
+  expect(state).toMatchObject({ status: "building", attempt: 2, lost: ["fra"], claimed: false });
+  const late: Input = { type: "built", attempt: 1, manifest: "o", bytes: 1, fileCount: 1 };
+  expect(step(state, late, 1)).toEqual({ ok: false, reason: "not-holder" });
+  expect(after(source, [granted, began, { ...lost, retryable: false }])).toMatchObject({
+    status: "error",
+    failure,
+  });
+});
+
+test("what is built is noted before it is compiled, and a second word of it changes nothing", () => {
+  const next = step(after(source, [granted, began]), built, 1);
+  expect(next).toMatchObject({
+    state: { status: "compiling", manifest: "o", attempt: 1 },
+    effects: [
+      { kind: "note-output", manifest: "o", bytes: 5, fileCount: 2 },
+      { kind: "dispatch", attempt: 1 },
+    ],
+  });
+  if (next.ok) expect(step(next.state, built, 2)).toEqual({ ok: false, reason: "illegal" });
+});
+
+test("created without a region, it runs in the one that builds it; an output without one is refused", () => {
+  expect(after({ ...source, regions: [] }, [granted, began]).spec.regions).toEqual(["fra"]);
+  const state = after({ ...spec, regions: [] }, [granted, { type: "claim", attempt: 1 }]);
+  const run: Input = { ...compiled, attempt: 1, workloads: { g0: "w" } };
+  expect(then(state, run, 0)).toMatchObject({ status: "error", failure: { code: "no_region" } });
+  expect(then(state, { ...run, workloads: {} }, 0)).toMatchObject({ status: "releasing", placing: null });
+});
+
+const placing = (policy: Policy): Deployment =>
+  after({ ...spec, regions: ["fra", "iad", "sin"], policy }, [
+    granted,
+    { type: "claim", attempt: 1 },
+    { ...compiled, attempt: 1, workloads: { g0: "w" } },
+  ]);
+const ready = (region: string): Input => ({ type: "placed", region, ok: true });
+const crashed = (region: string): Input => ({ type: "placed", region, ok: false, detail: "exit 1" });
+
+test.each<[Policy, Input[], number | null]>([
+  ["any", [ready("iad")], SETTLE_MS],
+  ["any", [ready("fra"), ready("iad"), ready("sin")], 0],
+  ["any", [crashed("fra"), ready("iad"), crashed("sin")], 0],
+  ["any", [crashed("fra"), ready("fra"), ready("iad"), ready("sin")], 0],
+  ["quorum", [ready("iad")], null],
+  ["quorum", [ready("iad"), ready("sin")], SETTLE_MS],
+  ["all", [ready("iad"), ready("sin")], null],
+  ["all", [ready("iad"), ready("sin"), ready("fra")], 0],
+])("%s: after %j visitors come %s ms later", (policy, inputs, wait) => {
+  let state = inputs.reduce<Deployment>((so, one) => then(so, one, 0), placing(policy));
+  const isPublished = () => state.status === "releasing" && state.placing === null;
+  expect(isPublished()).toBe(wait === 0);
+  if (wait === 0) return;
+  const due = dueAt(state) ?? 0;
+  expect(due).toBe(wait ?? PLACE_MS);
+  state = then(state, { type: "tick" }, due);
+  expect(isPublished()).toBe(wait !== null);
+  if (wait === null) expect(state).toMatchObject({ status: "error", failure: { code: "not_healthy" } });
+});
+
+test.each<[Policy, Input[]]>([
+  ["any", [crashed("fra"), crashed("iad"), crashed("sin")]],
+  ["quorum", [crashed("fra"), crashed("iad")]],
+  ["all", [crashed("fra")]],
+])("%s: once it can't be enough any more, it ends with what each region said", (policy, inputs) => {
+  const state = inputs.reduce<Deployment>((so, one) => then(so, one, 0), placing(policy));
+  expect(state).toMatchObject({
+    status: "error",
+    failure: { detail: expect.stringContaining("fra: exit 1") },
+  });
+});
+
+test("once a pointer may name it, no time that passes makes it an error; it stays until it is released", () => {
+  let state = after(spec, [
+    granted,
+    { type: "claim", attempt: 1 },
+    { ...compiled, attempt: 1, workloads: {} },
+    { type: "assigning" },
+  ]);
+  for (let n = 0; n < 100; n++) {
+    const due = dueAt(state) ?? 0;
+    state = then(state, { type: "tick" }, due);
+    expect(dueAt(state)).toBe(due + RELEASE_MS);
+  }
+  expect(then(state, { type: "released" }, 0)).toMatchObject({ status: "ready" });
+});
+
+test("a slot lasts longer than a deployment that holds it", () => {
+  expect(SLOT_MS).toBeGreaterThan(LONGEST - QUEUE_MS);
 });

@@ -1,105 +1,66 @@
 /**
- * A deployment's life, from the moment its output is uploaded.
+ * A deployment's life, from the moment its files are uploaded.
  *
- *     queued ─granted→ compiling ─compiled→ releasing ─released→ ready
- *        │                │  ├─unclaimed─→ compiling (the same attempt, asked for again)
- *        │                │  └─lapsed─→ compiling (next attempt, at most MAX_ATTEMPTS)
- *        │                │                 │
- *        └────────────────┴─────────────────┴──→ error | canceled
+ *     queued ─granted→ building ─built→ compiling ─compiled→ releasing ─released→ ready
+ *        │  └──────(an output)────────→ │  ├─unclaimed─→ compiling (the same attempt, asked for again)
+ *        │               │              │  └─lapsed─→ compiling (next attempt, at most MAX_ATTEMPTS)
+ *        │               └─region lost─→ building (next attempt, at most MAX_BUILDS, another region first)
+ *        │               │              │                 │
+ *        └───────────────┴──────────────┴─────────────────┴──→ error | canceled
  *
- * Every state that is not the end has a deadline. The rules know neither the clock nor who does what they owe.
+ * Releasing waits for regions first when it has workloads, then gives the pointers. Every state that is not the end has
+ * a deadline; only a release that pointers may have taken is finished rather than given up. The rules know neither the
+ * clock nor who does what they owe.
  */
 import { MINUTE, type Millis, SECOND } from "#core/time.ts";
+import {
+  BUILD_TIMEOUT,
+  CANCELED,
+  COMPILE_TIMEOUT,
+  type Failure,
+  NO_AGENT,
+  NO_REGION,
+  notHealthy,
+  QUEUE_TIMEOUT,
+  RELEASE_TIMEOUT,
+  superseded,
+} from "./failures.ts";
+import { answered, beginPlacing, type Placing, readyOf, verdictOf } from "./placing.ts";
+import type {
+  Building,
+  Deployment,
+  Effect,
+  Event,
+  In,
+  Input,
+  Released,
+  Spec,
+  Status,
+  Step,
+} from "./state.ts";
 
 export const MAX_ATTEMPTS = 4;
+export const MAX_BUILDS = 3;
 export const QUEUE_MS = 60 * MINUTE;
+/** Until an agent begins a build. */
+export const AGENT_MS = 10 * MINUTE;
+/** Of one build; the agent ends it then. */
+export const BUILD_MS = 45 * MINUTE;
+/** For the agent to say that it has ended. */
+const BUILD_GRACE_MS = MINUTE;
+/** For all attempts together. */
+export const BUILDING_MS = 90 * MINUTE;
+/** A build that no region takes is offered again after this. */
+export const OFFER_MS = 5 * SECOND;
 /** For all attempts together. */
 export const COMPILE_MS = 15 * MINUTE;
+/** Until enough regions run it. */
+export const PLACE_MS = 5 * MINUTE;
 export const RELEASE_MS = 2 * MINUTE;
 /** A task that nobody claimed in this time is asked for again: the poke was lost, or stands in a long queue. */
 export const CLAIM_MS = 20 * SECOND;
 /** A claimed task is given up when its holder has been silent for this long. */
 export const LEASE_MS = 60 * SECOND;
-
-/** Fixed when the deployment is created. */
-export interface Spec {
-  id: string;
-  team: string;
-  project: string;
-  target: string;
-  /** Queued siblings of the same branch are superseded by a newer one; `null` without git data. */
-  branch: string | null;
-  /** Pointers that it takes when it is ready. */
-  pointerTargets: string[];
-  /** Of production's visitors, while it is rolled out; `null`: all of them at once. */
-  percent: number | null;
-  /** SHA-256 of the manifest, a blob of the team. */
-  manifest: string;
-  /** SHA-256 of an uploaded build log. */
-  buildLog: string | null;
-  /** Digest of its frozen environment. */
-  env: string;
-  /** Its own, immutable host. */
-  hostname: string;
-  createdAt: Millis;
-}
-
-/** Why it ended without being ready: for programs, for people, and what to do. */
-export interface Failure {
-  code: string;
-  detail: string;
-  fix: string;
-}
-
-export interface Event {
-  seq: number;
-  from: Status | null;
-  to: Status;
-  cause: string;
-  at: Millis;
-}
-
-export type Status = "queued" | "compiling" | "releasing" | "ready" | "error" | "canceled";
-
-interface Common {
-  spec: Spec;
-  /** How many events there were; orders projections. */
-  seq: number;
-}
-
-export type Deployment = Common &
-  (
-    | { status: "queued"; deadline: Millis }
-    | { status: "compiling"; deadline: Millis; attempt: number; claimed: boolean; until: Millis }
-    | { status: "releasing"; deadline: Millis; site: string; hasFunctions: boolean; assigning: boolean }
-    | { status: "ready"; site: string; hasFunctions: boolean; readyAt: Millis }
-    | { status: "error"; failure: Failure; endedAt: Millis }
-    | { status: "canceled"; failure: Failure; endedAt: Millis }
-  );
-
-export type Input =
-  | { type: "granted" }
-  | { type: "claim"; attempt: number }
-  | { type: "heartbeat"; attempt: number }
-  | { type: "compiled"; attempt: number; site: string; hasFunctions: boolean }
-  | { type: "failed"; attempt: number; failure: Failure; retryable: boolean }
-  | { type: "assigning" }
-  | { type: "released" }
-  | { type: "cancel" }
-  | { type: "supersede"; by: string }
-  | { type: "tick" };
-
-/** What a step owes to the outside. Each is done at least once, and doing it twice changes nothing. */
-export type Effect =
-  | { kind: "request-slot" }
-  | { kind: "dispatch"; attempt: number }
-  | { kind: "publish" }
-  | { kind: "release-slot" }
-  | { kind: "finish-log" };
-
-export type Step =
-  | { ok: true; state: Deployment; effects: Effect[]; event: Event | null }
-  | { ok: false; reason: "illegal" | "not-holder" | "nothing" };
 
 const illegal: Step = { ok: false, reason: "illegal" };
 const notHolder: Step = { ok: false, reason: "not-holder" };
@@ -122,10 +83,13 @@ export const isFinished = (status: Status): boolean =>
 export function dueAt(state: Deployment): Millis | null {
   switch (state.status) {
     case "queued":
-    case "releasing":
       return state.deadline;
+    case "building":
+      return Math.min(state.deadline, state.until, state.offerAt ?? state.until);
     case "compiling":
       return Math.min(state.deadline, state.until);
+    case "releasing":
+      return Math.min(state.deadline, state.placing?.settleAt ?? state.deadline);
     case "ready":
     case "error":
     case "canceled":
@@ -135,8 +99,19 @@ export function dueAt(state: Deployment): Millis | null {
 
 export function step(state: Deployment, input: Input, now: Millis): Step {
   switch (input.type) {
-    case "granted":
-      return state.status === "queued" ? attempt(state, 1, now + COMPILE_MS, "slot granted", now) : illegal;
+    case "granted": {
+      if (state.status !== "queued") return illegal;
+      const { manifest } = state.spec;
+      return manifest === null
+        ? build(state, { attempt: 1, lost: [], deadline: now + BUILDING_MS }, "slot granted", now)
+        : attempt(state, { manifest, number: 1, deadline: now + COMPILE_MS }, "slot granted", now);
+    }
+    case "offered":
+    case "build-claimed":
+    case "built":
+    case "build-failed":
+      if (state.status !== "building") return illegal;
+      return state.attempt === input.attempt ? building(state, input, now) : notHolder;
     case "claim": {
       if (state.status !== "compiling") return illegal;
       if (state.attempt !== input.attempt || state.claimed) return notHolder;
@@ -150,38 +125,32 @@ export function step(state: Deployment, input: Input, now: Millis): Step {
     case "compiled": {
       if (state.status !== "compiling") return illegal;
       if (state.attempt !== input.attempt || !state.claimed) return notHolder;
-      const { spec, seq } = state;
-      const { site, hasFunctions } = input;
-      const deadline = now + RELEASE_MS;
-      return move(
-        state,
-        { spec, seq, status: "releasing", deadline, site, hasFunctions, assigning: false },
-        "compiled",
-        now,
-        [{ kind: "publish" }],
-      );
+      return release(state, input, now);
     }
     case "failed": {
       if (state.status !== "compiling") return illegal;
       if (state.attempt !== input.attempt || !state.claimed) return notHolder;
       if (input.retryable && state.attempt < MAX_ATTEMPTS) {
-        return attempt(state, state.attempt + 1, state.deadline, `failed: ${input.failure.code}`, now);
+        return attempt(state, next(state), `failed: ${input.failure.code}`, now);
       }
       return end(state, "error", input.failure, input.failure.code, now);
     }
-    case "assigning":
+    case "placed": {
+      if (state.status === "ready") return nothing;
       if (state.status !== "releasing") return illegal;
+      // Enough were ready before, or it is none of its regions.
+      if (!state.placing?.regions.includes(input.region)) return nothing;
+      const placing = answered(state.placing, input.region, input.ok ? null : input.detail, now);
+      return settle({ ...state, placing }, placing, now);
+    }
+    case "assigning":
+      if (state.status !== "releasing" || state.placing) return illegal;
       return state.assigning ? nothing : quiet({ ...state, assigning: true });
     case "released": {
-      if (state.status !== "releasing") return illegal;
-      const { spec, seq, site, hasFunctions } = state;
-      return move(
-        state,
-        { spec, seq, status: "ready", site, hasFunctions, readyAt: now },
-        "released",
-        now,
-        ENDING,
-      );
+      if (state.status !== "releasing" || state.placing) return illegal;
+      const { spec, seq, site, hasFunctions, workloads } = state;
+      const ready = { spec, seq, status: "ready", site, hasFunctions, workloads, readyAt: now } as const;
+      return move(state, ready, "released", now, ENDING);
     }
     case "cancel":
       // Once a pointer may name it, taking it back would be a rollback, which is somebody's decision.
@@ -195,24 +164,108 @@ export function step(state: Deployment, input: Input, now: Millis): Step {
   }
 }
 
+type OfBuild = Extract<Input, { type: "offered" | "build-claimed" | "built" | "build-failed" }>;
+
+/** What a region, or who offers to them, says of the attempt at hand. */
+function building(state: In<"building">, input: OfBuild, now: Millis): Step {
+  switch (input.type) {
+    case "offered":
+      return state.claimed ? nothing : quiet({ ...state, region: input.region, offerAt: null });
+    case "build-claimed": {
+      const { region } = input;
+      if (state.claimed) return state.region === region ? nothing : notHolder;
+      const until = now + BUILD_MS + BUILD_GRACE_MS;
+      const spec = state.spec.regions.length > 0 ? state.spec : { ...state.spec, regions: [region] };
+      const claimed = { ...state, spec, region, claimed: true, until, offerAt: null };
+      return move(state, claimed, `begun in ${region}`, now, []);
+    }
+    case "built": {
+      const { manifest, bytes, fileCount } = input;
+      const first = attempt(state, { manifest, number: 1, deadline: now + COMPILE_MS }, "built", now);
+      return owing(first, { kind: "note-output", manifest, bytes, fileCount });
+    }
+    case "build-failed": {
+      const { failure } = input;
+      if (!input.retryable || state.attempt === MAX_BUILDS) {
+        return end(state, "error", failure, failure.code, now);
+      }
+      const lost = state.region === null ? state.lost : [...state.lost, state.region];
+      const again = { attempt: state.attempt + 1, lost, deadline: state.deadline };
+      return build(state, again, `failed: ${failure.code}`, now);
+    }
+  }
+}
+
+/** Regions first, when it needs them. */
+function release(state: In<"compiling">, { site, hasFunctions, workloads }: Released, now: Millis): Step {
+  const { spec, seq } = state;
+  const released = {
+    spec,
+    seq,
+    status: "releasing",
+    site,
+    hasFunctions,
+    workloads,
+    assigning: false,
+  } as const;
+  if (Object.keys(workloads).length === 0) {
+    const to = { ...released, placing: null, deadline: now + RELEASE_MS };
+    return move(state, to, "compiled", now, [{ kind: "publish" }]);
+  }
+  if (spec.regions.length === 0) return end(state, "error", NO_REGION, NO_REGION.code, now);
+  const placing = beginPlacing(spec.regions, spec.policy);
+  const to = { ...released, placing, deadline: now + PLACE_MS };
+  return move(state, to, "compiled", now, [{ kind: "place", workloads }]);
+}
+
+function settle(state: In<"releasing">, placing: Placing, now: Millis): Step {
+  switch (verdictOf(placing, now, now >= state.deadline)) {
+    case "wait":
+      return quiet(state);
+    case "go": {
+      const to = { ...state, placing: null, deadline: now + RELEASE_MS };
+      return move(state, to, `ready in ${readyOf(placing).join(", ")}`, now, [{ kind: "publish" }]);
+    }
+    case "fail": {
+      const failure = notHealthy(placing);
+      return end(state, "error", failure, failure.code, now);
+    }
+  }
+}
+
 function tick(state: Deployment, now: Millis): Step {
   const due = dueAt(state);
   if (due === null || now < due) return nothing;
   switch (state.status) {
     case "queued":
       return end(state, "error", QUEUE_TIMEOUT, "queue_timeout", now);
-    case "releasing":
-      return end(state, "error", RELEASE_TIMEOUT, "release_timeout", now);
+    case "building": {
+      if (now >= Math.min(state.deadline, state.until)) {
+        const failure = state.claimed ? BUILD_TIMEOUT : NO_AGENT;
+        return end(state, "error", failure, failure.code, now);
+      }
+      return owing(quiet({ ...state, offerAt: now + OFFER_MS }), {
+        kind: "queue-build",
+        attempt: state.attempt,
+      });
+    }
     case "compiling":
       if (now < state.deadline && !state.claimed) {
         // Nobody has tried yet. An earlier poke that comes late is as good as this one: the first claim wins.
-        const effects: Effect[] = [{ kind: "dispatch", attempt: state.attempt }];
-        return { ok: true, state: { ...state, until: now + CLAIM_MS }, effects, event: null };
+        return owing(quiet({ ...state, until: now + CLAIM_MS }), {
+          kind: "dispatch",
+          attempt: state.attempt,
+        });
       }
       if (now < state.deadline && state.attempt < MAX_ATTEMPTS) {
-        return attempt(state, state.attempt + 1, state.deadline, "attempt lapsed", now);
+        return attempt(state, next(state), "attempt lapsed", now);
       }
       return end(state, "error", COMPILE_TIMEOUT, "compile_timeout", now);
+    case "releasing":
+      if (state.placing) return settle(state, state.placing, now);
+      // Visitors may be there already: it is given to the rest of the pointers for as long as that takes.
+      if (state.assigning) return quiet({ ...state, deadline: now + RELEASE_MS });
+      return end(state, "error", RELEASE_TIMEOUT, "release_timeout", now);
     case "ready":
     case "error":
     case "canceled":
@@ -222,16 +275,35 @@ function tick(state: Deployment, now: Millis): Step {
 
 const ENDING: Effect[] = [{ kind: "release-slot" }, { kind: "finish-log" }];
 
-function attempt(from: Deployment, number: number, deadline: Millis, cause: string, now: Millis): Step {
+function build(
+  from: Deployment,
+  { attempt: number, lost, deadline }: Pick<Building, "attempt" | "lost" | "deadline">,
+  cause: string,
+  now: Millis,
+): Step {
   const { spec, seq } = from;
-  const until = now + CLAIM_MS;
-  return move(
-    from,
-    { spec, seq, status: "compiling", deadline, attempt: number, claimed: false, until },
-    cause,
-    now,
-    [{ kind: "dispatch", attempt: number }],
-  );
+  const waiting = { region: null, claimed: false, until: now + AGENT_MS, offerAt: now + OFFER_MS };
+  const to = { spec, seq, status: "building", deadline, attempt: number, lost, ...waiting } as const;
+  return move(from, to, cause, now, [{ kind: "queue-build", attempt: number }]);
+}
+
+const next = ({ manifest, attempt: number, deadline }: In<"compiling">) => ({
+  manifest,
+  number: number + 1,
+  deadline,
+});
+
+function attempt(
+  from: Deployment,
+  { manifest, number, deadline }: { manifest: string; number: number; deadline: Millis },
+  cause: string,
+  now: Millis,
+): Step {
+  const { spec, seq } = from;
+  const unclaimed = { attempt: number, claimed: false, until: now + CLAIM_MS };
+  return move(from, { spec, seq, status: "compiling", deadline, manifest, ...unclaimed }, cause, now, [
+    { kind: "dispatch", attempt: number },
+  ]);
 }
 
 function end(
@@ -242,7 +314,14 @@ function end(
   now: Millis,
 ): Step {
   const { spec, seq } = from;
-  return move(from, { spec, seq, status, failure, endedAt: now }, cause, now, ENDING);
+  return move(from, { spec, seq, status, failure, endedAt: now }, cause, now, [...leaving(from), ...ENDING]);
+}
+
+/** What regions are told of one that is given up. */
+function leaving(from: Deployment): Effect[] {
+  if (from.status === "building") return [{ kind: "withdraw" }];
+  const isPlaced = from.status === "releasing" && Object.keys(from.workloads).length > 0;
+  return isPlaced ? [{ kind: "forget" }] : [];
 }
 
 function move(from: Deployment, to: Deployment, cause: string, now: Millis, effects: Effect[]): Step {
@@ -254,28 +333,5 @@ function move(from: Deployment, to: Deployment, cause: string, now: Millis, effe
 /** A change that no reader of the history cares for. */
 const quiet = (state: Deployment): Step => ({ ok: true, state, effects: [], event: null });
 
-const CANCELED: Failure = {
-  code: "canceled",
-  detail: "The deployment was canceled.",
-  fix: "Deploy again, or redeploy it.",
-};
-const superseded = (by: string): Failure => ({
-  code: "superseded",
-  detail: `A newer commit of the same branch came before this one was started: ${by}.`,
-  fix: "Look at the newer deployment, or redeploy this one.",
-});
-const QUEUE_TIMEOUT: Failure = {
-  code: "queue_timeout",
-  detail: "No slot of the team became free in time.",
-  fix: "Cancel deployments that are no longer needed, then deploy again.",
-};
-const COMPILE_TIMEOUT: Failure = {
-  code: "compile_timeout",
-  detail: "The output was not compiled in time, after several attempts.",
-  fix: "Deploy again; if it happens again, deploy fewer or smaller files.",
-};
-const RELEASE_TIMEOUT: Failure = {
-  code: "release_timeout",
-  detail: "The deployment could not be released in time.",
-  fix: "Deploy again, or promote it by a redeploy.",
-};
+const owing = (step: Step, first: Effect): Step =>
+  step.ok ? { ...step, effects: [first, ...step.effects] } : step;

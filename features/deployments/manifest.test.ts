@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { checkManifest, faultOf } from "./manifest.ts";
+import { checkManifest, checkSource, faultOf } from "./manifest.ts";
 
 const file = (path: string, size = 1) => ({ path, sha256: "a".repeat(64), size });
 const check = (...paths: string[]) =>
@@ -18,9 +18,45 @@ test.each([
   ["static/\ud800", "Unicode"],
   [`static/${"a".repeat(256)}`, "longer"],
   [`${"a/".repeat(520)}b`, "longer"],
-  ["static/_cloudify/image", "kept"],
-  ["static/.well-known/cloudify/x", "kept"],
-])("%j is refused", (path, why) => expect(faultOf(path)).toContain(why));
+])("%j is refused, in an output and in a source", (path, why) => {
+  expect(() => check(path)).toThrow(why);
+  expect(() => checkSource([file(path)], 1_000)).toThrow(why);
+});
+
+test.each(["static/_cloudify/image", "static/.well-known/cloudify/x"])(
+  "%s is the platform's own address, and any repository's file",
+  (path) => {
+    expect(() => check(path)).toThrow("kept");
+    expect(checkSource([file(path)], 1_000)).toBeUndefined();
+  },
+);
+
+test.each([
+  ["functions/a.func/x", "/etc/passwd", "leads out"],
+  ["functions/a.func/x", "../b.func/y", "leads out"],
+  ["functions/a.func/x", "../a.func/y", "leads out"],
+  ["functions/a.func/n/x", "../../y", "leads out"],
+  ["functions/a.func/x", "y/../..", "leads out"],
+  ["functions/a.func/x", ".", "leads out"],
+  ["functions/a.func/x", "a/b/c/l/../../y", "leads out"],
+  ["functions/a.func/n/x", "..", "leads out"],
+  ["static/x", "y", "no function's folder"],
+  ["functions/x", "y", "no function's folder"],
+  ["functions/a.func", "../static", "leads out"],
+])("a link at %s to %s is refused", (path, link, why) => {
+  expect(() => checkManifest([file("config.json"), { ...file(path), link }], 1_000)).toThrow(why);
+});
+
+test("a link that stays in its folder is taken", () => {
+  const at = "functions/a.func/node_modules/x";
+  expect(
+    checkManifest([file("config.json"), { ...file(at), link: "../.pnpm/x@1/node_modules/x" }], 1_000),
+  ).toBeUndefined();
+  const linked = { ...file("functions/blog/about.func"), link: "../index.func" };
+  expect(checkManifest([file("config.json"), linked], 1_000)).toBeUndefined();
+  expect(checkSource([{ ...file("a/b"), link: "./../c" }], 1_000)).toBeUndefined();
+  expect(() => checkSource([{ ...file("a/b"), link: "../../c" }], 1_000)).toThrow("leads out");
+});
 
 test.each([
   [["static/a", "static/a"], "twice"],

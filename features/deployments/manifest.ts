@@ -6,7 +6,7 @@ export interface ManifestFile {
   sha256: string;
   size: number;
   isExecutable?: true | undefined;
-  /** Target of a symbolic link. */
+  /** Target of a symbolic link, relative to the folder that it lies in; the bytes are the target's text. */
   link?: string | undefined;
 }
 
@@ -16,14 +16,39 @@ const MAX_PATH_BYTES = 1_024;
 const RESERVED = /^static\/(?:_cloudify|\.well-known\/cloudify)(?:\/|$)/;
 
 /**
+ * A Build Output tree.
+ *
  * @param maxBytes Of all files together.
  * @throws Problem `invalid_manifest` or `too_large`, naming the first file that is wrong.
  */
 export function checkManifest(files: readonly ManifestFile[], maxBytes: number): void {
+  checkTree(files, maxBytes, addressFaultOf, functionOf);
+  if (!files.some((file) => file.path === "config.json")) {
+    throw new Problem("invalid_manifest", "The manifest has no config.json.", {
+      fix: "Send a Build Output API v3 tree (config.json, static/…); `cloudify build` makes one from any folder.",
+    });
+  }
+}
+
+/** A repository's files, which a region builds. */
+export const checkSource = (files: readonly ManifestFile[], maxBytes: number): void =>
+  checkTree(files, maxBytes, faultOf, () => "");
+
+/**
+ * @param rootOf The folder, with its slash, that a link at this path stays in; `null`: there can be no link.
+ */
+function checkTree(
+  files: readonly ManifestFile[],
+  maxBytes: number,
+  pathFaultOf: (path: string) => string | null,
+  rootOf: (path: string) => string | null,
+): void {
   const seen = new Map<string, string>();
   let bytes = 0;
   for (const file of files) {
-    const fault = faultOf(file.path);
+    const fault =
+      pathFaultOf(file.path) ??
+      (file.link === undefined ? null : linkFaultOf(file.path, file.link, rootOf(file.path)));
     if (fault !== null) throw wrong(file.path, fault);
     const folded = fold(file.path);
     const twin = seen.get(folded);
@@ -42,11 +67,25 @@ export function checkManifest(files: readonly ManifestFile[], maxBytes: number):
       fix: "Deploy fewer or smaller files; keep large media in a store of their own.",
     });
   }
-  if (!seen.has("config.json")) {
-    throw new Problem("invalid_manifest", "The manifest has no config.json.", {
-      fix: "Send a Build Output API v3 tree (config.json, static/…); `cloudify build` makes one from any folder.",
-    });
-  }
+}
+
+/** A function may be a link to another; a link inside of one stays there. */
+function functionOf(path: string): string | null {
+  const inside = /^functions\/.+?\.func\//.exec(path)?.[0];
+  return inside ?? (/^functions\/.+\.func$/.test(path) ? "functions/" : null);
+}
+
+/**
+ * It is made where strangers' folders lie beside. Its own folders are no links (no file is another's folder), so steps
+ * up are safe where they are counted: first of all, before a name that may be a link leads elsewhere.
+ */
+function linkFaultOf(path: string, link: string, root: string | null): string | null {
+  if (root === null) return "is a link, and stands in no function's folder";
+  const [, up = "", down = ""] = /^((?:\.\.?(?:\/|$))*)(.*)$/s.exec(link) ?? [];
+  const above = path.slice(root.length).split("/").length - 1;
+  const steps = up.split("/").filter((part) => part === "..").length;
+  if (down === "" || steps > above || faultOf(down) !== null) return "is a link that leads out of its folder";
+  return null;
 }
 
 /**
@@ -78,9 +117,12 @@ export function faultOf(path: string): string | null {
     if (encoder.encode(segment).length > MAX_SEGMENT_BYTES)
       return `has a part longer than ${MAX_SEGMENT_BYTES} bytes`;
   }
-  if (RESERVED.test(path)) return "is kept for the platform";
   return null;
 }
+
+/** What is wrong with the address of a file of an output, or `null`. */
+export const addressFaultOf = (path: string): string | null =>
+  faultOf(path) ?? (RESERVED.test(path) ? "is kept for the platform" : null);
 
 /** Names that some file systems, or people, can't tell apart. */
 const fold = (path: string): string => path.normalize("NFC").toLowerCase();

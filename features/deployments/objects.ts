@@ -3,9 +3,9 @@ import type { Ctx } from "#core/ctx.ts";
 import { Problem } from "#core/problem.ts";
 import type { PointerEvent, PointerStep, Release } from "#features/pointers/machine.ts";
 import { type By, pointerName } from "#features/pointers/rpc.ts";
-import type { Input } from "./machine.ts";
 import type { Sent } from "./rpc.ts";
 import type { DeploymentRow } from "./show.ts";
+import type { Input } from "./state.ts";
 
 /** @throws Problem `unavailable` */
 export function tellDeployment(ctx: Ctx, id: string, input: Input, by: By): Promise<Sent> {

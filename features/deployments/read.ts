@@ -7,6 +7,7 @@ import { hosts } from "#features/hosts/tables.ts";
 import { pointers } from "#features/pointers/tables.ts";
 import { getProject } from "#features/projects/service.ts";
 import { projects } from "#features/projects/tables.ts";
+import type { RegionAnswer } from "./rpc.ts";
 import { type DeploymentRow, show } from "./show.ts";
 import { type DeploymentStatus, deployments } from "./tables.ts";
 
@@ -38,9 +39,21 @@ export async function getRow(ctx: Ctx, idOrHost: string): Promise<DeploymentRow>
 }
 
 export async function get(ctx: Ctx, idOrHost: string) {
-  const [shown] = await show(ctx, [await getRow(ctx, idOrHost)]);
+  const row = await getRow(ctx, idOrHost);
+  const [[shown], regions] = await Promise.all([show(ctx, [row]), regionsOf(ctx, row)]);
   if (!shown) throw notFound("deployment");
-  return shown;
+  return { ...shown, regions };
+}
+
+/** Nothing, when its object can't be asked: what is written down of it is shown all the same. */
+async function regionsOf(ctx: Ctx, { id, status }: DeploymentRow): Promise<RegionAnswer[]> {
+  if (status !== "releasing" && status !== "ready") return [];
+  const stub = ctx.objects.deployments.get(ctx.objects.deployments.idFromName(id));
+  try {
+    return await stub.regions();
+  } catch {
+    return [];
+  }
 }
 
 interface ListInput {

@@ -1,11 +1,19 @@
 /** What the objects of this feature answer. Results are unions: an error would lose its fields when it crosses RPC. */
+import type { Ready } from "@cloudify/protocol";
 import type { By } from "#features/pointers/rpc.ts";
-import type { Deployment, Event, Input, Spec } from "./machine.ts";
 import type { Request } from "./slots.ts";
+import type { Deployment, Event, Input, Spec } from "./state.ts";
 
 export type Sent =
   | { ok: true; state: Deployment }
   | { ok: false; reason: "illegal" | "not-holder" | "nothing" | "unknown" };
+
+/** How a region does with a deployment's workloads, for who looks. */
+export interface RegionAnswer {
+  id: string;
+  ready: Ready;
+  detail: string;
+}
 
 export interface DeploymentRpc extends Rpc.DurableObjectBranded {
   /** Begins its life; harmless when it has begun. */
@@ -15,7 +23,9 @@ export interface DeploymentRpc extends Rpc.DurableObjectBranded {
   read(): Promise<{ state: Deployment; events: Event[] } | null>;
   /** Does what is due, as its alarm would. */
   wake(): Promise<void>;
-  /** Forgets everything; the caller has made sure that nothing names it. */
+  /** Asks the regions that run it; none without workloads. */
+  regions(): Promise<RegionAnswer[]>;
+  /** Forgets everything, and has regions do so before; the caller has made sure that nothing names it. */
   remove(): Promise<void>;
 }
 

@@ -17,6 +17,8 @@ export interface ServedDeployment {
   hostname: string;
   target: string;
   branch: string | null;
+  /** Ids of the regions that run its workloads, in failover order. Absent: it needs none. */
+  regions?: string[];
 }
 
 export const deploymentKey = (id: string): string => `deployment:${id}`;

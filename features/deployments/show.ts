@@ -5,6 +5,7 @@ import { addressOf, type Base } from "#core/ctx.ts";
 import { hosts } from "#features/hosts/tables.ts";
 import { pointers } from "#features/pointers/tables.ts";
 import { projects } from "#features/projects/tables.ts";
+import type { RegionAnswer } from "./rpc.ts";
 import type { deployments } from "./tables.ts";
 
 export type DeploymentRow = typeof deployments.$inferSelect;
@@ -69,6 +70,8 @@ export const shape = (base: Base, row: DeploymentRow, { project, aliases, liveOn
   git: row.git,
   fileCount: row.fileCount,
   bytes: row.bytes,
+  source: row.source !== null,
+  regions: [] as RegionAnswer[],
   redeployOf: row.redeployOf,
   createdBy: row.createdBy,
   createdAt: row.createdAt,

@@ -6,7 +6,7 @@ import { MINUTE, type Millis } from "#core/time.ts";
 
 export const CONCURRENCY = 12;
 /** Longer than a deployment can live unfinished, so it only ever takes back what a lost holder left. */
-export const SLOT_MS = 30 * MINUTE;
+export const SLOT_MS = 120 * MINUTE;
 
 export interface Request {
   deployment: string;

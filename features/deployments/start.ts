@@ -2,6 +2,7 @@
 import { eq } from "drizzle-orm";
 import type { Base } from "#core/ctx.ts";
 import { copyHosts } from "#features/hosts/service.ts";
+import type { Placement } from "./placement.ts";
 import { deployments } from "./tables.ts";
 
 /** What a create owes. `hosts`: the hostnames that it made, with spaces between. */
@@ -25,12 +26,17 @@ export async function startDeployment(base: Base, deployment: string): Promise<v
     pointerTargets,
     percent,
     manifest,
+    source,
+    placement,
     buildLog,
     envDigest: env,
     hostname,
     createdAt,
   } = row;
   const stub = base.objects.deployments.get(base.objects.deployments.idFromName(id));
-  const about = { target, branch, pointerTargets, percent, manifest, buildLog, env, hostname, createdAt };
-  await stub.start({ id, team, project, ...about });
+  const about = { target, branch, pointerTargets, percent, buildLog, env, hostname, createdAt };
+  const made = { source, manifest: source ? null : manifest };
+  await stub.start({ id, team, project, ...about, ...made, ...(placement ?? NOWHERE) });
 }
+
+const NOWHERE: Placement = { regions: [], policy: "any" };

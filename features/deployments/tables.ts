@@ -1,4 +1,6 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { Placement } from "./placement.ts";
+import type { Source } from "./state.ts";
 
 export type DeploymentStatus =
   | "queued"
@@ -35,7 +37,7 @@ export const deployments = sqliteTable(
     git: text("git", { mode: "json" }).$type<GitData>(),
     /** The immutable hostname. */
     hostname: text("hostname").notNull(),
-    /** SHA-256 of the manifest, itself a blob of the team. */
+    /** SHA-256 of the output's manifest, itself a blob of the team. Empty: it is not built yet. */
     manifest: text("manifest").notNull(),
     fileCount: integer("file_count").notNull(),
     bytes: integer("bytes").notNull(),
@@ -46,6 +48,10 @@ export const deployments = sqliteTable(
     /** When it is ready it takes so much of production; `null`: all of it. */
     percent: integer("percent"),
     buildLog: text("build_log"),
+    /** What it is built from; `null`: an output was uploaded. */
+    source: text("source", { mode: "json" }).$type<Source>(),
+    /** Where it runs; `null`: it was created before there were regions. */
+    placement: text("placement", { mode: "json" }).$type<Placement>(),
     redeployOf: text("redeploy_of"),
     createdBy: text("created_by").notNull(),
     createdAt: integer("created_at").notNull(),

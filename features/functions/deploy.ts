@@ -40,7 +40,7 @@ export async function deploy(ctx: Ctx, input: DeployInput) {
   const { text, digest } = await manifestOf(files);
   const manifest = await store(ctx, "", text);
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
-  const own = { target: "production", git: null, buildLog: null, redeployOf: null };
+  const own = { target: "production", git: null, source: null, buildLog: null, redeployOf: null };
   const about = { ...own, manifest: digest, bytes, fileCount: files.length, percent: input.percent ?? null };
   const blobs = new Map([...files, manifest].map((file) => [file.sha256, file]));
   const naming = (id: string) => [

@@ -1,6 +1,6 @@
 /**
- * An edge function as the control plane compiled it: what the site's head says of it, and the code that an isolate is
- * made from. The edge trusts both.
+ * A function as the control plane compiled it: what the site's head says of it, and, for one at the edge, the code that
+ * an isolate is made from. The edge trusts both.
  *
  * R2 keys: `functions/<team>/<digest>` is the code; `functions/<team>/<digest>.maps` its source maps, which are never
  * served.
@@ -12,9 +12,21 @@ export const MAX_SCRIPT_BYTES = 10 * 1024 * 1024;
 export const MAX_FUNCTIONS = 1_000;
 
 /** What the site's head says of one function. */
-export interface FunctionEntry {
+export type FunctionEntry = EdgeEntry | NodeEntry;
+
+/** It runs in an isolate at the edge. */
+export interface EdgeEntry {
   /** SHA-256 of its code; names the R2 object. */
   code: string;
+}
+
+/** It runs in a region, in a process of Node.js that it shares with the others of its group. */
+export interface NodeEntry {
+  /** Digest of the group's WorkloadSpec. */
+  workload: string;
+  group: string;
+  /** Seconds to the first byte. */
+  maxDuration: number;
 }
 
 export type CodeModule =

@@ -20,6 +20,8 @@ export type Level = "debug" | "info" | "warn" | "error";
 /** A line as a writer gives it: `n` numbers the lines of its stream, so that a repeated append adds nothing. */
 export interface Line {
   stream: string;
+  /** Who numbers them, where a stream has several writers. */
+  writer?: string;
   n: number;
   at: Millis;
   level: Level;

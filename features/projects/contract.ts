@@ -7,6 +7,7 @@ const relativePath = z
   .string()
   .max(256)
   .refine((path) => !path.startsWith("/") && !path.split("/").includes(".."), "a path inside the project");
+const MAX_REGIONS = 50;
 const command = z.string().min(1).max(1_024);
 
 /** `null` in a setting: what the framework's detection says. */
@@ -17,13 +18,39 @@ export const Settings = z
     buildCommand: command.nullable(),
     outputDirectory: relativePath.nullable(),
     installCommand: command.nullable(),
-    nodeVersion: z.string().nullable(),
-    regions: z.array(z.string()).nullable(),
-    failover: z.array(z.string()).nullable(),
+    nodeVersion: z
+      .string()
+      .regex(/^(?:18|20|22|24)(?:\.x)?$/, "18, 20, 22 or 24, also as 24.x")
+      .nullable(),
+    regions: z.array(z.string()).min(1).max(MAX_REGIONS).nullable().openapi({
+      description: "Names or ids: where functions for Node.js run. `null`: in all of the team's",
+    }),
+    failover: z
+      .array(z.string())
+      .max(MAX_REGIONS)
+      .nullable()
+      .openapi({ description: "Names or ids, in order: asked when none of the others answers" }),
+    releasePolicy: z.enum(["all", "quorum", "any"]).openapi({
+      description:
+        "How many regions must be ready before visitors come: all, more than half, or one. The others are waited for " +
+        "for a minute all the same",
+    }),
     productionBranch: z.string().nullable(),
     protection: z.enum(["public", "password", "sso"]),
   })
   .openapi("ProjectSettings");
+
+/** What a single build may have of its own. */
+export const BuildOverrides = Settings.pick({
+  rootDirectory: true,
+  framework: true,
+  installCommand: true,
+  buildCommand: true,
+  outputDirectory: true,
+  nodeVersion: true,
+})
+  .partial()
+  .strict();
 
 export const Canary = z
   .object({ deploymentId: z.string(), percent: z.number().int() })

@@ -7,6 +7,8 @@ export interface Policy {
   /** Raised by each change of the settings. */
   version: number;
   protection: "public";
+  /** `region`: a visitor stays in the region that answered first, as long as that takes new requests. */
+  affinity?: "region";
 }
 
 export const policyKey = (project: string): string => `policy:${project}`;

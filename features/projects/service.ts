@@ -7,6 +7,7 @@ import { type Owed, owe, settle } from "#core/outbox.ts";
 import { fromCursor, type Page, toPage } from "#core/page.ts";
 import { notFound, Problem } from "#core/problem.ts";
 import { teams } from "#features/accounts/tables.ts";
+import { checkRegions } from "#features/deployments/placement.ts";
 import { effects } from "#features/effects.ts";
 import { envVars, envVarTargets } from "#features/env-vars/tables.ts";
 import { isReserved, productionLabels } from "#features/hosts/names.ts";
@@ -107,6 +108,7 @@ export async function planProject(
     });
   }
   const settings = withChange(DEFAULTS, change);
+  await checkRegions(ctx, regionsOf(change));
   const now = ctx.clock.now();
   const id = newId("project", now, ctx.random);
   const about = { teamId: ctx.team, name, kind, settings };
@@ -157,6 +159,7 @@ export async function update(
     );
   }
   const settings = withChange(row.settings, input.settings);
+  await checkRegions(ctx, regionsOf(input.settings));
   const version = row.settingsVersion + 1;
   const now = ctx.clock.now();
   const owed = [owePolicy(ctx, row.id)];
@@ -192,6 +195,11 @@ export async function remove(ctx: Ctx, idOrName: string): Promise<void> {
   await settle(ctx, effects, [owed]);
 }
 
+const regionsOf = ({ regions, failover }: SettingsChange): string[] => [
+  ...(regions ?? []),
+  ...(failover ?? []),
+];
+
 const owePolicy = (base: Base, project: string): Owed => owe(base, "policy.copy", { project });
 
 async function show(ctx: Ctx, rows: ProjectRow[]) {
@@ -209,6 +217,7 @@ async function show(ctx: Ctx, rows: ProjectRow[]) {
     const pointer = live.find((one) => one.projectId === row.id);
     return {
       ...row,
+      settings: { ...DEFAULTS, ...row.settings },
       url: host ? addressOf(ctx, host.hostname) : "",
       live: pointer?.liveDeployment
         ? { deploymentId: pointer.liveDeployment, epoch: pointer.epoch, held: pointer.held }

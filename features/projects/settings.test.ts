@@ -3,9 +3,6 @@ import { expect, test } from "vitest";
 import { DEFAULTS, withChange } from "./settings.ts";
 
 test.each([
-  ["nodeVersion", { nodeVersion: "22" }],
-  ["regions", { regions: [] }],
-  ["failover", { failover: ["fra"] }],
   ["productionBranch", { productionBranch: "main" }],
   ["protection", { protection: "password" as const }],
   ["protection", { protection: "sso" as const }],

@@ -11,13 +11,14 @@ export const DEFAULTS: ProjectSettings = {
   nodeVersion: null,
   regions: null,
   failover: null,
+  releasePolicy: "any",
   productionBranch: null,
   protection: "public",
 };
 
 export type SettingsChange = { [K in keyof ProjectSettings]?: ProjectSettings[K] | undefined };
 
-const NOT_YET = ["nodeVersion", "regions", "failover", "productionBranch"] as const;
+const NOT_YET = ["productionBranch"] as const;
 
 /** @throws Problem `not_yet` for a setting that would be accepted and then ignored. */
 export function withChange(settings: ProjectSettings, change: SettingsChange): ProjectSettings {

@@ -1,4 +1,5 @@
 /** What a region's object answers to the platform's own. Results are unions: an error would lose its fields over RPC. */
+import type { Rpc } from "@cloudflare/workers-types";
 import type { BuildTask, Desired, WorkloadStatus } from "@cloudify/protocol";
 
 export type Offered = { ok: true } | { ok: false; reason: "no-agent" | "draining" | "incapable" };

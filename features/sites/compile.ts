@@ -3,7 +3,7 @@ import type { Base } from "#core/ctx.ts";
 import { canonicalJson, sha256 } from "#core/encoding.ts";
 import { isCompressible } from "#features/assets/content-type.ts";
 import { findBlobs } from "#features/blobs/service.ts";
-import type { Failure } from "#features/deployments/machine.ts";
+import type { Failure } from "#features/deployments/failures.ts";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
 import type { RouteTable } from "#features/routing/table.ts";
 import { encodeBlobs } from "./encode.ts";
@@ -37,7 +37,14 @@ export interface Facts {
 }
 
 export type Compiled =
-  | { ok: true; site: string; facts: Facts; warnings: string[] }
+  | {
+      ok: true;
+      site: string;
+      /** Group → digest of its spec. */
+      workloads: Record<string, string>;
+      facts: Facts;
+      warnings: string[];
+    }
   | { ok: false; failure: Failure };
 
 export async function compile(base: Base, team: string, manifest: string, work: Work): Promise<Compiled> {
@@ -58,7 +65,7 @@ export async function compile(base: Base, team: string, manifest: string, work: 
   const missing = middlewareMissing(config.routes, made.functions);
   if (missing !== null) {
     return refuse(
-      `config.json: routes name the middleware ${missing}, which is not an edge function of the output.`,
+      `config.json: routes name the middleware ${missing}, which is not a function of the output.`,
       FIX,
     );
   }
@@ -84,6 +91,7 @@ export async function compile(base: Base, team: string, manifest: string, work: 
   return {
     ok: true,
     site: stored.site,
+    workloads: made.workloads,
     facts: { files: index.size, bytes, routes, functions, encoded },
     warnings,
   };
@@ -108,13 +116,21 @@ async function store(
   team: string,
   config: OutputConfig,
   index: Map<string, StaticFile>,
-  { functions, prerenders }: Required<Pick<SiteHead, "functions" | "prerenders">>,
+  { functions, workloads, prerenders }: Required<Pick<SiteHead, "functions" | "workloads" | "prerenders">>,
   work: Work,
 ): Promise<Stored> {
   const { routes, directoryRedirect } = config;
-  const about = { v: SITE_VERSION, team, routes, fileCount: index.size, directoryRedirect } as const;
+  const isRegional = Object.keys(workloads).length > 0;
+  const about = {
+    v: isRegional ? SITE_VERSION : 1,
+    team,
+    routes,
+    fileCount: index.size,
+    directoryRedirect,
+  } as const;
   const head = {
     ...about,
+    ...(isRegional ? { workloads } : {}),
     ...(Object.keys(functions).length > 0 ? { functions } : {}),
     ...(Object.keys(prerenders).length > 0 ? { prerenders } : {}),
   };

@@ -4,7 +4,7 @@
  */
 import type { Base } from "#core/ctx.ts";
 import { base64, canonicalJson, sha256 } from "#core/encoding.ts";
-import type { Failure } from "#features/deployments/machine.ts";
+import type { Failure } from "#features/deployments/failures.ts";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
 import {
   type CodeModule,
@@ -47,6 +47,9 @@ export async function compileFunction(
     const detail = `${at}: its entrypoint ${entrypoint ?? "is not named and"} is not there.`;
     return refuse("invalid_output", detail, BUILD_AGAIN);
   }
+  const link = [...files].find(([, file]) => file.link !== undefined);
+  if (link)
+    return refuse("invalid_output", `${at}: ${link[0]} is a link.`, "Let the build copy the file instead.");
   const kept = [...files].filter(([path]) => !path.endsWith(".map"));
   const reserved = kept.find(([path]) => path.startsWith(RESERVED_MODULES));
   if (reserved)

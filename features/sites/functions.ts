@@ -1,20 +1,26 @@
 /**
- * `functions/` of an output: edge functions become code that an isolate can be made from, prerenders become pages.
- * What this platform can't run is refused by name. Source: Build Output API v3, "Vercel Primitives".
+ * `functions/` of an output: edge functions become code that an isolate can be made from, functions for Node.js become
+ * workloads that regions run, prerenders become pages. What this platform can't run is refused by name.
+ * Source: Build Output API v3, "Vercel Primitives".
  */
+import { workloadKey } from "@cloudify/protocol";
 import { z } from "zod";
 import type { Base } from "#core/ctx.ts";
-import { contentTypeOf } from "#features/assets/content-type.ts";
-import type { Failure } from "#features/deployments/machine.ts";
+import { canonicalJson, sha256 } from "#core/encoding.ts";
+import type { Failure } from "#features/deployments/failures.ts";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
 import { type FunctionEntry, MAX_FUNCTIONS } from "#features/functions/function.ts";
 import { compileFunction } from "./function-code.ts";
-import { readBlob } from "./lost.ts";
+import { type Candidate, groupFunctions, type Process } from "./groups.ts";
+import { isNode, readNodeFunction } from "./node-functions.ts";
+import { type Pages, prerendersOf } from "./prerenders.ts";
+import { readJson } from "./read-json.ts";
 import type { Prerender } from "./site.ts";
+import { configOf, folderOf, isLinkedFunction, type Unit, unitsOf, workloadFiles } from "./units.ts";
 import type { Work } from "./work.ts";
 
-const CONFIG = ".vc-config.json";
-const MAX_CONFIG_BYTES = 64 * 1024;
+/** A function for Node.js names each of its files there. */
+const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 const SHOWN = 10;
 /** Next.js's page for what is not there: without it the platform says the same. */
 const NOT_FOUND = /(?:^|\/)_not-found(?:\.rsc)?$/;
@@ -25,29 +31,17 @@ const functionConfig = z.looseObject({
   environment: z.record(z.string(), z.string()).optional(),
   assets: z.array(z.looseObject({ name: z.string(), path: z.string() })).optional(),
 });
+type Config = z.infer<typeof functionConfig>;
 
-const fallbackFile = z.union([z.string(), z.looseObject({ fsPath: z.string() })]);
-const prerenderConfig = z.looseObject({
-  expiration: z.union([z.number(), z.literal(false)]).optional(),
-  fallback: fallbackFile.nullish(),
-  initialStatus: z.number().int().min(200).max(599).nullish(),
-  initialHeaders: z.record(z.string(), z.string()).nullish(),
-});
-
-export type Collected =
-  | {
-      ok: true;
-      functions: Record<string, FunctionEntry>;
-      prerenders: Record<string, Prerender>;
-      warnings: string[];
-    }
-  | { ok: false; failure: Failure };
-
-interface Unit {
-  config: ManifestFile | null;
-  /** Path inside the folder → file. */
-  files: Map<string, ManifestFile>;
+interface Made {
+  functions: Record<string, FunctionEntry>;
+  /** Group → digest of its spec, which is stored. */
+  workloads: Record<string, string>;
+  prerenders: Record<string, Prerender>;
+  warnings: string[];
 }
+
+export type Collected = ({ ok: true } & Made) | { ok: false; failure: Failure };
 
 /** @param dests Of all routes: where they lead. */
 export async function collectFunctions(
@@ -61,56 +55,68 @@ export async function collectFunctions(
   const pages = await prerendersOf(base, team, files);
   if (!pages.ok) return pages;
   if (units.size > MAX_FUNCTIONS) {
-    return refuse(
-      "invalid_output",
-      `The output has ${units.size} functions; ${MAX_FUNCTIONS} are allowed.`,
-      FEWER,
-    );
+    const detail = `The output has ${units.size} functions; ${MAX_FUNCTIONS} are allowed.`;
+    return refuse("invalid_output", detail, FEWER);
   }
   const functions: Record<string, FunctionEntry> = {};
+  const prerenders = { ...pages.prerenders };
   const foreign = strayOf(files, units, pages);
   const warnings: string[] = [];
+  const candidates: Candidate[] = [];
+  let isRegional = false;
+  const configs = new Map<string, Config>();
   for (const [name, unit] of [...units].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const read = await readConfig(base, team, name, unit);
+    const read = await readConfig(base, team, name, unit, configs);
     if (!read.ok) return read;
-    if (read.config.runtime !== "edge") {
-      // Its page is served, or it would only say that there is none; what would render it anew can't run yet.
-      const isNeeded = !Object.hasOwn(pages.prerenders, name) && !NOT_FOUND.test(name);
-      if (isNeeded && isReachable(name, dests)) foreign.push(`${name} (${read.config.runtime})`);
-      continue;
+    const { config } = read;
+    if (config.runtime === "edge") {
+      const made = await compileFunction(base, team, folderOf(name), unit.files, config);
+      if (!made.ok) return made;
+      functions[name] = { code: made.code };
+      warnings.push(...made.warnings);
+    } else if (isReachable(name, dests)) {
+      // Rendered for who asks, rather than once for all.
+      if (isNode(config.runtime) && pages.onDemand.has(name)) delete prerenders[name];
+      // Its page is served, or it would only say that there is none.
+      const isNeeded = !Object.hasOwn(prerenders, name) && !NOT_FOUND.test(name);
+      if (isNode(config.runtime)) {
+        const node = readNodeFunction(name, folderOf(name), config, workloadFiles(unit.files));
+        if (!node.ok && isNeeded) return node;
+        if (node.ok) candidates.push(node.candidate);
+        if (node.ok && isNeeded) warnings.push(...node.warnings);
+        isRegional ||= isNeeded;
+      } else if (isNeeded) foreign.push(`${name} (${config.runtime})`);
     }
-    const made = await compileFunction(base, team, `functions/${name}.func`, unit.files, read.config);
-    if (!made.ok) return made;
-    functions[name] = { code: made.code };
-    warnings.push(...made.warnings);
     await work.alive();
   }
   if (foreign.length > 0) {
-    const detail = `The output needs functions that nothing runs yet: ${listed(foreign.sort())}.`;
-    return refuse("functions_not_yet", detail, NODE_FIX);
+    const detail = `The output needs functions that nothing runs: ${listed(foreign.sort())}.`;
+    return refuse("functions_not_yet", detail, FOREIGN_FIX);
   }
-  const stale = Object.entries(pages.prerenders).filter(
-    ([name, one]) => one.expiration !== false && !functions[name],
-  );
+  // A site that can be served without a region needs none.
+  const stored = await storeWorkloads(base, team, isRegional ? groupFunctions(candidates) : []);
+  Object.assign(functions, stored.functions);
+  const stale = Object.entries(prerenders).filter(([, one]) => one.expiration !== false);
   if (stale.length > 0) {
     const named = listed(stale.map(([name]) => name));
     warnings.push(`prerendered pages are served as they were built, and not rendered anew: ${named}`);
   }
-  return { ok: true, functions, prerenders: pages.prerenders, warnings };
+  return { ok: true, functions, workloads: stored.workloads, prerenders, warnings };
 }
 
-function unitsOf(files: readonly ManifestFile[]): Map<string, Unit> {
-  const units = new Map<string, Unit>();
-  for (const file of files) {
-    const found = /^functions\/(.+?)\.func\/(.+)$/.exec(file.path);
-    if (!found) continue;
-    const [, name = "", path = ""] = found;
-    const unit = units.get(name) ?? { config: null, files: new Map() };
-    units.set(name, unit);
-    if (path === CONFIG) unit.config = file;
-    else unit.files.set(path, file);
+async function storeWorkloads(base: Base, team: string, processes: readonly Process[]) {
+  const functions: Record<string, FunctionEntry> = {};
+  const workloads: Record<string, string> = {};
+  for (const { spec, durations } of processes) {
+    const { group } = spec;
+    const text = canonicalJson(spec);
+    const digest = await sha256(text);
+    await base.blobs.put(workloadKey(team, digest), text);
+    workloads[group] = digest;
+    for (const [name, maxDuration] of Object.entries(durations))
+      functions[name] = { workload: digest, group, maxDuration };
   }
-  return units;
+  return { functions, workloads };
 }
 
 /** What lies in `functions/` and is neither a function nor the page of one: it is named, never ignored. */
@@ -120,8 +126,10 @@ function strayOf(
   { prerenders, fallbacks }: Extract<Pages, { ok: true }>,
 ): string[] {
   const names = new Set<string>();
-  for (const { path } of files) {
+  for (const file of files) {
+    const { path } = file;
     if (!path.startsWith("functions/") || path.includes(".func/") || fallbacks.has(path)) continue;
+    if (isLinkedFunction(file)) continue;
     const inside = path.slice("functions/".length);
     const name = /^(.+?)\.prerender-/.exec(inside)?.[1];
     if (name === undefined || !(Object.hasOwn(prerenders, name) || units.has(name)))
@@ -139,81 +147,21 @@ function isReachable(name: string, dests: readonly string[]): boolean {
   return dynamic < 0 || dests.some((dest) => dest.startsWith(`/${name.slice(0, dynamic + 1)}`));
 }
 
-type Config = z.infer<typeof functionConfig>;
-
 async function readConfig(
   base: Base,
   team: string,
   name: string,
   { config }: Unit,
+  /** By digest: linked functions have one. */
+  held: Map<string, Config>,
 ): Promise<{ ok: true; config: Config } | { ok: false; failure: Failure }> {
-  const at = `functions/${name}.func/${CONFIG}`;
-  if (!config) return refuse("invalid_output", `There is no ${at}.`, FIX);
-  const parsed = await parseJson(base, team, config, functionConfig);
-  return parsed.ok
-    ? { ok: true, config: parsed.value }
-    : refuse("invalid_output", `${at}: ${parsed.why}.`, FIX);
-}
-
-type Pages =
-  | {
-      ok: true;
-      prerenders: Record<string, Prerender>;
-      /** Paths of their files, which may be named as they like. */
-      fallbacks: ReadonlySet<string>;
-    }
-  | { ok: false; failure: Failure };
-
-async function prerendersOf(base: Base, team: string, files: readonly ManifestFile[]): Promise<Pages> {
-  const byPath = new Map(files.map((file) => [file.path, file]));
-  const prerenders: Record<string, Prerender> = {};
-  const fallbacks = new Set<string>();
-  for (const file of files) {
-    const name = /^functions\/(.+)\.prerender-config\.json$/.exec(file.path)?.[1];
-    if (name === undefined) continue;
-    const parsed = await parseJson(base, team, file, prerenderConfig);
-    if (!parsed.ok) return refuse("invalid_output", `${file.path}: ${parsed.why}.`, FIX);
-    const { fallback, expiration = false, initialStatus, initialHeaders } = parsed.value;
-    if (!fallback) continue;
-    const given = typeof fallback === "string" ? fallback : fallback.fsPath;
-    const folder = file.path.slice(0, file.path.lastIndexOf("/") + 1);
-    const stored = byPath.get(folder + given) ?? byPath.get(`functions/${given}`);
-    if (!stored) return refuse("invalid_output", `${file.path}: its fallback ${given} is not there.`, FIX);
-    fallbacks.add(stored.path);
-    const headers = Object.entries(initialHeaders ?? {}).map(([key, value]): [string, string] => [
-      key.toLowerCase(),
-      value,
-    ]);
-    const own = headers.find(([key]) => key === "content-type")?.[1];
-    const type = own ?? contentTypeOf(stored.path);
-    prerenders[name] = {
-      file: { sha256: stored.sha256, size: stored.size, type },
-      status: initialStatus ?? 200,
-      headers: headers.filter(([key]) => key !== "content-type"),
-      expiration,
-    };
-  }
-  return { ok: true, prerenders, fallbacks };
-}
-
-async function parseJson<T>(
-  base: Base,
-  team: string,
-  file: ManifestFile,
-  schema: z.ZodType<T>,
-): Promise<{ ok: true; value: T } | { ok: false; why: string }> {
-  if (file.size > MAX_CONFIG_BYTES) return { ok: false, why: `has ${file.size} bytes` };
-  const text = await (await readBlob(base, team, file.sha256)).text();
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    return { ok: false, why: `is not JSON (${error instanceof Error ? error.message : String(error)})` };
-  }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return { ok: true, value: parsed.data };
-  const [first] = parsed.error.issues;
-  return { ok: false, why: `${first?.path.join(".") ?? ""} ${first?.message ?? "is not valid"}`.trim() };
+  if (!config) return refuse("invalid_output", `There is no ${configOf(name)}.`, FIX);
+  const known = held.get(config.sha256);
+  if (known) return { ok: true, config: known };
+  const parsed = await readJson(base, team, config, MAX_CONFIG_BYTES, functionConfig);
+  if (!parsed.ok) return refuse("invalid_output", `${configOf(name)}: ${parsed.why}.`, FIX);
+  held.set(config.sha256, parsed.value);
+  return { ok: true, config: parsed.value };
 }
 
 function listed(names: readonly string[]): string {
@@ -224,8 +172,8 @@ function listed(names: readonly string[]): string {
 const FIX =
   "Build the output again with a tool that emits the Build Output API v3, or with `cloudify build`.";
 const FEWER = "Join functions: one function can answer many paths.";
-const NODE_FIX =
-  'Let them run at the edge (`export const runtime = "edge"`), or export the site as static files.';
+const FOREIGN_FIX =
+  "Build them for Node.js 18, 20, 22 or 24, let them run at the edge, or export the site as static files.";
 
 const refuse = (code: string, detail: string, fix: string): { ok: false; failure: Failure } => ({
   ok: false,

@@ -1,7 +1,7 @@
 /** The static index: every file of `static/` at the address where it is served. Pure. */
 import { contentTypeOf } from "#features/assets/content-type.ts";
-import type { Failure } from "#features/deployments/machine.ts";
-import { faultOf, type ManifestFile } from "#features/deployments/manifest.ts";
+import type { Failure } from "#features/deployments/failures.ts";
+import { addressFaultOf, type ManifestFile } from "#features/deployments/manifest.ts";
 import type { OutputConfig } from "./output.ts";
 import type { StaticFile } from "./site.ts";
 
@@ -21,7 +21,7 @@ export function indexFiles(files: readonly ManifestFile[], overrides: OutputConf
     const override = overrides.get(name);
     unused.delete(name);
     const at = override?.path === undefined ? name : placeOf(override.path);
-    const fault = override?.path === undefined ? null : faultOf(`${FOLDER}${at}`);
+    const fault = override?.path === undefined ? null : addressFaultOf(`${FOLDER}${at}`);
     if (fault !== null) return refuse(`overrides: the path ${JSON.stringify(override?.path)} ${fault}`);
     if (index.has(at)) return refuse(`overrides: two files are served at ${JSON.stringify(`/${at}`)}`);
     index.set(at, { sha256, size, type: override?.contentType ?? contentTypeOf(name) });

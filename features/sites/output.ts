@@ -5,7 +5,7 @@
  * Source: Vercel's Build Output API v3, "Configuration"; `cloudify` is our own addition.
  */
 import { z } from "zod";
-import type { Failure } from "#features/deployments/machine.ts";
+import type { Failure } from "#features/deployments/failures.ts";
 import { compileRoutes } from "#features/routing/compile.ts";
 import type { RouteTable } from "#features/routing/table.ts";
 

@@ -9,8 +9,11 @@
 import type { FunctionEntry } from "#features/functions/function.ts";
 import type { RouteTable } from "#features/routing/table.ts";
 
-/** Raised when the shape changes; a router that meets a higher one keeps its last good site. */
-export const SITE_VERSION = 1;
+/**
+ * The newest shape; a router that meets a higher one keeps its last good site. A site is of the lowest that can say it:
+ * 2 has workloads, and a router that knows only 1 would look for the code of a function that has none.
+ */
+export const SITE_VERSION = 2;
 
 /** Above this many files the index is split into 256 shards. */
 export const INLINE_FILES = 1_000;
@@ -41,7 +44,7 @@ export interface Prerender {
 }
 
 export interface SiteHead {
-  v: typeof SITE_VERSION;
+  v: 1 | typeof SITE_VERSION;
   /** Owner of the blobs. */
   team: string;
   routes: RouteTable;
@@ -50,6 +53,8 @@ export interface SiteHead {
   fileCount: number;
   /** Output's name → its function. Absent: there are none. */
   functions?: Record<string, FunctionEntry>;
+  /** Group → digest of its WorkloadSpec: what a region runs of it. Absent: it needs no region. */
+  workloads?: Record<string, string>;
   /** Output's name → what is served of it before anything can render it anew. */
   prerenders?: Record<string, Prerender>;
   /** `/docs` answers with a redirect to `/docs/` when only `docs/index.html` exists, so that relative links work. */

@@ -5,7 +5,7 @@ export const siteFunctions = sqliteTable(
   "site_functions",
   {
     site: text("site").notNull(),
-    /** Digest of a function's code. Empty: the row that says that the site was read. */
+    /** Digest of a function's code, or of a workload's spec. Empty: the row that says that the site was read. */
     code: text("code").notNull(),
   },
   (t) => [primaryKey({ columns: [t.site, t.code] }), index("site_functions_code").on(t.code)],

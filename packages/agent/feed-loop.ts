@@ -187,6 +187,8 @@ export class FeedLoop {
       return this.#hand(item, answer.value, epoch, signal);
     }
     if (answer.code === "fenced") this.#options.lease.lost(epoch);
+    // It was told to stop, which says nothing of the workload.
+    if (signal.aborted) return "again";
     this.#say(item, "false", "SpecUnavailable", answer.detail);
     return "again";
   }
@@ -200,6 +202,7 @@ export class FeedLoop {
       save(storage, materialFile(id), material);
       return "done";
     }
+    if (signal.aborted) return "again";
     log("warn", `${id} could not be put up: ${applied.detail}`, { id, reason: applied.reason });
     switch (applied.reason) {
       case "fenced":

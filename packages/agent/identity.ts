@@ -1,5 +1,4 @@
 /** Who the agent is: it exchanges the region's token once, and keeps what it got before it uses it. */
-import { randomUUID } from "node:crypto";
 import { backoffMs } from "./backoff.ts";
 import type { Client } from "./client.ts";
 import type { Seams } from "./seams.ts";
@@ -17,7 +16,7 @@ export class IdentityFile {
   constructor(seams: Seams) {
     this.#seams = seams;
     const fresh: Kept = {
-      holder: randomUUID(),
+      holder: newHolder(seams.random),
       credential: null,
       previous: null,
       region: "",
@@ -96,3 +95,11 @@ export class IdentityFile {
     save(this.#seams.storage, IDENTITY, kept);
   }
 }
+
+/** No secret: it need only be another than every other installation's. */
+const newHolder = (random: () => number): string =>
+  Array.from({ length: 4 }, () =>
+    Math.floor(random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, "0"),
+  ).join("");

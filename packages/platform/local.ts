@@ -35,6 +35,8 @@ export interface Started {
   api: string;
   port: number;
   db: D1Database;
+  /** Takes a process of the caller's that belongs to this home: a start after a kill ends it too. */
+  own(pid: number): void;
 }
 
 export class LocalPlatform {
@@ -86,7 +88,8 @@ export class LocalPlatform {
     this.#stops.push(() => gate.stop());
     void gate.ended.then(() => this.#stopping ?? onGateEnd());
     if (!config.without.has("cron")) this.#stops.push(tickEveryMinute(platform, onEvent));
-    return { api, port: config.port, db: db as unknown as D1Database };
+    const own = (pid: number) => lock.addChild(pid);
+    return { api, port: config.port, db: db as unknown as D1Database, own };
   }
 
   /** Ends whatever was started, in the other order; called twice, it waits for the same end. */

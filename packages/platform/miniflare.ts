@@ -36,6 +36,8 @@ export async function startPlatform(
 ): Promise<Platform> {
   const { convertV4MiniflareOptions, Log, LogLevel, Miniflare, Response } = parts.runtime.miniflare;
   const ofRouter = {
+    // Asked for nothing but ingresses of regions, which on one machine are on loopback.
+    REGIONS_NET: { network: { allow: ["public", "private"], tlsOptions: { trustBrowserCas: true } } },
     EGRESS: { network: { allow: [...allow], tlsOptions: { trustBrowserCas: true } } },
     ISOLATES: isolatesAt(functions.main),
     QUARANTINE: isolatesAt(functions.quarantine),
@@ -109,7 +111,14 @@ const isolatesAt = (port: number) => ({
 
 /** Stands in for a Worker that is away: its address answers 503, its objects fail every call. */
 function away(worker: WorkerName): string {
-  const names = ["DeploymentObject", "PointerObject", "TeamSlots", "LogObject", "TrafficObject"];
+  const names = [
+    "DeploymentObject",
+    "PointerObject",
+    "TeamSlots",
+    "LogObject",
+    "TrafficObject",
+    "RegionObject",
+  ];
   const objects = worker === "objects" ? names : [];
   const body = JSON.stringify({
     type: "https://cloudify.dev/problems/unavailable",

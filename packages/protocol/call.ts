@@ -18,6 +18,8 @@ export const TIMEOUT_HEADER = "x-cloudify-timeout-ms";
 export const INGRESS_FAULT_HEADER = "x-cloudify-ingress-fault";
 /** Header of an answer: `cold <ms>` when a process was started for it. */
 export const COLD_HEADER = "x-cloudify-cold";
+/** Header of an answer to {@link HEALTH_PATH}, optional: how much of what the region can do is in use, 0 to 1. */
+export const LOAD_HEADER = "x-cloudify-load";
 
 /**
  * `absent`, `starting`, `draining`, `unreachable`: nothing was asked of the function, so another region may be.

@@ -199,6 +199,83 @@ test("asked to end, it says that it is leaving, ends its workloads, and exits wi
   expect(left).not.toContain(home);
 });
 
+/** The source of a project, as a manifest names it. */
+function source(files: Record<string, string>): string {
+  const listed = Object.entries(files).map(([path, text]) => ({ path, ...plane.store(text) }));
+  return plane.store(JSON.stringify({ v: 1, files: listed })).sha256;
+}
+
+/** A server by itself, which needs nothing from a registry, and is built by a program of its own. */
+const project = (program: string): string => {
+  const scripts = { build: "node build.mjs", start: "node server.mjs" };
+  return source({ "package.json": JSON.stringify({ scripts }), "build.mjs": program, "server.mjs": "" });
+};
+const writes = `import { writeFileSync } from "node:fs"; writeFileSync("page.txt", "built");`;
+
+test("a build is claimed, its log told, its output uploaded, and completed once", async () => {
+  start();
+  const program = `${writes} console.log("the secret is " + process.env.SECRET);`;
+  plane.offer({ deployment: "dpl1", source: project(program) }, { SECRET: "canary-1234567" });
+  await expect.poll(() => plane.results, { timeout: 60_000 }).toHaveLength(1);
+  const log = plane.lines
+    .get("dpl1")
+    ?.map(({ text }) => text)
+    .join("\n");
+  const { result } = plane.results[0] ?? {};
+  expect(result, log).toMatchObject({ ok: true });
+  if (!result?.ok) return;
+  const page = result.output.find(({ path }) => path === "functions/__service.func/page.txt");
+  expect(plane.blobs.get(page?.sha256 ?? "")?.toString()).toBe("built");
+  await expect
+    .poll(() => plane.lines.get("dpl1")?.some(({ text }) => text.includes("the secret is")))
+    .toBe(true);
+  expect(JSON.stringify(plane.lines.get("dpl1"))).not.toContain("canary-1234567");
+  expect(JSON.stringify(plane.lines.get("dpl1")?.map(({ stream }) => stream))).toMatch(
+    /^\["build"(,"build")*\]$/,
+  );
+  await expect.poll(() => readdirSync(join(home, "tasks"))).toEqual([]);
+}, 120_000);
+
+test("a build that nobody wants any more is ended within 5 s; one whose agent was killed has failed", async () => {
+  const running = start();
+  const endless = project(`console.log("builds"); setInterval(() => "build 83747", 1000);`);
+  plane.offer({ deployment: "dpl1", source: endless });
+  const says = (deployment: string) =>
+    plane.lines.get(deployment)?.some(({ text }) => text.includes("builds"));
+  await expect.poll(() => says("dpl1"), { timeout: 60_000 }).toBe(true);
+  const canceledAt = Date.now();
+  plane.over.add("build.dpl1");
+  const jobs = () => execFileSync("ps", ["-eo", "args="], { encoding: "utf8" }).includes("build.mjs");
+  await expect.poll(() => readdirSync(join(home, "tasks")), { timeout: 10_000 }).toEqual([]);
+  expect(Date.now() - canceledAt).toBeLessThan(7_000);
+  plane.offer({ deployment: "dpl2", source: endless });
+  await expect.poll(() => says("dpl2"), { timeout: 60_000 }).toBe(true);
+  await running.kill("SIGKILL");
+  await expect.poll(jobs).toBe(false);
+  start();
+  await expect
+    .poll(() => plane.results, { timeout: 20_000 })
+    .toMatchObject([
+      { id: "build.dpl2", result: { ok: false, failure: { code: "agent_restarted" }, isRetryable: true } },
+    ]);
+});
+
+test("stopped and gone on, an agent whose lease is another's changes nothing", async () => {
+  await plane.stop();
+  plane = await startControlPlane(4_000);
+  serve("dpl1", "one");
+  const running = start();
+  await expect.poll(() => readyAs("dpl1")).toBe("true");
+  running.child.kill("SIGSTOP");
+  plane.usurp();
+  plane.bury("dpl1");
+  running.child.kill("SIGCONT");
+  await expect
+    .poll(() => running.said.some(({ message }) => String(message).startsWith("Another epoch")))
+    .toBe(true);
+  expect(await ask(running, "dpl1")).toBe("one");
+});
+
 test("lines that nobody takes are kept through a restart, and arrive once and in order", async () => {
   const counting = `let n = 0; setInterval(() => console.log("line " + n++), 20);`;
   serve("dpl1", "one", counting);

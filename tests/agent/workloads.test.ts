@@ -83,7 +83,7 @@ test("its environment is its own: nothing of the agent's, no secret in its lines
   const env = JSON.parse(text) as Record<string, string>;
   expect(env).toMatchObject({
     MINE: "value",
-    API_KEY: "[API_KEY]",
+    API_KEY: "[redacted]",
     CLOUDIFY_REGION: "fra",
     VERCEL_REGION: "fra",
   });

@@ -52,10 +52,10 @@ async function ask(name: string, path: string, given: Ask = {}) {
   return { status: found.status, body: await found.text(), header: (key: string) => found.headers.get(key) };
 }
 
-/** A function for Node, and the page that it is rendered to. */
-const nodeFunction = (name: string): Record<string, string> => ({
+/** A function for Node, or for something else that nothing runs. */
+const nodeFunction = (name: string, runtime = "nodejs22.x"): Record<string, string> => ({
   [`functions/${name}.func/.vc-config.json`]: JSON.stringify({
-    runtime: "nodejs22.x",
+    runtime,
     handler: "index.js",
     launcherType: "Nodejs",
   }),
@@ -125,6 +125,7 @@ test("prerender-functions: the page is served as it was built, with its headers,
   const files = {
     ...nodeFunction("blog/post"),
     "functions/blog/post.prerender-config.json": prerender(5, "post.prerender-fallback.html", {
+      allowQuery: [],
       initialHeaders: { "x-rendered": "1", "content-type": "text/html; charset=utf-8" },
       initialStatus: 203,
     }),
@@ -163,20 +164,20 @@ test("on-demand-isr: pages share a function by links; what has no page of its ow
   expect((await ask("isr", "/blog/post-1")).body).toBe("the first post");
   expect((await ask("isr", "/blog/post-9")).body).toBe("loading");
   const whole = written(
-    { ...pages, ...nodeFunction("revalidate"), ...nodeFunction("data") },
+    { ...pages, ...nodeFunction("revalidate", "python3.12"), ...nodeFunction("data", "go1.x") },
     { routes },
     links,
   );
   expect(await refusal("isr-whole", whole)).toMatchObject({
     code: "functions_not_yet",
-    detail: expect.stringMatching(/data \(nodejs22\.x\), revalidate \(nodejs22\.x\)/),
+    detail: expect.stringMatching(/data \(go1\.x\), revalidate \(python3\.12\)/),
   });
 });
 
-test("preview-mode and draft-mode: a page that only a function for Node can render is refused by name", async () => {
+test("preview-mode and draft-mode: a page that only a function can render which nothing runs is refused by name", async () => {
   const files = {
-    ...nodeFunction("index"),
-    ...nodeFunction("login"),
+    ...nodeFunction("index", "python3.12"),
+    ...nodeFunction("login", "python3.12"),
     "functions/index.prerender-config.json": JSON.stringify({
       expiration: 1,
       group: 1,
@@ -206,7 +207,7 @@ test("image-optimization: the image is served, and what is not done yet is said"
 });
 
 test("serverless-functions: refused by name, one that is a link to another too", async () => {
-  const root = written(nodeFunction("index"), {}, { "functions/another.func": "index.func" });
+  const root = written(nodeFunction("index", "python3.12"), {}, { "functions/another.func": "index.func" });
   const { code, detail } = await refusal("serverless", root);
   expect([code, detail]).toEqual(["functions_not_yet", expect.stringMatching(/another \(.*index \(/)]);
 });

@@ -7,10 +7,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { D1Database, R2Bucket } from "@cloudflare/workers-types";
+import type { D1Database, DurableObjectNamespace, KVNamespace, R2Bucket } from "@cloudflare/workers-types";
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
+import type { RegionRpc } from "#features/regions/rpc.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const WORKERS = ["objects", "api", "cron"] as const;
@@ -27,6 +28,9 @@ export interface Answer {
 export interface TestPlatform {
   db: D1Database;
   store: R2Bucket;
+  snapshots: KVNamespace;
+  /** Its object, as the platform's own parts call it. */
+  region(id: string): RegionRpc;
   url: string;
   /** The owner's. */
   token: string;
@@ -62,6 +66,11 @@ export async function startPlatform(
   const handles = async () => ({
     db: (await miniflare.getD1Database("DB", "cloudify-api")) as unknown as D1Database,
     store: (await miniflare.getR2Bucket("BLOBS", "cloudify-api")) as unknown as R2Bucket,
+    snapshots: (await miniflare.getKVNamespace("SNAPSHOTS", "cloudify-api")) as unknown as KVNamespace,
+    regions: (await miniflare.getDurableObjectNamespace(
+      "REGIONS",
+      "cloudify-api",
+    )) as unknown as DurableObjectNamespace,
     url: await miniflare.unsafeGetDirectURL("cloudify-api"),
   });
   let held = await handles();
@@ -90,6 +99,10 @@ export async function startPlatform(
     get store() {
       return held.store;
     },
+    get snapshots() {
+      return held.snapshots;
+    },
+    region: (id) => held.regions.get(held.regions.idFromName(id)) as unknown as RegionRpc,
     get url() {
       return held.url.href;
     },

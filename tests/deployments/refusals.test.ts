@@ -162,14 +162,14 @@ test("an output that needs functions names them all, whatever its form", async (
     "static/index.html": "x",
     "functions/api/users.func/.vc-config.json": "{}",
     "functions/api/users.func/index.js": "1",
-    "functions/page.func/.vc-config.json": '{"runtime":"nodejs24.x","handler":"index.js"}',
+    "functions/page.func/.vc-config.json": '{"runtime":"python3.12","handler":"index.py"}',
     "functions/isr.prerender-config.json": "{}",
     "functions/isr.prerender-fallback.html": "x",
     "functions/loose.js": "1",
   });
   expect(done.error.code).toBe("functions_not_yet");
-  const named = "api/users (without a runtime), isr, loose.js, page (nodejs24.x)";
-  expect(done.error.detail).toBe(`The output needs functions that nothing runs yet: ${named}.`);
+  const named = "api/users (without a runtime), isr, loose.js, page (python3.12)";
+  expect(done.error.detail).toBe(`The output needs functions that nothing runs: ${named}.`);
 });
 
 test("an output that would serve nothing is an error, not a site of 404s", async () => {

@@ -19,6 +19,8 @@ beforeAll(async () => {
     leak: `export default () => { console.log("the token is " + process.env.TOKEN); throw new Error(process.env.TOKEN) }`,
     late: `export default (_, { waitUntil }) => { waitUntil(new Promise((done) => setTimeout(() => { console.log("after the answer"); done() }, 200))); return new Response("ok") }`,
     leftovers: `export default () => { setTimeout(() => { throw new Error("thrown later") }, 10); return new Promise((done) => setTimeout(() => done(new Response("ok")), 100)) }`,
+    slow: `export default () => { let on; const gate = new Promise((open) => { on = open; }); setTimeout(on, 20_000); return new Response(new ReadableStream({ async start(c) { console.log("it streams"); c.enqueue(new TextEncoder().encode("first")); await gate; c.close(); } })) }`,
+    torn: `export default () => new Response(new ReadableStream({ async pull() { await null; throw new Error("torn") } }))`,
     broken: `export default () => null.nothing`,
   });
   deployment = done.id;
@@ -88,6 +90,21 @@ test("lines written after the answer arrive, and what is thrown then", async () 
   const said = async () => (await rows()).map((row) => row.text).join("\n");
   await expect.poll(said).toContain("after the answer");
   await expect.poll(said).toContain("Uncaught Error: thrown later");
+});
+
+test("lines of a long stream come while it is written", async () => {
+  const answer = await get(at("/slow"));
+  const said = async () => (await rows()).map((row) => row.text).join("\n");
+  await expect.poll(said, { timeout: 5_000 }).toContain("it streams");
+  await answer.body?.cancel();
+});
+
+test("what a stream throws is told", async () => {
+  await get(at("/torn"))
+    .then((found) => found.text())
+    .catch(() => undefined);
+  const said = async () => (await rows()).map((row) => row.text).join("\n");
+  await expect.poll(said).toContain("Uncaught Error: torn");
 });
 
 test("values of the environment are masked", async () => {

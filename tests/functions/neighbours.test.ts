@@ -111,5 +111,5 @@ test("what happened stands in the culprit's log", async () => {
   const said = async () => (await platform.cli("logs", "culprit.localhost", "--json")).stdout;
   await expect.poll(said).toContain("function_unresponsive");
   // Its lines go with its process: the log says so.
-  await expect.poll(said).toContain("What it wrote to the console in this call is lost");
+  await expect.poll(said).toContain("What it last wrote to the console in this call is lost");
 });

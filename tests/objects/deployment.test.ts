@@ -2,20 +2,22 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import {
+  AGENT_MS,
   CLAIM_MS,
   COMPILE_MS,
-  type Deployment,
   dueAt,
   LEASE_MS,
+  PLACE_MS,
   QUEUE_MS,
   RELEASE_MS,
-  type Spec,
 } from "#features/deployments/machine.ts";
 import type { DeploymentRpc } from "#features/deployments/rpc.ts";
 import { CONCURRENCY, SLOT_MS } from "#features/deployments/slots.ts";
+import type { Deployment, Source, Spec } from "#features/deployments/state.ts";
 import { pointerName } from "#features/pointers/rpc.ts";
 import type { DeploymentObject } from "#objects/deployment.ts";
 import { alarmOf, owedBy, refuse, relent, turnClock } from "./hands.ts";
+import { newRegion } from "./regions.ts";
 
 type Stub = DurableObjectStub<DeploymentRpc>;
 
@@ -32,9 +34,12 @@ const begin = async (more: Partial<Spec> = {}): Promise<{ stub: Stub; spec: Spec
     pointerTargets: ["production"],
     percent: null,
     manifest: "m",
+    source: null,
     buildLog: null,
     env: "e",
     hostname: `h${made}.localhost`,
+    regions: [],
+    policy: "any",
     createdAt: Date.now() + made,
     ...more,
   };
@@ -61,6 +66,23 @@ async function fillSlots(team: string): Promise<Stub[]> {
   for (const { stub } of all) await comesTo(stub, "compiling");
   return all.map(({ stub }) => stub);
 }
+
+const source: Source = {
+  manifest: "src",
+  bytes: 1,
+  fileCount: 1,
+  projectName: "p",
+  settings: {
+    rootDirectory: null,
+    framework: null,
+    installCommand: null,
+    buildCommand: null,
+    outputDirectory: null,
+    nodeVersion: null,
+  },
+  overrides: {},
+};
+const compiled = { type: "compiled", attempt: 1, site: "s", hasFunctions: false, workloads: {} } as const;
 
 /** How a deployment comes to each state that is not the end, and what ends it when nothing more happens. */
 const STATES = {
@@ -91,20 +113,52 @@ const STATES = {
       return stub;
     },
   },
+  building: {
+    lasts: AGENT_MS,
+    code: "no_agent",
+    reach: async () => {
+      const { stub } = await begin({ manifest: null, source });
+      await comesTo(stub, "building");
+      return stub;
+    },
+  },
+  placing: {
+    lasts: PLACE_MS,
+    code: "not_healthy",
+    reach: async () => {
+      const { id } = await newRegion();
+      const { stub } = await begin({ regions: [id] });
+      await comesTo(stub, "compiling");
+      await stub.send({ type: "claim", attempt: 1 }, null);
+      await stub.send({ ...compiled, workloads: { g0: "w" } }, null);
+      return stub;
+    },
+  },
   releasing: {
     lasts: RELEASE_MS,
     code: "release_timeout",
     reach: async () => {
-      const { stub, spec } = await begin();
+      const { stub } = await begin();
       await comesTo(stub, "compiling");
-      // The pointer takes nothing, so the release can't be finished.
-      await refuse(pointerOf(spec.project), "insert on facts");
+      // It never comes to the pointers.
+      await refuse(stub, "insert on facts", `new.value like '%"assigning":true%'`);
       await stub.send({ type: "claim", attempt: 1 }, null);
-      await stub.send({ type: "compiled", attempt: 1, site: "s", hasFunctions: false }, null);
+      await stub.send(compiled, null);
       return stub;
     },
   },
 };
+
+/** A pointer takes nothing, so a release that has come to the pointers can't be finished. */
+async function assigning(): Promise<Stub> {
+  const { stub, spec } = await begin();
+  await comesTo(stub, "compiling");
+  await refuse(pointerOf(spec.project), "insert on facts");
+  await stub.send({ type: "claim", attempt: 1 }, null);
+  await stub.send(compiled, null);
+  await expect.poll(() => stateOf(stub)).toMatchObject({ status: "releasing", assigning: true });
+  return stub;
+}
 
 for (const [name, { reach, lasts, code }] of Object.entries(STATES)) {
   test(`${name}: it survives eviction, and its alarm comes no later than it is due`, async () => {
@@ -139,7 +193,7 @@ test("an end survives eviction and owes no alarm", async () => {
   const { stub } = await begin();
   await comesTo(stub, "compiling");
   await stub.send({ type: "claim", attempt: 1 }, null);
-  await stub.send({ type: "compiled", attempt: 1, site: "s", hasFunctions: false }, null);
+  await stub.send(compiled, null);
   await comesTo(stub, "ready");
   const before = await stub.read();
   await expect.poll(() => owedBy(stub)).toBe(0);
@@ -183,10 +237,9 @@ test("an attempt whose holder goes quiet is followed by another, and its holder 
 });
 
 test("a release that a pointer refuses is finished once it takes it, by the alarm", async () => {
-  const stub = await STATES.releasing.reach();
+  const stub = await assigning();
   const { spec } = await stateOf(stub);
   const pointer = pointerOf(spec.project);
-  await expect.poll(async () => (await stateOf(stub)).seq).toBe(3);
   expect(await pointer.read()).toBeNull();
   await relent(pointer);
   await evictDurableObject(stub);
@@ -194,6 +247,21 @@ test("a release that a pointer refuses is finished once it takes it, by the alar
   await runDurableObjectAlarm(stub);
   expect(await stateOf(stub)).toMatchObject({ status: "ready" });
   expect(await pointer.read()).toMatchObject({ epoch: 1, live: { deployment: spec.id } });
+});
+
+test("once a pointer may name it, its deadline makes no error of it: it is released when the pointer takes it", async () => {
+  const stub = await assigning();
+  const { spec } = await stateOf(stub);
+  const now = Date.now();
+  for (const later of [RELEASE_MS, 2 * RELEASE_MS, 10 * RELEASE_MS]) {
+    await turnClock(stub, now + later);
+    await runDurableObjectAlarm(stub);
+    expect(await stateOf(stub)).toMatchObject({ status: "releasing", assigning: true });
+  }
+  await relent(pointerOf(spec.project));
+  await turnClock(stub, now + 11 * RELEASE_MS);
+  await runDurableObjectAlarm(stub);
+  expect(await stateOf(stub)).toMatchObject({ status: "ready" });
 });
 
 test("a cancel frees the slot for who waits, and who was canceled while waiting takes none", async () => {

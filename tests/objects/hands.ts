@@ -16,10 +16,16 @@ export const alarmOf = (stub: Stub): Promise<Millis | null> =>
 export const owedBy = (stub: Stub): Promise<number> =>
   runInDurableObject(stub, (_, state) => state.storage.sql.exec("select 1 from outbox").toArray().length);
 
-/** SQLite itself says no, as it does when a disk is full. */
-export const refuse = (stub: Stub, what: "insert on facts" | "insert on outbox" | "delete on outbox") =>
+/** SQLite itself says no, as it does when a disk is full. @param when Of what row. */
+export const refuse = (
+  stub: Stub,
+  what: "insert on facts" | "insert on outbox" | "delete on outbox",
+  when = "true",
+) =>
   runInDurableObject(stub, (_, state) => {
-    state.storage.sql.exec(`create trigger refusal before ${what} begin select raise(abort, 'refused'); end`);
+    state.storage.sql.exec(
+      `create trigger refusal before ${what} when ${when} begin select raise(abort, 'refused'); end`,
+    );
   });
 
 export const relent = (stub: Stub) =>

@@ -46,7 +46,14 @@ export class TestPlatform {
   async start(env: Record<string, string> = {}): Promise<void> {
     this.port ||= await freePort();
     const child = spawn(process.execPath, [join(ROOT, "scripts/start.ts")], {
-      env: { ...process.env, CLOUDIFY_HOME: this.home, PORT: String(this.port), ...env },
+      // Regions cost a process each: a test that needs one says so.
+      env: {
+        ...process.env,
+        CLOUDIFY_REGIONS: "",
+        CLOUDIFY_HOME: this.home,
+        PORT: String(this.port),
+        ...env,
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;

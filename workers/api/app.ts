@@ -5,6 +5,7 @@ import { newId } from "#core/ids.ts";
 import { logText } from "#core/log.ts";
 import { Problem } from "#core/problem.ts";
 import type { Seams } from "#features/base.ts";
+import { mountAgent } from "./agent/routes.ts";
 import { findFullDisk } from "./disk.ts";
 import { PAGE_POLICY, referencePage } from "./docs.ts";
 import { documentOf } from "./document.ts";
@@ -41,6 +42,7 @@ export function createApp(seams: Seams): OpenAPIHono<ApiEnv> {
     }
   });
   mountFeatures(app);
+  mountAgent(app);
   app.get("/", (c) => c.redirect("/api/docs"));
   app.get("/api/openapi.json", (c) => c.json(documentOf(app, c.env.PUBLIC_ORIGIN)));
   app.get("/api/docs", (c) => {

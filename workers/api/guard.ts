@@ -20,8 +20,11 @@ type Guard = MiddlewareHandler<ApiEnv>;
 
 export const guardsOf = ({ scope, bytes, body }: Operation): Guard[] => [
   ...(scope === null ? [] : [allow(scope)]),
-  ...(bytes || !body ? [] : [takeJson, limit]),
+  ...(bytes || !body ? [] : jsonGuards(MAX_JSON_BYTES)),
 ];
+
+/** Before a body of JSON is read. */
+export const jsonGuards = (maxBytes: number): Guard[] => [takeJson, limitTo(maxBytes)];
 
 const allow =
   (scope: Scope | "any"): Guard =>
@@ -64,11 +67,12 @@ const takeJson: Guard = async (c, next) => {
 };
 
 /** Counts what arrives when no length is named, so that a body without an end is cut off. */
-const limit: Guard = bodyLimit({
-  maxSize: MAX_JSON_BYTES,
-  onError: () => {
-    throw new Problem("too_large", `A JSON body may have ${MAX_JSON_BYTES} bytes.`, {
-      fix: "A deployment has at most 25,000 files; upload bytes to /api/blobs.",
-    });
-  },
-});
+const limitTo = (maxBytes: number): Guard =>
+  bodyLimit({
+    maxSize: maxBytes,
+    onError: () => {
+      throw new Problem("too_large", `A JSON body may have ${maxBytes} bytes here.`, {
+        fix: "Send less at once. A deployment has at most 25,000 files; upload bytes to /api/blobs.",
+      });
+    },
+  });

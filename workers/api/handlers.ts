@@ -15,6 +15,7 @@ import { deploy as deployFunction } from "#features/functions/deploy.ts";
 import * as functions from "#features/functions/service.ts";
 import * as logs from "#features/logs/service.ts";
 import * as projects from "#features/projects/service.ts";
+import * as regions from "#features/regions/service.ts";
 import * as traffic from "#features/traffic/service.ts";
 import type { ApiEnv } from "./env.ts";
 import { mount } from "./mount.ts";
@@ -81,5 +82,14 @@ export function mountFeatures(app: OpenAPIHono<ApiEnv>): void {
   });
   mount(app, "traffic", contracts.traffic, {
     read: (ctx, { params, query }) => traffic.read(ctx, params.project, query),
+  });
+  mount(app, "regions", contracts.regions, {
+    list: (ctx, { query }) => regions.list(ctx, query),
+    create: (ctx, { body }) => regions.create(ctx, body),
+    get: (ctx, { params }) => regions.get(ctx, params.region),
+    update: (ctx, { params, body }) => regions.update(ctx, params.region, body),
+    remove: (ctx, { params, query }) => regions.remove(ctx, params.region, query.force === "1"),
+    drain: (ctx, { params, body }) => regions.drain(ctx, params.region, body?.isDraining ?? true),
+    renewToken: (ctx, { params }) => regions.renewToken(ctx, params.region),
   });
 }

@@ -17,6 +17,7 @@ import { retire } from "#features/deployments/retention.ts";
 import type { CompileTask } from "#features/deployments/rpc.ts";
 import { effects } from "#features/effects.ts";
 import { rotateDataKeys } from "#features/env-vars/keys.ts";
+import { listRegions } from "#features/regions/effects.ts";
 import { Shares } from "#features/sites/shares.ts";
 
 type Report = Record<string, number>;
@@ -33,6 +34,7 @@ const JOBS: Record<string, (base: Base) => Promise<Report>> = {
   sweep: sweepStore,
   idempotency: forgetKeys,
   keys: rotateDataKeys,
+  regions: listRegions,
 };
 
 export default {

@@ -24,6 +24,8 @@ export interface Env {
   INTERNAL_KEY?: string;
   /** Outgoing fetches for customers; only public addresses. Absent in production, where the network does the same. */
   EGRESS?: Fetcher;
+  /** The way to the regions' ingresses, which on one machine have private addresses. Absent in production. */
+  REGIONS_NET?: Fetcher;
   /** Under `cloudify dev` only: the hostname whose site answers at every host that nobody has. */
   DEVELOPMENT_HOST?: string;
   /** Milliseconds added to the clock; tests only. */

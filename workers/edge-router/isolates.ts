@@ -14,7 +14,7 @@ import {
   MAX_HOPS,
   START_HEADER,
 } from "#features/functions/call.ts";
-import { type Traced, tracedOf } from "./functions/traced.ts";
+import { linesOf, type Traced, tracedOf } from "./functions/traced.ts";
 import type { Isolate } from "./isolates/adapter.ts";
 import { Crowd } from "./isolates/crowd.ts";
 import { byNamespace, hasNamespace } from "./isolates/dispatch.ts";
@@ -22,6 +22,7 @@ import type { IsolatesEnv } from "./isolates/env.ts";
 import { byLoader } from "./isolates/loader.ts";
 import { report } from "./isolates/platform.ts";
 import { Room } from "./isolates/room.ts";
+import { LINES_HOST } from "./isolates/shim.ts";
 import { callOf } from "./isolates/upload.ts";
 
 const room = new Room();
@@ -101,6 +102,7 @@ function known(text: string): Call {
 export class Outbound extends WorkerEntrypoint<IsolatesEnv, Call> {
   override async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url);
+    if (url.hostname === LINES_HOST) return this.#take(request);
     if (url.protocol !== "http:" && url.protocol !== "https:")
       throw new TypeError(`${url.protocol} is not fetched`);
     if (url.username !== "" || url.password !== "")
@@ -127,19 +129,18 @@ export class Outbound extends WorkerEntrypoint<IsolatesEnv, Call> {
       throw new TypeError(`${url.host} can't be reached: functions reach public addresses that answer.`);
     }
   }
+
+  /** Lines of its console. What else a customer might send becomes lines too, or nothing. */
+  async #take(request: Request): Promise<Response> {
+    const lines = linesOf(await request.text(), Date.now());
+    this.ctx.waitUntil(report(this.env, this.ctx.props, lines));
+    return new Response(null, { status: 204 });
+  }
 }
 
 const OF_CLIENT = /^(?:x-forwarded-|x-real-ip$|forwarded$|true-client-ip$|cdn-loop$)/;
 
 const isHostOf = (hostname: string, domain: string): boolean => hostname.endsWith(`.${domain}`);
-
-/** Takes the lines and exceptions of one invocation, when it is over. */
-export class Tail extends WorkerEntrypoint<IsolatesEnv, Call> {
-  override async tail(events: TraceItem[]): Promise<void> {
-    const call = this.ctx.props;
-    for (const event of events) await report(this.env, call, [...tracedOf(event), ...cpuOf(event)]);
-  }
-}
 
 /** Known on Cloudflare only; the line of the request's outcome was written long before. */
 const cpuOf = ({ cpuTime, wallTime, eventTimestamp }: TraceItem): Traced[] =>

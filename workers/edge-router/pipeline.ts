@@ -6,11 +6,13 @@ import { type HeaderList, setAll } from "#core/headers.ts";
 import { Problem } from "#core/problem.ts";
 import { MAX_HOPS } from "#features/functions/call.ts";
 import { VISITOR_COOKIE, VISITOR_SECONDS } from "#features/pointers/bucket.ts";
+import { REGION_COOKIE } from "#features/regions/select.ts";
 import { checkPath } from "#features/routing/path.ts";
 import type { Resolution } from "#features/routing/resolution.ts";
 import { resolve } from "#features/routing/resolve.ts";
 import { finished, type Made, transformed, withHeaders } from "./answer.ts";
 import { refuse } from "./pages.ts";
+import { keptRegion } from "./regions/visitor.ts";
 import type { Scope } from "./scope.ts";
 import { rewriteOutside } from "./stages/external.ts";
 import { changed, Middlewares } from "./stages/middleware.ts";
@@ -88,8 +90,8 @@ async function answerWith(visit: Visit, routed: Resolution<Output, Made>): Promi
 
 /** What every answer carries, and the one event it leaves. */
 function finish(scope: Scope, request: Request, url: URL, target: Target, answer: Answer): Response {
-  const { made, cache, bytes, functionMs } = answer;
-  const response = finished(made, said(scope, url, target, cache));
+  const { made, cache, bytes, functionMs, region } = answer;
+  const response = finished(made, said(scope, request, url, target, answer));
   report(scope, {
     at: scope.clock.now(),
     team: target.team,
@@ -101,13 +103,19 @@ function finish(scope: Scope, request: Request, url: URL, target: Target, answer
     bytesIn: Number(request.headers.get("content-length") ?? 0),
     bytesOut: bytes,
     functionMs,
-    region: null,
+    region,
     sampled: 1,
   });
   return response;
 }
 
-function said(scope: Scope, url: URL, target: Target, cache: Answer["cache"]): HeaderList {
+function said(
+  scope: Scope,
+  request: Request,
+  url: URL,
+  target: Target,
+  { cache, region }: Answer,
+): HeaderList {
   const list: HeaderList = [
     ["x-cloudify-id", scope.requestId],
     ["x-cloudify-deployment", target.deployment],
@@ -116,8 +124,14 @@ function said(scope: Scope, url: URL, target: Target, cache: Answer["cache"]): H
   if (cache !== "none")
     list.push(["cache-status", cache === "r2" ? "cloudify; fwd=miss" : `cloudify; hit; detail=${cache}`]);
   if (!target.isProduction) list.push(["x-robots-tag", "noindex"]);
+  const secure = url.protocol === "https:" ? "; Secure" : "";
+  if (region !== null) {
+    list.push(["x-cloudify-region", region], ["x-vercel-id", `${region}::${scope.requestId}`]);
+    const isKept = target.policy.affinity === "region" && keptRegion(request) !== region;
+    if (isKept)
+      list.push(["set-cookie", `${REGION_COOKIE}=${region}; Path=/; HttpOnly; SameSite=Lax${secure}`]);
+  }
   if (target.visitor !== undefined) {
-    const secure = url.protocol === "https:" ? "; Secure" : "";
     const cookie = `${VISITOR_COOKIE}=${target.visitor}; Path=/; Max-Age=${VISITOR_SECONDS}; HttpOnly; SameSite=Lax${secure}`;
     list.push(["set-cookie", cookie]);
   }

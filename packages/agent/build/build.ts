@@ -16,7 +16,7 @@ import { type Command, run } from "./run.ts";
 import { buildScriptOf, emitService, pruneOf } from "./service.ts";
 import { ensureTool, type Tool } from "./tools.ts";
 import { readTree } from "./tree.ts";
-import { commandOf, prepare, tidy, VERCEL } from "./vercel.ts";
+import { commandOf, NOISE, prepare, tidy, VERCEL } from "./vercel.ts";
 
 export interface Build {
   config: BuildConfig;
@@ -27,7 +27,7 @@ export interface Build {
 
 /** @throws BuildFault, or BuildProblem of packages/builder. */
 export async function build(one: Build): Promise<void> {
-  const { config, variables, log } = one;
+  const { config, variables, log, watch } = one;
   const from = performance.now();
   const machine = await machineEnvironment(config, process.env);
   await markScripts(config.source);
@@ -59,6 +59,7 @@ export async function build(one: Build): Promise<void> {
       break;
   }
   await checkOutput(one);
+  watch.signal.throwIfAborted();
   const bytes = await save(config.cache, config.source, key).catch((error: unknown) => {
     // The output is what counts.
     log.say("warn", `The build cache could not be kept: ${String(error)}`);
@@ -79,6 +80,7 @@ async function buildByVercel(
   await inSource(one, {
     command: commandOf(tool, node, config.output, config.target),
     shown: "vercel build",
+    noise: NOISE,
     what: "The build",
     cwd: config.source,
     env,

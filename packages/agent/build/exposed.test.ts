@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { checkExposed } from "./exposed.ts";
+import { checkExposed, isOpenValue } from "./exposed.ts";
 import { readTree } from "./tree.ts";
 
 function output(files: Record<string, string | Buffer>) {
@@ -57,4 +57,23 @@ test("a value is found wherever it stands, across the borders of what is read at
     }),
     { numRuns: 8 },
   );
+});
+
+test.each(["https://example.com/app", "www.example.com", "team@example.com", "The Corner Shop, Berlin"])(
+  "%s is written into pages on purpose",
+  (value) => {
+    expect(isOpenValue(value)).toBe(true);
+  },
+);
+
+test.each([
+  "https://user:pass@example.com/",
+  "https://example.com/?key=abcdef",
+  "https://hooks.example.com/services/T0000/B0000/abcdefghijklmnopqrst",
+  "postgres://user:pass@db.example.com/app",
+  "correcthorsebatterystaple",
+  SECRET,
+  "eyJhbGciOiJIUzI1NiJ9.e30.abc",
+])("%s may be a secret", (value) => {
+  expect(isOpenValue(value)).toBe(false);
 });

@@ -14,6 +14,8 @@ const PUBLIC_NAME =
 /** Made by programs for programs, and no longer than a page's: what is larger is read too, but these are not. */
 const UNREAD = /\.(?:png|jpe?g|gif|webp|avif|ico|woff2?|ttf|otf|mp[34]|webm|zip|gz|br|pdf|node)$/i;
 const MAX_SHOWN = 5;
+/** A part of an address that is so long was made to be guessed by nobody. */
+const TELLING_LENGTH = 16;
 
 interface Found {
   path: string;
@@ -57,6 +59,20 @@ export async function checkExposed(
 const isPublic = (path: string): boolean =>
   path.startsWith("static/") || /^functions\/.*\.prerender-fallback\.[^/]+$/.test(path);
 
+/** Addresses, hosts and sentences are written into pages on purpose, whatever the variable is called. */
+export function isOpenValue(value: string): boolean {
+  if (SENTENCE.test(value) || HOST.test(value) || MAIL.test(value)) return true;
+  if (!/^https?:\/\//.test(value) || !URL.canParse(value)) return false;
+  const { username, password, search, pathname } = new URL(value);
+  // A webhook's secret is its address.
+  const isTelling = pathname.split("/").some((part) => part.length >= TELLING_LENGTH);
+  return username === "" && password === "" && search === "" && !isTelling;
+}
+
+const SENTENCE = /^\p{Lu}[\p{L}’']*(?:[,.!?&-]? [\p{L}\p{N}’'-]{1,15})+[.!?]?$/u;
+const HOST = /^(?:[a-z0-9-]{1,15}\.)+[a-z]{2,15}$/;
+const MAIL = /^[\w.+-]{1,32}@(?:[a-z0-9-]{1,15}\.)+[a-z]{2,15}$/;
+
 function soughtOf(env: Readonly<Record<string, string>>, secrets: readonly string[]) {
   const isShown = new Set(
     Object.entries(env).flatMap(([name, value]) =>
@@ -66,7 +82,12 @@ function soughtOf(env: Readonly<Record<string, string>>, secrets: readonly strin
   const seen = new Set<string>();
   return secrets.flatMap((variable) => {
     const value = env[variable]?.trim() ?? "";
-    if (value.length < MIN_LENGTH || PUBLIC_NAME.test(variable) || isShown.has(env[variable] ?? ""))
+    if (
+      value.length < MIN_LENGTH ||
+      isOpenValue(value) ||
+      PUBLIC_NAME.test(variable) ||
+      isShown.has(env[variable] ?? "")
+    )
       return [];
     return encodedForms(value)
       .filter((form) => form.length >= MIN_FORM_LENGTH && !seen.has(form) && seen.add(form))

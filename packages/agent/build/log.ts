@@ -40,13 +40,18 @@ export class BuildLog {
     return Buffer.concat([redactor.push(Buffer.from(text)), redactor.end()]).toString("utf8");
   }
 
-  /** The bytes of one stream of a command, cut anywhere. */
-  stream(): LogStream {
-    return new LogStream(
-      this.#needles,
-      (text) => this.#line(text),
-      () => this.isCut,
-    );
+  /**
+   * The bytes of one stream of a command, cut anywhere.
+   *
+   * @param tail Takes the last lines of all its streams, redacted. @param noise Lines that are not told.
+   */
+  stream(tail: Tail, noise?: RegExp): LogStream {
+    const tell = (text: string): void => {
+      if (noise?.test(text)) return;
+      tail.add(text);
+      this.#line(text);
+    };
+    return new LogStream(this.#needles, tell, () => this.isCut);
   }
 
   get isCut(): boolean {
@@ -77,6 +82,21 @@ export class BuildLog {
   }
 }
 
+/** The last lines of a command, for its failure's own words. */
+export class Tail {
+  readonly #lines: string[] = [];
+
+  add(line: string): void {
+    if (line.trim() === "") return;
+    this.#lines.push(line);
+    if (this.#lines.length > TAIL_LINES) this.#lines.shift();
+  }
+
+  get text(): string {
+    return this.#lines.length === 0 ? "It said nothing." : `It said last:\n${this.#lines.join("\n")}`;
+  }
+}
+
 /** Bytes in, lines out. */
 export class LogStream {
   readonly #needles: Needles;
@@ -84,7 +104,6 @@ export class LogStream {
   readonly #tell: (text: string) => void;
   readonly #isCut: () => boolean;
   readonly #decoder = new StringDecoder("utf8");
-  readonly #tail: string[] = [];
   #rest = "";
   #skipped: Buffer = Buffer.alloc(0);
   #timer: NodeJS.Timeout | null = null;
@@ -94,11 +113,6 @@ export class LogStream {
     this.#redactor = new Redactor(needles);
     this.#tell = tell;
     this.#isCut = isCut;
-  }
-
-  /** The last lines, redacted, for the failure's own words. */
-  get tail(): readonly string[] {
-    return this.#tail;
   }
 
   push(chunk: Buffer): void {
@@ -148,13 +162,8 @@ export class LogStream {
 
   #line(line: string): void {
     const text = plain(line);
-    for (let at = 0; at === 0 || at < text.length; at += MAX_LINE_BYTES) {
-      const part = text.slice(at, at + MAX_LINE_BYTES);
-      this.#tell(part);
-      if (part.trim() === "") continue;
-      this.#tail.push(part);
-      if (this.#tail.length > TAIL_LINES) this.#tail.shift();
-    }
+    for (let at = 0; at === 0 || at < text.length; at += MAX_LINE_BYTES)
+      this.#tell(text.slice(at, at + MAX_LINE_BYTES));
   }
 }
 

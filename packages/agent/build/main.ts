@@ -1,6 +1,7 @@
 /** The build program: `node main.ts <config.json>`. Started by the agent's driver; see packages/agent/process/contract.ts. */
 import { createWriteStream } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
+import { dirname, sep } from "node:path";
 import type { BuildEnd } from "../driver.ts";
 import { BUILD_FD, type BuildConfig, type BuildVariables } from "../process/contract.ts";
 import { build } from "./build.ts";
@@ -10,6 +11,8 @@ import { BuildLog } from "./log.ts";
 
 /** The driver ends it at the limit; said a little before, it is said in our own words. */
 const HEAD_START_MS = 5_000;
+/** Of a short limit, no more than this. */
+const HEAD_START_SHARE = 0.05;
 
 const CANCELED: BuildEnd = {
   ok: false,
@@ -31,9 +34,13 @@ const log = new BuildLog(secrets, (line) => void lines.write(line));
 const canceled = new AbortController();
 for (const how of ["SIGTERM", "SIGINT"] as const)
   process.once(how, () => canceled.abort(new Error("canceled")));
-const timeMs = Math.max(config.limitMs / 2, config.limitMs - HEAD_START_MS);
+const timeMs = config.limitMs - Math.min(HEAD_START_MS, config.limitMs * HEAD_START_SHARE);
 const limits = { timeMs, diskBytes: DISK_BYTES, processes: PROCESSES };
-const watch = new Watch(limits, [config.source, config.output], canceled.signal);
+/** The job's own: what the driver gave it for `HOME` and `TMPDIR` lies beside the source. */
+const written = [config.source, config.output, process.env.HOME ?? "", process.env.TMPDIR ?? ""].filter(
+  (folder) => folder.startsWith(dirname(config.source) + sep),
+);
+const watch = new Watch(limits, [...new Set([config.source, ...written])], canceled.signal);
 
 const end: BuildEnd = await build({ config, variables, log, watch }).then(
   () => ({ ok: true }),

@@ -12,7 +12,7 @@ import {
 } from "@cloudify/builder/detect";
 import type { BuildSettings } from "@cloudify/protocol";
 import { BuildFault } from "./fault.ts";
-import { type Managed, managedBy } from "./manager.ts";
+import { installOf, type Managed, managedBy } from "./manager.ts";
 
 export interface Project {
   /** Root of the repository. */
@@ -23,6 +23,7 @@ export interface Project {
   managed: Managed;
   /** Where the lockfile lies, or the project. */
   installIn: string;
+  /** The project's, over those of its configuration. */
   settings: BuildSettings;
   way: Way;
 }
@@ -65,17 +66,13 @@ export async function readProject(source: string, given: BuildSettings): Promise
   const framework = await findFramework(app, given.framework ?? config.framework ?? null);
   const { lockfile, folder } = await findLockfile(source, app);
   const declared = manifest?.packageManager ?? (await readPackage(folder))?.packageManager;
+  const managed = managedBy({ declared, lockfile });
   const slug = framework?.slug ?? "";
   const way = await wayOf(app, manifest, settings, GENERIC.has(slug) ? null : slug);
-  return {
-    source,
-    app,
-    manifest,
-    managed: managedBy({ declared, lockfile }),
-    installIn: folder,
-    settings,
-    way,
-  };
+  // `vercel build` goes by the lockfile alone.
+  if (way.kind === "vercel" && lockfile === null && managed.manager !== "npm")
+    settings.installCommand ??= installOf(managed);
+  return { source, app, manifest, managed, installIn: folder, settings, way };
 }
 
 async function wayOf(

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as after } from "node:timers/promises";
 import { BuildFault } from "./fault.ts";
-import type { BuildLog, LogStream } from "./log.ts";
+import { type BuildLog, Tail } from "./log.ts";
 
 /** Between the request to end and the end without a request, in milliseconds. A cancel takes 5 s at most. */
 const GRACE_MS = 2_000;
@@ -15,6 +15,8 @@ export interface Command {
   command: string | readonly string[];
   /** As a failure shows it; the command itself without. */
   shown?: string;
+  /** Lines that are not told. */
+  noise?: RegExp;
   /** `The install`, as a failure names it. */
   what: string;
   cwd: string;
@@ -38,8 +40,9 @@ export async function run(
   const shown = log.redact(more.shown ?? (typeof command === "string" ? command : command.join(" ")));
   const [file = "", ...words] = typeof command === "string" ? ["/bin/sh", "-c", command] : command;
   const child = spawn(file, words, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const tail = new Tail();
   const streams = [child.stdout, child.stderr].map((readable) => {
-    const stream = log.stream();
+    const stream = log.stream(tail, more.noise);
     readable.on("data", (chunk: Buffer) => stream.push(chunk));
     return { stream, ended: once(readable, "close") };
   });
@@ -63,16 +66,7 @@ export async function run(
     await Promise.race([Promise.all(streams.map((one) => one.ended)), after(DRAIN_MS)]);
     for (const { stream } of streams) stream.end();
     signal.throwIfAborted();
-    if (code !== 0)
-      throw failure(
-        what,
-        shown,
-        code,
-        how,
-        streams.map((one) => one.stream),
-        as,
-        fix,
-      );
+    if (code !== 0) throw new BuildFault(as, `${what} ${endOf(code, how)}: \`${shown}\`. ${tail.text}`, fix);
   } finally {
     onGroup(null);
     clearTimeout(late);
@@ -82,18 +76,7 @@ export async function run(
   }
 }
 
-function failure(
-  what: string,
-  command: string,
-  code: number | null,
-  how: string | null,
-  streams: readonly LogStream[],
-  as: string,
-  fix: string,
-): BuildFault {
-  const said = streams.findLast((stream) => stream.tail.length > 0)?.tail ?? [];
-  const end = code === null ? `was ended by ${how}` : `failed with exit code ${code}`;
-  const memory = how === "SIGKILL" ? " It was most likely out of memory." : "";
-  const tail = said.length === 0 ? "It said nothing." : `It said last:\n${said.join("\n")}`;
-  return new BuildFault(as, `${what} ${end}: \`${command}\`.${memory} ${tail}`, fix);
-}
+const endOf = (code: number | null, how: string | null): string => {
+  if (code !== null) return `failed with exit code ${code}`;
+  return how === "SIGKILL" ? "was killed, most likely out of memory" : `was ended by ${how}`;
+};

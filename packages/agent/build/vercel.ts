@@ -48,6 +48,9 @@ export const commandOf = (tool: string, node: string, output: string, target: st
   target === "production" ? "production" : "preview",
 ];
 
+/** What it says of Vercel, and of folders that are gone when somebody reads it. */
+export const NOISE = /^(?:WARNING! Build not running on Vercel|Build Completed in \/)/;
+
 /** What it leaves beside the output, about itself. */
 export async function tidy(output: string): Promise<void> {
   for (const name of ["builds.json", "diagnostics"])

@@ -47,7 +47,7 @@ export async function runBuild(options: BuildOptions, job: BuildJob, signal: Abo
       command: options.node,
       args: [options.program, join(folder, "build.json")],
       cwd: job.source,
-      env: baseEnvironment(process.env, options.node, folder),
+      env: { ...npmSettings(), ...baseEnvironment(process.env, options.node, folder) },
       pipes: [BUILD_FD],
     });
     return await watched(child, options, job, signal);
@@ -55,6 +55,14 @@ export async function runBuild(options: BuildOptions, job: BuildJob, signal: Abo
     await rm(folder, { recursive: true, force: true, maxRetries: 2 });
   }
 }
+
+/** Where this machine gets its packages from. */
+const npmSettings = (): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value !== undefined && /^npm_config_/i.test(name) ? [[name, value]] : [],
+    ),
+  );
 
 async function watched(
   child: Child,

@@ -8,7 +8,7 @@ import { type Child, type Ending, startChild } from "./child.ts";
 import { type FunctionLine, LINES_FD, READY_FD, type RuntimeConfig, type RuntimeReady } from "./contract.ts";
 import { baseEnvironment } from "./environment.ts";
 import { readLines } from "./lines.ts";
-import { redactor } from "./redact.ts";
+import { redaction } from "./redact.ts";
 import { freePort, listening } from "./service-port.ts";
 
 export interface InstanceOptions {
@@ -162,22 +162,24 @@ export class Instance {
   /** @returns The last lines, as they come. */
   #read({ material, onLine }: InstanceOptions): string[] {
     const { deployment, env, secrets, spec } = material;
-    const redact = redactor(env, secrets);
+    const redact = redaction(env, secrets);
     const last: string[] = [];
     const say = (line: FunctionLine) => {
-      const text = redact(line.text);
-      last.push(text);
+      last.push(line.text);
       if (last.length > LAST_LINES) last.shift();
-      onLine({ deployment, ...line, text });
+      onLine({ deployment, ...line });
     };
     const plain = (level: FunctionLine["level"]) =>
-      readLines((text) => say({ function: null, level, at: Date.now(), text }));
+      redact.before(readLines((text) => say({ function: null, level, at: Date.now(), text })));
     const sources = [
       { stream: this.#child.stdout, reader: plain("info") },
       { stream: this.#child.stderr, reader: plain("error") },
     ];
     if (spec.run.kind === "functions") {
-      const reader = readLines((text) => say(parsed(text)));
+      const reader = readLines((text) => {
+        const line = parsed(text);
+        say({ ...line, text: redact.text(line.text) });
+      });
       sources.push({ stream: this.#child.pipe(LINES_FD), reader });
     }
     for (const { stream, reader } of sources) {

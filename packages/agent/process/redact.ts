@@ -1,12 +1,40 @@
-/** Values of secrets out of the lines of a workload. Pure. */
-import { SECRET_LENGTH, secretForms } from "@cloudify/protocol";
+/** Values of secrets out of what a workload says, as the build takes them out of what it says. */
+import { needlesOf, Redactor } from "../build/redact.ts";
+import type { LineReader } from "./lines.ts";
 
-/** @returns What replaces each value, in whatever form it stands, by the name of its variable in brackets. */
-export function redactor(env: Record<string, string>, secrets: readonly string[]): (text: string) => string {
-  const sought = secrets
-    .flatMap((name) => secretForms(env[name] ?? "").map((form) => ({ form, name })))
-    .filter(({ form }) => form.length >= SECRET_LENGTH)
-    // The longest first, since it may hold another.
-    .sort((a, b) => b.form.length - a.form.length);
-  return (text) => sought.reduce((rest, { form, name }) => rest.replaceAll(form, `[${name}]`), text);
+/** What may be the beginning of a secret is held back for so long when nothing follows. */
+const IDLE_MS = 100;
+
+export interface Redaction {
+  /** Of one whole text. */
+  text(text: string): string;
+  /** Of a stream, wherever it is cut into chunks and lines. */
+  before(reader: LineReader): LineReader;
+}
+
+/** @param secrets Names in `env`. */
+export function redaction(env: Record<string, string>, secrets: readonly string[]): Redaction {
+  const needles = needlesOf(secrets.flatMap((name) => env[name] ?? []));
+  return {
+    text(text) {
+      const redactor = new Redactor(needles);
+      return Buffer.concat([redactor.push(Buffer.from(text)), redactor.end()]).toString();
+    },
+    before(reader) {
+      const redactor = new Redactor(needles);
+      let idle: NodeJS.Timeout | undefined;
+      return {
+        write(chunk) {
+          clearTimeout(idle);
+          reader.write(redactor.push(chunk));
+          idle = setTimeout(() => reader.write(redactor.idle()), IDLE_MS).unref();
+        },
+        end() {
+          clearTimeout(idle);
+          reader.write(redactor.end());
+          reader.end();
+        },
+      };
+    },
+  };
 }

@@ -7,6 +7,7 @@ import { dev, devFlags } from "./commands/dev.ts";
 import * as env from "./commands/env.ts";
 import * as functions from "./commands/functions.ts";
 import * as projects from "./commands/projects.ts";
+import * as regions from "./commands/regions.ts";
 import * as rollout from "./commands/rollout.ts";
 import * as session from "./commands/session.ts";
 import { type Context, type GlobalFlags, makeContext } from "./context.ts";
@@ -169,6 +170,35 @@ export function makeProgram(): Command {
     answer((context, name: string) => projects.remove(context, name)),
   );
 
+  const region = word(program, "regions", "Regions: clusters and machines that run functions and builds");
+  installFlags(
+    word(region, "add <name>", "Add a region; prints what `kubectl apply -f -` takes")
+      .addOption(latLon("--lat <degrees>", "latitude of the place").env("CLOUDIFY_LAT"))
+      .addOption(latLon("--lon <degrees>", "longitude of the place").env("CLOUDIFY_LON"))
+      .addOption(
+        new Option("--weight <n>", "share of what is equally near; 0: only when no other can").env(
+          "CLOUDIFY_WEIGHT",
+        ),
+      )
+      .addOption(new Option("--shared", "other teams may use it, if they name it").env("CLOUDIFY_SHARED")),
+  ).action(answer(regions.add));
+  word(region, "ls", "List regions").action(answer((context) => regions.list(context)));
+  word(region, "inspect <name>", "Show a region with its workloads and tasks").action(
+    answer((context, name: string) => regions.inspect(context, name)),
+  );
+  word(region, "drain <name>", "Take new work and visitors away from a region")
+    .addOption(new Option("--undo", "give them back").env("CLOUDIFY_UNDO"))
+    .action(answer(regions.drain));
+  installFlags(word(region, "token <name>", "Make a new token; the agent's credential ends at once")).action(
+    answer(regions.renewToken),
+  );
+  word(region, "rm <name>", "Remove a region; its agent's credential ends at once")
+    .addOption(new Option("--force", "also when deployments are to run there").env("CLOUDIFY_FORCE"))
+    .action(answer(regions.remove));
+  word(region, "status", "Show how regions do: health, lease, load, lag, skew, and what each runs")
+    .addOption(new Option("--watch", "look again every 2 seconds").env("CLOUDIFY_WATCH"))
+    .action(answer((context, flags: { watch?: boolean }) => regions.status(context, flags)));
+
   const team = word(program, "teams", "Teams");
   word(team, "add <slug>", "Create a team and its owner's token").action(
     answer((context, slug: string) => account.addTeam(context, slug)),
@@ -207,6 +237,21 @@ export function makeProgram(): Command {
     .action(answer(account.api));
   return program;
 }
+
+const latLon = (flags: string, about: string): Option => new Option(flags, about).makeOptionMandatory();
+
+const installFlags = (command: Command): Command =>
+  command
+    .addOption(
+      new Option("--image <image>", "image of the agent")
+        .default(regions.DEFAULT_IMAGE)
+        .env("CLOUDIFY_IMAGE"),
+    )
+    .addOption(
+      new Option("--ingress <url>", "origin at which the cluster's ingress answers the platform").env(
+        "CLOUDIFY_INGRESS",
+      ),
+    );
 
 const targetOption = (about: string): Option =>
   new Option("--target <targets>", about).env("CLOUDIFY_TARGET");

@@ -1,6 +1,6 @@
 /** Reads a function's code and opens its environment: what an isolate is made from. */
-import { open, parseKeyRing } from "#core/seal.ts";
-import { environmentKey, type FrozenEnvironment } from "#features/env-vars/frozen.ts";
+import { parseKeyRing } from "#core/seal.ts";
+import { thaw } from "#features/env-vars/thaw.ts";
 import type { Call } from "#features/functions/call.ts";
 import { type FunctionCode, functionKey, mapsKey } from "#features/functions/function.ts";
 import type { StoredMaps } from "#features/functions/maps.ts";
@@ -42,14 +42,7 @@ async function read(env: CodeEnv, { team, code }: Call): Promise<FunctionCode> {
 }
 
 /** What a deployment's variables are, by name. */
-export async function environmentOf(
+export const environmentOf = (
   env: CodeEnv,
-  call: Pick<Call, "team" | "env">,
-): Promise<Record<string, string>> {
-  if (call.env === null) return {};
-  const key = environmentKey(call.team, call.env);
-  const object = await env.BLOBS.get(key);
-  if (!object) throw new Error(`there is no environment ${call.env}`);
-  const text = await open(parseKeyRing(env.EDGE_KEYS), await object.text(), key);
-  return (JSON.parse(text) as FrozenEnvironment).values;
-}
+  { team, env: digest }: Pick<Call, "team" | "env">,
+): Promise<Record<string, string>> => thaw(env.BLOBS, parseKeyRing(env.EDGE_KEYS), { team, digest });

@@ -30,6 +30,8 @@ const LEVELS: Record<Traced["level"], Level> = {
 
 interface Pending {
   lines: Line[];
+  /** Of the line that came last. */
+  stream: string;
   /** When the call that writes them began to gather; `null`: nobody does. */
   since: Millis | null;
   /** When the last ones were. */
@@ -49,23 +51,23 @@ export class LogBuffer {
    * The first of them is who writes, for all that come meanwhile; nobody else waits for it, since a promise belongs to
    * the request that made it. Should that request end before, the next line's is who writes.
    *
-   * @returns When what this call is to write is written.
+   * @returns When what this call is to write is written; `null`: it has nothing to write.
    */
-  async add(
+  add(
     { deployment, name }: Pick<Call, "deployment" | "name">,
     traced: readonly Traced[],
     mask: Mask,
     write: Write,
-  ): Promise<void> {
+  ): Promise<void> | null {
     const held = this.#pending.get(deployment) ?? fresh();
     if (this.#pending.size >= MAX_HELD) this.#forget();
     this.#pending.set(deployment, held);
     for (const one of traced) this.#take(held, `function:${name}`, one, mask);
     const now = Date.now();
-    if (held.since !== null && now - held.since < LOST_MS) return;
+    if (held.since !== null && now - held.since < LOST_MS) return null;
     held.since = now;
-    await scheduler.wait(now - held.wroteAt < BUSY_MS ? BUSY_MS : GATHER_MS);
-    await this.#flush(deployment, held, write);
+    const wait = now - held.wroteAt < BUSY_MS ? BUSY_MS : GATHER_MS;
+    return scheduler.wait(wait).then(() => this.#flush(deployment, held, write));
   }
 
   /** Those that write nothing at the moment. */
@@ -81,6 +83,7 @@ export class LogBuffer {
   }
 
   #take(held: Pending, stream: string, { level, text, at, cut = 0, gap = 0 }: Traced, mask: Mask): void {
+    held.stream = stream;
     const second = Math.floor(at / SECOND);
     if (second !== held.second) {
       this.#close(held, stream, at);
@@ -109,8 +112,7 @@ export class LogBuffer {
   }
 
   async #flush(deployment: string, held: Pending, write: Write): Promise<void> {
-    const last = held.lines.at(-1);
-    if (held.dropped > 0) this.#close(held, last?.stream ?? "function", last?.at ?? Date.now());
+    if (held.dropped > 0) this.#close(held, held.stream, held.lines.at(-1)?.at ?? Date.now());
     const lines = held.lines.splice(0);
     held.wroteAt = Date.now();
     held.since = null;
@@ -127,6 +129,7 @@ export class LogBuffer {
 
 const fresh = (): Pending => ({
   lines: [],
+  stream: "",
   since: null,
   wroteAt: 0,
   second: 0,

@@ -3,17 +3,16 @@ import { type Mask, maskFor } from "#features/logs/mask.ts";
 import { type CodeEnv, environmentOf } from "./code.ts";
 
 const MAX_KEPT = 500;
-const kept = new Map<string, Promise<Mask>>();
+const kept = new Map<string, Mask>();
 
-/** @param env Digest of the frozen environment. Read once for each. */
+const keyOf = (team: string, env: string | null): string => `${team}/${env}`;
+
+/** @param env Digest of the frozen environment. @returns Nothing while it has not been read. */
+export const knownMask = (team: string, env: string | null): Mask | undefined => kept.get(keyOf(team, env));
+
 export async function maskOf(store: CodeEnv, team: string, env: string | null): Promise<Mask> {
-  const key = `${team}/${env}`;
-  const held =
-    kept.get(key) ?? environmentOf(store, { team, env }).then((values) => maskFor(Object.values(values)));
+  const mask = maskFor(Object.values(await environmentOf(store, { team, env })));
   if (kept.size > MAX_KEPT) kept.clear();
-  kept.set(key, held);
-  return held.catch((error: unknown) => {
-    kept.delete(key);
-    throw error;
-  });
+  kept.set(keyOf(team, env), mask);
+  return mask;
 }

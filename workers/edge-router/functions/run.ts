@@ -1,5 +1,4 @@
 /** Calls one function, and makes of every way that it can go wrong a clear answer. */
-import { Fields } from "#core/headers.ts";
 import { Problem } from "#core/problem.ts";
 import { SECOND } from "#core/time.ts";
 import {
@@ -18,13 +17,11 @@ import { REASONS } from "#features/functions/suspects.ts";
 import type { Made } from "../answer.ts";
 import type { Env } from "../env.ts";
 import type { Scope } from "../scope.ts";
+import { headOf, limited, MAX_HEADER_BYTES } from "./answers.ts";
 import { type Alive, broke, enter, type Reach, type Seat } from "./processes.ts";
 
 /** To the first byte of the answer. */
 const ANSWER_MS = 25 * SECOND;
-const MAX_HEADER_BYTES = 32 * 1024;
-/** To the last. */
-const STREAM_MS = 300 * SECOND;
 
 export type Ran =
   | { ok: true; made: Made; isolate: Isolate }
@@ -49,7 +46,7 @@ export interface Isolate {
 export interface Question {
   url: string;
   method: string;
-  headers: Fields;
+  headers: Headers;
   body: ReadableStream | null;
   hops: number;
   /** The call, encoded. */
@@ -92,7 +89,7 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
     headers.set(CALL_HEADER, asked.call);
     headers.set(KEY_HEADER, scope.env.INTERNAL_KEY ?? "");
     if (asked.hops > 0) headers.set(HOPS_HEADER, String(asked.hops));
-    const init = { method, headers: headers.toInit(), redirect: "manual" as const };
+    const init = { method, headers, redirect: "manual" as const };
     const { ISOLATES, QUARANTINE } = scope.env;
     const place = seat.where === "quarantine" && QUARANTINE ? QUARANTINE : ISOLATES;
     const found = await within(place.fetch(url, body === null ? init : { ...init, body }));
@@ -108,7 +105,7 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
       const failed = refuse("function_failed", DETAIL[fault as Fault] ?? "The function failed.", LOOK);
       return { ...failed, isolate: isolateOf(code, found, seat) };
     }
-    const headersOf = read(found.headers);
+    const headersOf = headOf(found.headers);
     if (headersOf === null) {
       seat.leave();
       await found.body?.cancel();
@@ -139,8 +136,8 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
 }
 
 /**
- * To the head of the answer. A call that is late is ended by the runtime with its request, which asks for nothing more:
- * an abort signal in each call would cost more than the rest of its head.
+ * To the head of the answer. What is late is ended by the runtime with its request, which asks for nothing more: an
+ * abort signal in each call would cost more than the rest of its head.
  */
 async function within<T>(work: Promise<T>): Promise<T | "late"> {
   let timer: ReturnType<typeof setTimeout> | null = null;
@@ -161,17 +158,7 @@ function tracked(scope: Scope, found: Response, seat: Seat): ReadableStream | nu
     return found.body;
   }
   seat.answered();
-  const { readable, writable } = new IdentityTransformStream();
-  const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), STREAM_MS);
-  const piped = found.body.pipeTo(writable, { signal: stop.signal }).catch(() => undefined);
-  scope.keepAlive(
-    piped.finally(() => {
-      clearTimeout(timer);
-      seat.leave();
-    }),
-  );
-  return readable;
+  return limited(scope, found.body, () => seat.leave());
 }
 
 /** Code id → name of the isolate that last began to run it. */
@@ -185,17 +172,6 @@ function isolateOf(code: string, { headers }: Response, seat: Seat): Isolate {
   if (names.size > MAX_NAMES) names.clear();
   names.set(code, name);
   return { name, isCold: true };
-}
-
-/** Names that are the platform's mean what the platform says. @returns `null` for more than is passed on. */
-function read(headers: Headers): Fields | null {
-  const fields = new Fields();
-  let bytes = 0;
-  for (const [name, value] of headers) {
-    bytes += name.length + value.length + 4;
-    if (!name.startsWith("x-cloudify-")) fields.set(name, value);
-  }
-  return bytes > MAX_HEADER_BYTES ? null : fields;
 }
 
 const bindingOf = (env: Env, where: Place): Fetcher =>

@@ -1,6 +1,6 @@
 /**
- * Lines of one call as the runtime tells them, and the two notes that our prelude writes among them. A customer could
- * write such notes too, of lines of its own; no one else's.
+ * Lines of one call, as our prelude delivers them or as the runtime tells a tail Worker, and the two notes that our
+ * prelude writes among the latter. A customer could write such lines and notes too, of its own log; no one else's.
  */
 
 export interface Traced {
@@ -40,6 +40,39 @@ export function tracedOf(event: TraceItem): Traced[] {
     at: timestamp,
   }));
   return [...lines, ...thrown];
+}
+
+const LEVELS: readonly string[] = [
+  "log",
+  "info",
+  "debug",
+  "warn",
+  "error",
+  "trace",
+] satisfies Traced["level"][];
+/** Of one delivery; the prelude sends far less. */
+const MAX_DELIVERY = 4 * CALL_LOG_BYTES;
+/** A line is of the moment; one that says otherwise is put into it. */
+const MAX_AGE_MS = 60_000;
+
+/** @param text JSON from a customer's isolate: nothing of it is trusted. @param now Unix milliseconds. */
+export function linesOf(text: string, now: number): Traced[] {
+  if (text.length > MAX_DELIVERY) return [];
+  let given: unknown;
+  try {
+    given = JSON.parse(text);
+  } catch {
+    return [];
+  }
+  return (Array.isArray(given) ? given : []).flatMap((one: Partial<Record<keyof Traced, unknown>> | null) => {
+    if (typeof one?.text !== "string" || typeof one.level !== "string" || !LEVELS.includes(one.level))
+      return [];
+    const at = Math.abs(now - Number(one.at)) < MAX_AGE_MS ? Number(one.at) : now;
+    const level = one.level as Traced["level"];
+    const line: Traced = { level, text: one.text.slice(0, LINE_CHARACTERS), at };
+    if (one.cut !== undefined) return [{ ...line, cut: counted(one.cut) }];
+    return [one.gap === undefined ? line : { ...line, gap: counted(one.gap) }];
+  });
 }
 
 const counted = (value: unknown): number =>

@@ -5,7 +5,7 @@ import type { IsolatesEnv } from "./env.ts";
 import { codeOf } from "./platform.ts";
 import { workerCode } from "./worker-code.ts";
 
-/** @param exports This Worker's own entry points: what a function's fetches and its console lines go to. */
+/** @param exports This Worker's own entry points: what a function's fetches go to, and its console lines. */
 export function byLoader(env: IsolatesEnv, exports: ExecutionContext["exports"]): Isolates {
   return {
     async of(call: Call): Promise<Isolate> {
@@ -13,7 +13,7 @@ export function byLoader(env: IsolatesEnv, exports: ExecutionContext["exports"])
       const worker = env.LOADER.get(call.id, async () => {
         isCold = true;
         const code = await codeOf(env, call);
-        return workerCode(code, exports.Outbound({ props: call }), exports.Tail({ props: call }));
+        return workerCode(code, exports.Outbound({ props: call }));
       });
       return {
         fetch: (url, init) => worker.getEntrypoint().fetch(url, init),

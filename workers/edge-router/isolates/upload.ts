@@ -32,7 +32,7 @@ export function uploadOf(loaded: LoadedCode, call: Call): FormData {
   form.append("metadata", json, "metadata.json");
   const add = (name: string, body: string | Uint8Array<ArrayBuffer>, type: string) =>
     form.append(name, new Blob([body], { type }), name);
-  add(PRELUDE, preludeText, ES_MODULE);
+  add(PRELUDE, preludeText("console"), ES_MODULE);
   add(MAIN, mainText(code.main, code.assets), ES_MODULE);
   for (const [name, module] of Object.entries(code.modules)) {
     const [body, type] = partOf(module);

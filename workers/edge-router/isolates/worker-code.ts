@@ -9,13 +9,9 @@ export const COMPATIBILITY_FLAGS = ["nodejs_compat"] as const;
 /** Milliseconds of CPU that one call may take; enforced by Cloudflare only. */
 export const CPU_MS = 30_000;
 
-export function workerCode(
-  { code, env }: LoadedCode,
-  globalOutbound: Fetcher,
-  tail: Fetcher,
-): WorkerLoaderWorkerCode {
+export function workerCode({ code, env }: LoadedCode, globalOutbound: Fetcher): WorkerLoaderWorkerCode {
   const modules: Record<string, WorkerLoaderModule | string> = {
-    [PRELUDE]: { js: preludeText },
+    [PRELUDE]: { js: preludeText("fetch") },
     [MAIN]: { js: mainText(code.main, code.assets) },
   };
   for (const [name, module] of Object.entries(code.modules)) {
@@ -34,7 +30,6 @@ export function workerCode(
     modules,
     env,
     globalOutbound,
-    tails: [tail],
     limits: { cpuMs: CPU_MS },
   };
 }

@@ -3,23 +3,13 @@
  * can be reached: the network service behind `EGRESS` looks at the address when it connects, so a name that changes its
  * mind is refused too. A host of this platform is answered by the router itself.
  */
-import { type HeaderList, setAll } from "#core/headers.ts";
+import { type HeaderList, HOP_BY_HOP, setAll } from "#core/headers.ts";
 import { Problem } from "#core/problem.ts";
 import { MINUTE } from "#core/time.ts";
 import { findHost } from "../resolution/hosts.ts";
 import type { Scope } from "../scope.ts";
 
 const FIRST_BYTE_MS = MINUTE / 2;
-/** RFC 9110, 7.6.1: they are about the connection, not about the message. */
-const HOP_BY_HOP = [
-  "connection",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "te",
-  "trailer",
-  "upgrade",
-];
 
 /** Answers a request to a host of this platform, one hop further. */
 export type Again = (request: Request) => Promise<Response>;

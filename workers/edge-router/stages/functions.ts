@@ -1,73 +1,53 @@
-/** A function of the output answers: what it is told of the request, and what is told of it in the log. */
-import { Fields } from "#core/headers.ts";
-import type { Problem } from "#core/problem.ts";
+/** A function of the output answers in an isolate. */
 import { type Call, encodeCall } from "#features/functions/call.ts";
-import { codeIdOf, type FunctionEntry } from "#features/functions/function.ts";
-import { geoHeaders } from "#features/functions/geo.ts";
+import { codeIdOf, type EdgeEntry } from "#features/functions/function.ts";
 import { healthKey, NOTED_SECONDS } from "#features/functions/health.ts";
 import { systemVariables } from "#features/functions/system.ts";
-import type { RequestChange } from "#features/routing/transforms.ts";
-import type { Made } from "../answer.ts";
-import { LogBuffer } from "../functions/lines.ts";
-import { maskOf } from "../functions/masks.ts";
+import { coloOf, onward } from "../functions/onward.ts";
 import { outcomeLines } from "../functions/outcome.ts";
-import { type Question, run } from "../functions/run.ts";
-import { writeLines } from "../functions/sink.ts";
-import type { Traced } from "../functions/traced.ts";
+import { run } from "../functions/run.ts";
+import { tell } from "../functions/tell.ts";
 import { type Found, findDeployment } from "../resolution/deployments.ts";
 import type { Scope } from "../scope.ts";
 import { Lru } from "../storage/lru.ts";
 import type { Target } from "../target.ts";
-
-export interface Asked {
-  request: Request;
-  /** As the visitor sees it, with the query that routes have added. */
-  url: URL;
-  name: string;
-  entry: FunctionEntry;
-  /** What middlewares have changed, in order. */
-  changes: readonly RequestChange[];
-  hops: number;
-}
-
-export type Answered =
-  | { ok: true; made: Made; ms: number }
-  | { ok: false; problem: Problem; retryAfter: number | null; ms: number };
+import type { Answered, Asked } from "./call.ts";
 
 const CALLS_BYTES = 4 * 1024 * 1024;
 
-const logs = new LogBuffer();
-
-export async function callFunction(scope: Scope, target: Target, asked: Asked): Promise<Answered> {
-  const { request, url, name } = asked;
+export async function callFunction(
+  scope: Scope,
+  target: Target,
+  asked: Asked,
+  entry: EdgeEntry,
+): Promise<Answered> {
+  const { request, url } = asked;
   const found = await findDeployment(scope, target.deployment);
-  const { call, text: encoded } = callOf(scope, target, asked, found);
-  const { project } = call;
+  const { call, text: encoded } = callOf(scope, target, asked, entry, found);
   const startedAt = scope.clock.now();
-  const question = { ...outgoing(scope, asked, hostnameOf(asked, found)), call: encoded };
-  const running = run(scope, call.id, question);
+  const headers = onward(scope, asked, hostnameOf(asked, found), coloOf(request));
+  const { method, body } = request;
+  const question = { url: url.href, method, headers, body, hops: asked.hops, call: encoded };
+  const running = run(scope, call.id, question).then((ran) => {
+    const now = scope.clock.now();
+    const ms = now - startedAt;
+    if (!ran.ok && ran.problem.code === "function_unresponsive" && ran.retryAfter === null) note(scope, call);
+    const { isolate } = ran;
+    const where = isolate && `${isolate.isCold ? "cold" : "warm"}, isolate ${isolate.name}`;
+    const about = { method, path: url.pathname, ms, where, requestId: scope.requestId, at: now };
+    tell(scope, call, outcomeLines(about, ran.ok ? { ok: true, status: ran.made.status } : ran));
+    return { ran, ms };
+  });
   // A visitor who leaves ends the work on this request, but the call must be seen to its end.
   scope.keepAlive(running.catch(() => undefined));
-  const ran = await running;
-  const ms = scope.clock.now() - startedAt;
-  if (!ran.ok && ran.problem.code === "function_unresponsive" && ran.retryAfter === null) {
-    const at = String(scope.clock.now());
-    const noted = scope.env.SNAPSHOTS.put(healthKey(project, name), at, { expirationTtl: NOTED_SECONDS });
-    scope.keepAlive(noted.catch(() => undefined));
-  }
-  const about = { method: request.method, path: url.pathname, ms, requestId: scope.requestId };
-  const lines = outcomeLines(
-    { ...about, at: scope.clock.now() },
-    ran.ok ? { ...ran, status: ran.made.status } : ran,
-  );
-  scope.keepAlive(tell(scope, call, lines).catch(() => undefined));
-  return ran.ok ? { ok: true, made: ran.made, ms } : { ...ran, ms };
+  const { ran, ms } = await running;
+  return ran.ok ? { ok: true, made: ran.made, ms, region: null } : { ...ran, ms, region: null };
 }
 
-/** Without its environment nothing is told of it: the line might show it. */
-async function tell(scope: Scope, call: Call, lines: readonly Traced[]): Promise<void> {
-  const mask = await maskOf(scope.env, call.team, call.env);
-  await logs.add(call, lines, mask, (deployment, batch) => writeLines(scope.env, deployment, batch));
+function note(scope: Scope, { project, name }: Call): void {
+  const at = String(scope.clock.now());
+  const noted = scope.env.SNAPSHOTS.put(healthKey(project, name), at, { expirationTtl: NOTED_SECONDS });
+  scope.keepAlive(noted.catch(() => undefined));
 }
 
 const hostnameOf = ({ url }: Asked, found: Found): string =>
@@ -76,8 +56,14 @@ const hostnameOf = ({ url }: Asked, found: Found): string =>
 /** By code id: what of a call is the same each time. */
 const calls = new Lru<{ call: Call; text: string }>(CALLS_BYTES);
 
-function callOf(scope: Scope, { team, project, deployment }: Target, asked: Asked, found: Found) {
-  const { name, entry } = asked;
+function callOf(
+  scope: Scope,
+  { team, project, deployment }: Target,
+  asked: Asked,
+  entry: EdgeEntry,
+  found: Found,
+) {
+  const { name } = asked;
   const served = "served" in found ? found.served : null;
   const env = served?.env ?? null;
   const id = codeIdOf(deployment, name, entry.code, env);
@@ -97,40 +83,3 @@ function callOf(scope: Scope, { team, project, deployment }: Target, asked: Aske
   if (served) calls.set(id, made, made.text.length * 2);
   return made;
 }
-
-function outgoing(
-  scope: Scope,
-  { request, url, name, changes, hops }: Asked,
-  hostname: string,
-): Omit<Question, "call"> {
-  const given = changes.reduce<Headers>((so, change) => change.apply(so), request.headers);
-  const headers = new Fields();
-  for (const [header, value] of given)
-    if (!header.startsWith("x-cloudify-") && !header.startsWith("x-vercel-")) headers.set(header, value);
-  const ip = headers.get("cf-connecting-ip") ?? "";
-  const { cf = {} } = request;
-  const encodings = cf.clientAcceptEncoding as string | undefined;
-  if (encodings) headers.set("accept-encoding", encodings);
-  const set: [string, string][] = [
-    ["x-forwarded-for", ip],
-    ["x-real-ip", ip],
-    ["x-vercel-forwarded-for", ip],
-    ["x-forwarded-host", url.host],
-    ["x-forwarded-proto", url.protocol.slice(0, -1)],
-    ["x-vercel-id", `${regionOf(cf as Record<string, unknown>)}::${scope.requestId}`],
-    ["x-cloudify-request-id", scope.requestId],
-    ["x-vercel-deployment-url", hostname],
-    ["x-matched-path", `/${name}`],
-    ...geoHeaders(cf as Record<string, unknown>),
-  ];
-  headers.delete("forwarded");
-  for (const [key, value] of set) {
-    if (value !== "") headers.set(key, value);
-    else headers.delete(key);
-  }
-  return { url: url.href, method: request.method, headers, body: request.body, hops };
-}
-
-/** As libraries read it from `x-vercel-id`; `dev1` is what they call a machine of one's own. */
-const regionOf = ({ colo }: Record<string, unknown>): string =>
-  typeof colo === "string" && colo !== "" ? colo.toLowerCase() : "dev1";

@@ -7,7 +7,7 @@ import type { Made } from "../answer.ts";
 import { refuse } from "../pages.ts";
 import type { Scope } from "../scope.ts";
 import type { Target } from "../target.ts";
-import { type Answered, callFunction } from "./functions.ts";
+import { type Answered, callEntry } from "./call.ts";
 
 export class Middlewares {
   /** Milliseconds of all that were asked; `null`: none was. */
@@ -35,8 +35,8 @@ export class Middlewares {
     const entry = this.#head.functions?.[name];
     // The compiler has refused tables that name what is not there: nothing may get past a guard that is missing.
     if (!entry) throw new Error(`there is no middleware ${name}`);
-    const given = { url, name, entry, changes, hops: this.#hops };
-    const called = await callFunction(this.#scope, this.#target, { ...given, request: this.#copy() });
+    const asked = { request: this.#copy(), url, name, changes, hops: this.#hops };
+    const called = await callEntry(this.#scope, this.#target, asked, entry);
     this.ms = (this.ms ?? 0) + called.ms;
     if (!called.ok) {
       const { status } = called.problem;

@@ -16,7 +16,7 @@ import type { Scope } from "../scope.ts";
 import { FileSource } from "../storage/files.ts";
 import { findOutput, type Output } from "../storage/outputs.ts";
 import type { Target } from "../target.ts";
-import { type Answered, callFunction } from "./functions.ts";
+import { type Answered, callEntry } from "./call.ts";
 import { failed } from "./middleware.ts";
 
 /** One request, and what is known of where it leads. */
@@ -35,6 +35,8 @@ export interface Answer {
   bytes: number;
   /** Of all functions that were asked; `null`: none was. */
   functionMs: number | null;
+  /** Name of the region that answered. */
+  region: string | null;
 }
 
 type Found = Pick<
@@ -47,6 +49,7 @@ export const plain = (made: Made): Answer => ({
   cache: "none",
   bytes: 0,
   functionMs: null,
+  region: null,
 });
 
 export const asked = ({ request, url }: Visit): RoutingRequest => ({
@@ -93,14 +96,14 @@ async function call(
   if (query) url.search = query.toString();
   if (shownPath !== null) url.pathname = shownPath;
   const { name, entry } = output;
-  const called = await callFunction(scope, target, { request, url, name, entry, changes, hops });
+  const called = await callEntry(scope, target, { request, url, name, changes, hops }, entry);
   if (!called.ok) return isLast ? fault(visit, called) : explained(visit, called);
   const made = withHeaders(called.made, headers, firm);
-  if (made instanceof Response) return { ...plain(made), functionMs: called.ms };
+  if (made instanceof Response) return { ...plain(made), functionMs: called.ms, region: called.region };
   // A route of the error phase gives the page its status.
   const code = made.status === 200 ? (status ?? 200) : made.status;
   const body = request.method === "HEAD" ? null : made.body;
-  return { ...plain({ ...made, status: code, body }), functionMs: called.ms };
+  return { ...plain({ ...made, status: code, body }), functionMs: called.ms, region: called.region };
 }
 
 type Failed = Extract<Answered, { ok: false }>;
@@ -108,6 +111,7 @@ type Failed = Extract<Answered, { ok: false }>;
 const fault = ({ scope, request }: Visit, called: Failed): Answer => ({
   ...plain(failed(scope, request, called)),
   functionMs: called.ms,
+  region: called.region,
 });
 
 /** The body went to the function that failed: a page is asked for without. */
@@ -126,7 +130,8 @@ async function explained(visit: Visit, called: Failed): Promise<Answer> {
   const answer = await outputAnswer({ ...visit, request: bare }, { ...page, firm: new Set() }, true);
   answer.made.headers.set("x-cloudify-error", called.problem.code);
   if (called.retryAfter !== null) answer.made.headers.set("retry-after", String(called.retryAfter));
-  return { ...answer, functionMs: called.ms + (answer.functionMs ?? 0) };
+  const region = answer.region ?? called.region;
+  return { ...answer, functionMs: called.ms + (answer.functionMs ?? 0), region };
 }
 
 async function file(visit: Visit, stored: StaticFile, code: number, headers: HeaderList): Promise<Answer> {
@@ -141,7 +146,13 @@ async function file(visit: Visit, stored: StaticFile, code: number, headers: Hea
   );
   if (!served.ok) return plain(refuse(request, LOST, scope.requestId));
   const { bytes, ...draft } = served;
-  return { made: { ...draft, encodeBody: "manual" }, cache: source.tier, bytes, functionMs: null };
+  return {
+    made: { ...draft, encodeBody: "manual" },
+    cache: source.tier,
+    bytes,
+    functionMs: null,
+    region: null,
+  };
 }
 
 export function redirect(status: number, location: string, headers: HeaderList): Response {

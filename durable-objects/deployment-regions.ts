@@ -1,0 +1,99 @@
+/** What a deployment asks of regions: to build it, to run it, to let go of it. Whoever asks twice changes nothing. */
+import { workloadId } from "@cloudify/protocol";
+import { BUILD_MS } from "#features/deployments/machine.ts";
+import type { RegionAnswer } from "#features/deployments/rpc.ts";
+import type { Source, Spec } from "#features/deployments/state.ts";
+import type { Env } from "./env.ts";
+
+interface Attempt {
+  attempt: number;
+  /** Regions that were lost before: asked last. */
+  lost: readonly string[];
+}
+
+/**
+ * Offers a build to one region after another: those that it is to run in, then the others of the team.
+ *
+ * @returns The region that took it, or `null`: it is offered again later, so one that fails is passed over.
+ */
+export async function offerBuild(
+  env: Env,
+  spec: Spec,
+  source: Source,
+  { attempt, lost }: Attempt,
+): Promise<string | null> {
+  const { id, team, project, target, branch, hostname: url } = spec;
+  const { manifest, projectName, settings } = source;
+  const about = {
+    team,
+    project,
+    projectName,
+    deployment: id,
+    source: manifest,
+    target,
+    branch,
+    settings,
+    url,
+  };
+  const task = { kind: "build", id: taskOf(id), attempt, ...about, limitMs: BUILD_MS } as const;
+  const isLost = (region: string): number => (lost.includes(region) ? 1 : 0);
+  const asked = (await buildersOf(env, spec)).sort((a, b) => isLost(a) - isLost(b));
+  for (const region of asked) {
+    try {
+      if ((await stubOf(env, region).offer(task)).ok) return region;
+    } catch (error) {
+      console.warn(
+        JSON.stringify({ level: "warn", at: "offer", deployment: id, region, error: String(error) }),
+      );
+    }
+  }
+  return null;
+}
+
+export async function withdrawBuild(env: Env, spec: Spec): Promise<void> {
+  const regions = await buildersOf(env, spec);
+  await Promise.all(regions.map((region) => stubOf(env, region).withdraw(taskOf(spec.id))));
+}
+
+export async function place(env: Env, spec: Spec, workloads: Record<string, string>): Promise<void> {
+  const { id, team, project, env: frozen, regions } = spec;
+  const wanted = Object.entries(workloads).map(([group, digest]) => {
+    const owner = { team, project, deployment: id };
+    return { id: workloadId(id, group), ...owner, spec: digest, env: frozen, isWarm: true };
+  });
+  await Promise.all(regions.map((region) => stubOf(env, region).desire(wanted)));
+}
+
+export async function forget(env: Env, { id, regions }: Spec): Promise<void> {
+  await Promise.all(regions.map((region) => stubOf(env, region).forget(id)));
+}
+
+/** How each region says that it does; one that can't be asked is not known. */
+export async function ask(env: Env, { id, regions }: Spec): Promise<RegionAnswer[]> {
+  return Promise.all(
+    regions.map(async (region): Promise<RegionAnswer> => {
+      try {
+        const statuses = await stubOf(env, region).statusOf(id);
+        const bad = statuses.find((one) => one.ready !== "true");
+        if (!bad) return { id: region, ready: statuses.length > 0 ? "true" : "unknown", detail: "" };
+        return { id: region, ready: bad.ready, detail: bad.detail || bad.reason };
+      } catch {
+        return { id: region, ready: "unknown", detail: "The region's object does not answer." };
+      }
+    }),
+  );
+}
+
+const taskOf = (deployment: string): string => `build.${deployment}`;
+
+const stubOf = (env: Env, region: string) => env.REGIONS.get(env.REGIONS.idFromName(region));
+
+/** Also the team's that came after the deployment was created: it may wait for the first. Others' must be named. */
+async function buildersOf(env: Env, { team, regions }: Spec): Promise<string[]> {
+  const { results } = await env.DB.prepare(
+    "select id from regions where team_id = ?1 and removed_at is null order by id",
+  )
+    .bind(team)
+    .all<{ id: string }>();
+  return [...new Set([...regions, ...results.map((row) => row.id)])];
+}

@@ -1,0 +1,63 @@
+/** Why a deployment ends without being ready, as people are told. Pure. */
+import { faultsOf, type Placing } from "./placing.ts";
+
+/** For programs, for people, and what to do. */
+export interface Failure {
+  code: string;
+  detail: string;
+  fix: string;
+}
+
+export const CANCELED: Failure = {
+  code: "canceled",
+  detail: "The deployment was canceled.",
+  fix: "Deploy again, or redeploy it.",
+};
+
+export const superseded = (by: string): Failure => ({
+  code: "superseded",
+  detail: `A newer commit of the same branch came before this one was started: ${by}.`,
+  fix: "Look at the newer deployment, or redeploy this one.",
+});
+
+export const QUEUE_TIMEOUT: Failure = {
+  code: "queue_timeout",
+  detail: "No slot of the team became free in time.",
+  fix: "Cancel deployments that are no longer needed, then deploy again.",
+};
+
+export const NO_AGENT: Failure = {
+  code: "no_agent",
+  detail: "No agent of a region began the build in time.",
+  fix: "Look at `cloudify regions ls`: one with the capability `build` must be live. Or build it here: `cloudify deploy --local-build`.",
+};
+
+export const BUILD_TIMEOUT: Failure = {
+  code: "build_timeout",
+  detail: "The build did not end in time.",
+  fix: "Look at its log for what takes so long, or build it here: `cloudify deploy --local-build`.",
+};
+
+export const COMPILE_TIMEOUT: Failure = {
+  code: "compile_timeout",
+  detail: "The output was not compiled in time, after several attempts.",
+  fix: "Deploy again; if it happens again, deploy fewer or smaller files.",
+};
+
+export const NO_REGION: Failure = {
+  code: "no_region",
+  detail: "The output has functions for Node.js, and there is no region to run them.",
+  fix: "Add a region with `cloudify regions add`, and redeploy it; or let the functions run at the edge.",
+};
+
+export const notHealthy = (placing: Placing): Failure => ({
+  code: "not_healthy",
+  detail: `Too few regions (${placing.policy} of ${placing.regions.length}) could start it.\n${faultsOf(placing)}`,
+  fix: "Correct what keeps it from starting, and deploy again; a region that is silent stands in `cloudify regions ls`.",
+});
+
+export const RELEASE_TIMEOUT: Failure = {
+  code: "release_timeout",
+  detail: "The deployment could not be released in time.",
+  fix: "Deploy again, or promote it by a redeploy.",
+};

@@ -1,0 +1,63 @@
+/** Where a deployment runs, as its project's settings say; frozen when it is created. */
+import type { Ctx } from "#core/ctx.ts";
+import { Problem } from "#core/problem.ts";
+import type { ProjectSettings } from "#features/projects/tables.ts";
+import type { Policy } from "./placing.ts";
+
+export interface Placement {
+  /** Ids, in failover order. */
+  regions: string[];
+  policy: Policy;
+}
+
+interface Usable {
+  id: string;
+  name: string;
+  isOwn: number;
+}
+
+/** Without settings: all regions of the team. Another team's, which gets to know its variables, must be named. */
+export async function placementOf(
+  ctx: Ctx,
+  { regions, failover, releasePolicy }: ProjectSettings,
+): Promise<Placement> {
+  const usable = await usableRegions(ctx);
+  const policy = releasePolicy ?? "any";
+  const further = resolve(failover ?? [], usable);
+  if (regions !== null) return { regions: unique([...resolve(regions, usable), ...further]), policy };
+  const own = usable.filter((one) => one.isOwn === 1).map((one) => one.id);
+  return { regions: unique([...own.filter((id) => !further.includes(id)), ...further]), policy };
+}
+
+/** @throws Problem `invalid_input` that names those that there are not, and those that there are. */
+export async function checkRegions(ctx: Ctx, names: readonly string[]): Promise<void> {
+  if (names.length > 0) resolve(names, await usableRegions(ctx));
+}
+
+async function usableRegions(ctx: Ctx): Promise<Usable[]> {
+  const { results } = await ctx.d1
+    .prepare(
+      `select id, name, team_id = ?1 as isOwn from regions
+       where removed_at is null and (team_id = ?1 or is_shared) order by isOwn desc, id`,
+    )
+    .bind(ctx.team)
+    .all<Usable>();
+  return results;
+}
+
+/** A name is the team's own region before another's. */
+function resolve(names: readonly string[], usable: readonly Usable[]): string[] {
+  const found = names.map((name) => usable.find((one) => one.id === name || one.name === name));
+  const unknown = names.filter((_, i) => !found[i]);
+  if (unknown.length === 0) return found.flatMap((one) => (one ? [one.id] : []));
+  const known = usable.map((one) => one.name);
+  throw new Problem("invalid_input", `There is no region ${unknown.join(", ")}.`, {
+    fix:
+      known.length > 0
+        ? `Choose from ${known.join(", ")} in the project's settings, or add it with \`cloudify regions add\`.`
+        : "There are no regions yet: add one with `cloudify regions add`, or leave the setting out.",
+    extensions: { unknown, regions: known },
+  });
+}
+
+const unique = (ids: readonly string[]): string[] => [...new Set(ids)];

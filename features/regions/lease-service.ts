@@ -1,0 +1,44 @@
+/** Exchanging a token, and taking or renewing a lease: secrets are drawn, opened and sealed here, never in the object. */
+import {
+  type ExchangeAnswer,
+  type ExchangeRequest,
+  type LeaseAnswer,
+  type LeaseRequest,
+  regionKey,
+} from "@cloudify/protocol";
+import { sha256 } from "#core/encoding.ts";
+import { Problem } from "#core/problem.ts";
+import { keyIdOf, open, seal } from "#core/seal.ts";
+import { reach } from "#features/deployments/objects.ts";
+import type { Caller } from "./caller.ts";
+import { deniedProblem, heard } from "./denied.ts";
+import { newRegionSecret } from "./secret.ts";
+
+/** @param caller With the region's token as credential. */
+export async function exchange(caller: Caller, { holder }: ExchangeRequest): Promise<ExchangeAnswer> {
+  const { base, region, stub, credential: token, requestId } = caller;
+  const credential = newRegionSecret("cfya", region, base.random);
+  const given = { token, holder, credential: await sha256(credential) };
+  const answer = await reach(async () => await stub.exchange(given, requestId));
+  if (answer.ok) return { region, name: answer.name, credential };
+  if (answer.reason === "unauthenticated") throw deniedProblem({ ok: false, reason: "unauthenticated" });
+  throw new Problem("unauthenticated", "This token was exchanged already; a token is good for one agent.", {
+    fix: "Make a new one with `cloudify regions token NAME`. If nobody of yours used it, it was stolen: that ends the thief's credential too.",
+  });
+}
+
+export async function lease(caller: Caller, request: LeaseRequest): Promise<LeaseAnswer> {
+  const { base, region, stub, credential, requestId } = caller;
+  const next = newRegionSecret("cfya", region, base.random);
+  const nextHash = await sha256(next);
+  const { answer, isOffered, ingressKey } = heard(
+    await reach(async () => await stub.renewLease(credential, request, nextHash, requestId)),
+  );
+  const key = await open(base.edgeKeys, ingressKey, regionKey(region));
+  if (keyIdOf(ingressKey) !== base.edgeKeys.current) {
+    base.keepAlive(
+      seal(base.edgeKeys, key, regionKey(region), base.random).then((sealed) => stub.reseal(sealed)),
+    );
+  }
+  return { ...answer, credential: isOffered ? next : null, ingressKey: key };
+}

@@ -1,0 +1,144 @@
+import { LEASE_TTL_MS, type LeaseRequest } from "@cloudify/protocol";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { endLease, isCurrent, isHeld, type Lease, noLease, takeLease } from "./lease.ts";
+
+const request: LeaseRequest = {
+  holder: "a",
+  bootId: "a1",
+  epoch: null,
+  protocols: [1],
+  version: "0",
+  pid: 1,
+  now: 0,
+  driver: "process",
+  capabilities: ["serve"],
+  capacity: { cpu: 1, memoryBytes: 1, builds: 1 },
+  load: { cpu: 0, memoryBytes: 0, workloads: 0, builds: 0 },
+  ingress: null,
+  isDraining: false,
+  applied: { cursor: 0, digest: "" },
+};
+
+/** Processes of two installations; each has an idea of its epoch, which may be old. */
+const PROCESSES = ["a1", "a2", "b1"] as const;
+type Process = (typeof PROCESSES)[number];
+type Act = { type: "acquire" | "renew" | "write"; by: Process } | { type: "end" };
+
+const act: fc.Arbitrary<Act> = fc.oneof(
+  fc.record({
+    type: fc.constantFrom("acquire" as const, "renew" as const, "write" as const),
+    by: fc.constantFrom(...PROCESSES),
+  }),
+  { weight: 1, arbitrary: fc.constant<Act>({ type: "end" }) },
+);
+/** What happens, and how long after the last thing. */
+const history = fc.array(fc.tuple(act, fc.oneof(fc.nat(1_000), fc.nat(2 * LEASE_TTL_MS))), { maxLength: 60 });
+
+function replay(acts: [Act, number][]) {
+  let now = 0;
+  let lease: Lease = noLease;
+  const epochs = new Map<Process, number>();
+  const acted: { epoch: number; by: Process }[] = [];
+  for (const [one, wait] of acts) {
+    now += wait;
+    if (one.type === "end") {
+      lease = endLease(lease, now);
+      expect(isHeld(lease, now)).toBe(false);
+      continue;
+    }
+    const epoch = epochs.get(one.by) ?? 0;
+    if (one.type === "write") {
+      if (isCurrent(lease, epoch, now)) acted.push({ epoch, by: one.by });
+      continue;
+    }
+    const before = lease;
+    const holder = one.by.slice(0, 1);
+    const asked = { ...request, holder, bootId: one.by, epoch: one.type === "acquire" ? null : epoch, now };
+    const next = takeLease(lease, asked, now);
+    if (!next.ok) {
+      if (next.reason === "leased") {
+        expect(before.held?.report.holder).not.toBe(holder);
+        expect(isHeld(before, now + next.retryAfterMs - 1)).toBe(true);
+        expect(isHeld(before, now + next.retryAfterMs)).toBe(false);
+      }
+      if (next.reason === "fenced") expect(next.epoch).toBe(before.epoch);
+      continue;
+    }
+    expect(next.lease.epoch).toBe(before.epoch + (one.type === "acquire" ? 1 : 0));
+    expect(next.held.expiresAt).toBe(now + LEASE_TTL_MS);
+    // Who takes it from another waits until that one is silent.
+    if (isHeld(before, now)) expect(before.held?.report.holder).toBe(holder);
+    lease = next.lease;
+    epochs.set(one.by, lease.epoch);
+    acted.push({ epoch: lease.epoch, by: one.by });
+  }
+  return { lease, acted };
+}
+
+test("in no history do two processes act in one epoch, nor does anybody act in an old one", () => {
+  fc.assert(
+    fc.property(history, (acts) => {
+      const { acted } = replay(acts);
+      const epochs = acted.map(({ epoch }) => epoch);
+      expect(epochs).toEqual([...epochs].sort((a, b) => a - b));
+      for (const of of Map.groupBy(acted, ({ epoch }) => epoch).values())
+        expect(new Set(of.map(({ by }) => by)).size).toBe(1);
+    }),
+    { numRuns: 20_000 },
+  );
+});
+
+test("after any history, whoever asks gets the lease within its time to live", () => {
+  fc.assert(
+    fc.property(history, fc.constantFrom("a", "b", "c"), (acts, holder) => {
+      const { lease } = replay(acts);
+      const now = Math.max(0, lease.held?.expiresAt ?? 0);
+      const next = takeLease(lease, { ...request, holder, bootId: "new" }, now);
+      expect(next).toMatchObject({ ok: true, lease: { epoch: lease.epoch + 1 } });
+    }),
+  );
+});
+
+test("the same installation takes over at once with a new process, and the old one is fenced", () => {
+  const first = takeLease(noLease, request, 0);
+  if (!first.ok) throw new Error(first.reason);
+  const second = takeLease(first.lease, { ...request, bootId: "a2" }, 1);
+  if (!second.ok) throw new Error(second.reason);
+  expect(second.lease.epoch).toBe(2);
+  expect(takeLease(second.lease, { ...request, epoch: 1 }, 2)).toEqual({
+    ok: false,
+    reason: "fenced",
+    epoch: 2,
+  });
+});
+
+test("a lease that has lapsed can't be renewed, though nobody else took it", () => {
+  const first = takeLease(noLease, request, 0);
+  if (!first.ok) throw new Error(first.reason);
+  const renew = { ...request, epoch: 1 };
+  expect(takeLease(first.lease, renew, LEASE_TTL_MS - 1).ok).toBe(true);
+  expect(takeLease(first.lease, renew, LEASE_TTL_MS)).toMatchObject({ ok: false, reason: "fenced" });
+  expect(isCurrent(first.lease, 1, LEASE_TTL_MS)).toBe(false);
+});
+
+test("both speak the highest version that both know; with none in common nothing changes", () => {
+  expect(takeLease(noLease, { ...request, protocols: [9, 1] }, 0)).toMatchObject({
+    ok: true,
+    held: { protocol: 1 },
+  });
+  expect(takeLease(noLease, { ...request, protocols: [0, 9] }, 0)).toEqual({
+    ok: false,
+    reason: "protocol_unsupported",
+    protocols: [1],
+  });
+});
+
+test("a skewed clock is told, and decides nothing", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: -1e9, max: 1e9 }), (skew) => {
+      const next = takeLease(noLease, { ...request, now: 1e9 + skew }, 1e9);
+      expect(next).toMatchObject({ ok: true, held: { skewMs: skew, expiresAt: 1e9 + LEASE_TTL_MS } });
+    }),
+  );
+});

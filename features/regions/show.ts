@@ -1,0 +1,81 @@
+/** A region as callers see it: what D1 has of it, and how its object says it does. */
+import type { Ctx } from "#core/ctx.ts";
+import { reach } from "#features/deployments/objects.ts";
+import type { RegionControl, RegionView } from "./control.ts";
+import { readiness } from "./statuses.ts";
+import type { regions } from "./tables.ts";
+
+export type RegionRow = typeof regions.$inferSelect;
+
+export const stubOf = ({ objects }: Pick<Ctx, "objects">, id: string): DurableObjectStub<RegionControl> =>
+  objects.regions.get(objects.regions.idFromName(id));
+
+/** @throws Problem `unavailable` */
+export async function show(ctx: Ctx, row: RegionRow) {
+  const view = await reach(async () => await stubOf(ctx, row.id).inspect());
+  return shape(ctx.team, row, view ?? NOTHING);
+}
+
+/** @throws Problem `unavailable` */
+export async function showDetail(ctx: Ctx, row: RegionRow) {
+  const view = (await reach(async () => await stubOf(ctx, row.id).inspect())) ?? NOTHING;
+  const shown = shape(ctx.team, row, view);
+  const own = new Set(shown.deployments.map(({ id }) => id));
+  const isOwner = row.teamId === ctx.team;
+  const itemIds = new Set(view.items.filter((item) => own.has(item.deployment)).map(({ id }) => id));
+  return {
+    ...shown,
+    workloads: view.statuses.filter(({ id }) => itemIds.has(id)),
+    tasks: isOwner ? view.tasks : [],
+    token: isOwner ? view.token : null,
+  };
+}
+
+/** Of a region whose object was not told of it yet. */
+const NOTHING: RegionView = {
+  lease: { epoch: 0, held: null },
+  isLive: false,
+  isDraining: false,
+  ingress: null,
+  cursor: 0,
+  items: [],
+  statuses: [],
+  tasks: [],
+  token: null,
+};
+
+function shape(team: string, row: RegionRow, view: RegionView) {
+  const { lease, isLive, isDraining, cursor, ingress } = view;
+  const { epoch, held } = lease;
+  const said = held?.report;
+  return {
+    ...row,
+    status: statusOf(view),
+    lease: said ? { holder: said.holder, epoch, expiresAt: held.expiresAt } : null,
+    agent: said ? { bootId: said.bootId, version: said.version, pid: said.pid, driver: said.driver } : null,
+    capabilities: said ? [...said.capabilities] : [],
+    load: isLive && said ? said.load : null,
+    capacity: said?.capacity ?? null,
+    skewMs: held?.skewMs ?? null,
+    lagCursors: said ? Math.max(0, cursor - said.applied.cursor) : null,
+    deployments: deploymentsOf(view, row.teamId === team ? null : team),
+    isDraining,
+    ingress,
+  };
+}
+
+function statusOf({ lease, isLive, isDraining }: RegionView): "up" | "unknown" | "draining" | "never" {
+  if (lease.epoch === 0) return "never";
+  if (!isLive) return "unknown";
+  return isDraining ? "draining" : "up";
+}
+
+/** @param team `null`: of all teams. */
+function deploymentsOf({ items, statuses }: RegionView, team: string | null) {
+  const said = new Map(statuses.map((status) => [status.id, status]));
+  const mine = items.filter((item) => team === null || item.team === team);
+  return [...Map.groupBy(mine, (item) => item.deployment)].map(([id, of]) => ({
+    id,
+    ready: readiness(of.flatMap((item) => said.get(item.id) ?? [])),
+  }));
+}

@@ -1,0 +1,75 @@
+/** Pages that were rendered when the output was built. Source: Build Output API v3, "Prerender Functions". */
+import { z } from "zod";
+import type { Base } from "#core/ctx.ts";
+import { contentTypeOf } from "#features/assets/content-type.ts";
+import type { Failure } from "#features/deployments/failures.ts";
+import type { ManifestFile } from "#features/deployments/manifest.ts";
+import { readJson } from "./read-json.ts";
+import type { Prerender } from "./site.ts";
+
+const MAX_CONFIG_BYTES = 64 * 1024;
+
+const fallbackFile = z.union([z.string(), z.looseObject({ fsPath: z.string() })]);
+const prerenderConfig = z.looseObject({
+  expiration: z.union([z.number(), z.literal(false)]).optional(),
+  allowQuery: z.array(z.string()).nullish(),
+  fallback: fallbackFile.nullish(),
+  initialStatus: z.number().int().min(200).max(599).nullish(),
+  initialHeaders: z.record(z.string(), z.string()).nullish(),
+});
+
+export type Pages =
+  | {
+      ok: true;
+      prerenders: Record<string, Prerender>;
+      /** Of these, the ones that stand for many pages, each to be rendered when it is first asked for. */
+      onDemand: ReadonlySet<string>;
+      /** Paths of their files, which may be named as they like. */
+      fallbacks: ReadonlySet<string>;
+    }
+  | { ok: false; failure: Failure };
+
+export async function prerendersOf(base: Base, team: string, files: readonly ManifestFile[]): Promise<Pages> {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const prerenders: Record<string, Prerender> = {};
+  const fallbacks = new Set<string>();
+  const onDemand = new Set<string>();
+  for (const file of files) {
+    const name = /^functions\/(.+)\.prerender-config\.json$/.exec(file.path)?.[1];
+    if (name === undefined) continue;
+    const parsed = await readJson(base, team, file, MAX_CONFIG_BYTES, prerenderConfig);
+    if (!parsed.ok) return refuse(`${file.path}: ${parsed.why}.`);
+    const { fallback, expiration = false, allowQuery, initialStatus, initialHeaders } = parsed.value;
+    if (!fallback) continue;
+    // Next.js names a page of many by its parameters, in brackets.
+    const isMany = allowQuery ? allowQuery.length > 0 : name.includes("[");
+    if (expiration !== false && isMany) onDemand.add(name);
+    const given = typeof fallback === "string" ? fallback : fallback.fsPath;
+    const folder = file.path.slice(0, file.path.lastIndexOf("/") + 1);
+    const stored = byPath.get(folder + given) ?? byPath.get(`functions/${given}`);
+    if (!stored) return refuse(`${file.path}: its fallback ${given} is not there.`);
+    fallbacks.add(stored.path);
+    const headers = Object.entries(initialHeaders ?? {}).map(([key, value]): [string, string] => [
+      key.toLowerCase(),
+      value,
+    ]);
+    const own = headers.find(([key]) => key === "content-type")?.[1];
+    const type = own ?? contentTypeOf(stored.path);
+    prerenders[name] = {
+      file: { sha256: stored.sha256, size: stored.size, type },
+      status: initialStatus ?? 200,
+      headers: headers.filter(([key]) => key !== "content-type"),
+      expiration,
+    };
+  }
+  return { ok: true, prerenders, onDemand, fallbacks };
+}
+
+const refuse = (detail: string): { ok: false; failure: Failure } => ({
+  ok: false,
+  failure: {
+    code: "invalid_output",
+    detail,
+    fix: "Build the output again with a tool that emits the Build Output API v3, or with `cloudify build`.",
+  },
+});

@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { manifestOf } from "./region-manifest.ts";
+
+interface Object_ {
+  kind: string;
+  metadata: { name: string; namespace?: string };
+  rules?: { apiGroups: string[]; resources: string[]; verbs: string[] }[];
+}
+
+const text = JSON.stringify(
+  manifestOf({ name: "fra", api: "https://api.example", token: "cfyr_secret", image: "i", ingress: null }),
+);
+const items = (JSON.parse(text) as { items: Object_[] }).items;
+const one = (kind: string) => items.find((item) => item.kind === kind);
+
+test("an agent is put into a namespace of its own, and nothing beside it", () => {
+  expect(items.map(({ kind }) => kind)).toEqual([
+    "Namespace",
+    "ServiceAccount",
+    "Role",
+    "RoleBinding",
+    "Secret",
+    "PersistentVolumeClaim",
+    "Service",
+    "Deployment",
+  ]);
+  expect(one("Namespace")?.metadata.name).toBe("cloudify-fra");
+  for (const { kind, metadata } of items)
+    if (kind !== "Namespace") expect(metadata.namespace).toBe("cloudify-fra");
+});
+
+test("it may do no more than it uses: no wildcard, no exec, no rights of its own to give", () => {
+  const rules = one("Role")?.rules ?? [];
+  for (const { apiGroups, resources, verbs } of rules)
+    expect([...apiGroups, ...resources, ...verbs]).not.toContain("*");
+  const all = rules.flatMap(({ resources }) => resources);
+  for (const forbidden of ["pods/exec", "roles", "rolebindings", "serviceaccounts", "nodes", "namespaces"])
+    expect(all).not.toContain(forbidden);
+  const ofPods = rules.find(({ resources }) => resources.includes("pods"));
+  expect(ofPods?.verbs).toEqual(["get", "list", "watch"]);
+});
+
+test("the token stands in the Secret alone", () => {
+  expect(text.split("cfyr_secret")).toHaveLength(2);
+  expect(JSON.stringify(one("Secret"))).toContain("cfyr_secret");
+});

@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { finished, outputOf, sha256, startPlatform, type TestPlatform } from "./platform.ts";
+
+let platform: TestPlatform;
+beforeAll(async () => {
+  platform = await startPlatform();
+  await platform.call("POST", "/api/projects", { name: "web" });
+});
+afterAll(() => platform.stop());
+
+const PACKAGE = '{"scripts":{"build":"vite build"}}';
+const files = [
+  { path: "package.json", sha256: sha256(PACKAGE), size: PACKAGE.length },
+  { path: "static/_cloudify/x", sha256: sha256(PACKAGE), size: PACKAGE.length, isExecutable: true },
+  { path: "bin/x", sha256: sha256("../package.json"), size: 15, link: "../package.json" },
+];
+const create = (body: object) => platform.call("POST", "/api/projects/web/deployments", body);
+const rowOf = (id: string) =>
+  platform.db
+    .prepare("select status, manifest, source, placement from deployments where id = ?")
+    .bind(id)
+    .first<{ status: string; manifest: string; source: string; placement: string }>();
+
+async function deploySource(more: object = {}) {
+  for (const text of [PACKAGE, "../package.json"]) await platform.upload(text);
+  const made = await create({ source: true, files, ...more });
+  expect(made.status).toBe(201);
+  return made.body;
+}
+
+test("source waits for a region that builds it, with the project's settings and its own; a cancel ends it", async () => {
+  await platform.call("PATCH", "/api/projects/web", {
+    settings: { buildCommand: "make", nodeVersion: "22.x" },
+  });
+  const made = await deploySource({ build: { buildCommand: "make web", rootDirectory: "apps/web" } });
+  expect(made).toMatchObject({ source: true, state: "queued", regions: [] });
+  await expect.poll(async () => (await rowOf(made.id))?.status).toBe("building");
+  const row = await rowOf(made.id);
+  expect(row?.manifest).toBe("");
+  const { manifest, settings, projectName } = JSON.parse(row?.source ?? "{}");
+  expect({ settings, projectName }).toMatchObject({
+    projectName: "web",
+    settings: { buildCommand: "make web", rootDirectory: "apps/web", nodeVersion: "22.x", framework: null },
+  });
+  const stored = await platform.store.list({ prefix: "blobs/" });
+  const key = stored.objects.find((one) => one.key.endsWith(manifest))?.key ?? "";
+  expect(JSON.parse((await (await platform.store.get(key))?.text()) ?? "")).toEqual({
+    v: 1,
+    files: [...files].sort((a, b) => (a.path < b.path ? -1 : 1)),
+  });
+  const { body } = await platform.call("POST", `/api/deployments/${made.id}/cancel`);
+  expect(body).toMatchObject({ state: "canceled", error: { code: "canceled" } });
+  expect(await finished(platform, made.id)).toMatchObject({ state: "canceled" });
+});
+
+test("redeployed, the same source is built again, with today's settings below its own", async () => {
+  const made = await deploySource({ build: { outputDirectory: "out" } });
+  await platform.call("POST", `/api/deployments/${made.id}/cancel`);
+  await finished(platform, made.id);
+  await platform.call("PATCH", "/api/projects/web", { settings: { buildCommand: "make all" } });
+  const again = await platform.call("POST", `/api/deployments/${made.id}/redeploy`);
+  expect(again).toMatchObject({ status: 201, body: { source: true, redeployOf: made.id, fileCount: 3 } });
+  const { source } = (await rowOf(again.body.id)) ?? {};
+  expect(JSON.parse(source ?? "{}").settings).toMatchObject({
+    buildCommand: "make all",
+    outputDirectory: "out",
+  });
+  await platform.call("POST", `/api/deployments/${again.body.id}/cancel`);
+});
+
+test.each([
+  ["a traversal", { files: [{ ...files[0], path: "../x" }] }, "invalid_manifest"],
+  ["a link that leads out", { files: [{ ...files[0], link: "../../etc/passwd" }] }, "invalid_manifest"],
+  ["settings that nobody knows", { files, build: { speed: 9 } }, "invalid_input"],
+  ["a version of Node that no region has", { files, build: { nodeVersion: "16.x" } }, "invalid_input"],
+  ["a log of a build that is yet to come", { files, buildLog: sha256("") }, "invalid_input"],
+  ["build settings of an output", { ...outputOf({}), source: false, build: {} }, "invalid_input"],
+])("source with %s is refused, with what to do", async (_, body, code) => {
+  await platform.upload(PACKAGE);
+  const answer = await create({ source: true, ...body });
+  expect(answer.body).toMatchObject({ code });
+  expect(answer.body.fix).toBeTruthy();
+});
+
+test("regions are those that there are, by name or id, in failover order; unknown ones are named", async () => {
+  const none = await platform.call("PATCH", "/api/projects/web", { settings: { regions: ["fra"] } });
+  expect(none.body).toMatchObject({ code: "invalid_input", unknown: ["fra"], regions: [] });
+  const place = { latitude: 50, longitude: 8 };
+  const [fra, iad] = await Promise.all(
+    ["fra", "iad"].map((name) => platform.call("POST", "/api/regions", { name, ...place })),
+  );
+  const [fraId, iadId] = [fra?.body.region?.id ?? fra?.body.id, iad?.body.region?.id ?? iad?.body.id];
+  const refused = await platform.call("PATCH", "/api/projects/web", {
+    settings: { regions: ["fra"], failover: ["mars", "iad"] },
+  });
+  expect(refused.body).toMatchObject({ code: "invalid_input", unknown: ["mars"] });
+  expect(refused.body.fix).toMatch(/fra, iad|iad, fra/);
+  const all = await deploySource();
+  expect(JSON.parse((await rowOf(all.id))?.placement ?? "")).toEqual({
+    regions: [fraId, iadId].sort(),
+    policy: "any",
+  });
+  const settings = { regions: ["iad"], failover: [fraId], releasePolicy: "all" };
+  const changed = await platform.call("PATCH", "/api/projects/web", { settings });
+  expect(changed.body).toMatchObject({ settings });
+  const made = await deploySource();
+  expect(JSON.parse((await rowOf(made.id))?.placement ?? "")).toEqual({
+    regions: [iadId, fraId],
+    policy: "all",
+  });
+  for (const { id } of [all, made]) await platform.call("POST", `/api/deployments/${id}/cancel`);
+});

@@ -1,0 +1,223 @@
+import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import { BUILD_MS, OFFER_MS } from "#features/deployments/machine.ts";
+import { SETTLE_MS } from "#features/deployments/placing.ts";
+import { deploymentKey, type ServedDeployment } from "#features/deployments/served.ts";
+import { CONCURRENCY } from "#features/deployments/slots.ts";
+import type { Spec } from "#features/deployments/state.ts";
+import { owedBy, turnClock } from "./hands.ts";
+import { liveRegion, newRegion } from "./regions.ts";
+
+let made = 0;
+const newTeam = (): string => `team_d${++made}`;
+
+/** From source, unless a manifest is given. */
+async function begin(team: string, more: Partial<Spec> = {}) {
+  const id = `dpl_r${++made}`;
+  const settings = {
+    rootDirectory: "web",
+    framework: null,
+    installCommand: null,
+    buildCommand: "make",
+    outputDirectory: null,
+    nodeVersion: "24.x",
+  };
+  const spec: Spec = {
+    id,
+    team,
+    project: `prj_${id}`,
+    target: "production",
+    branch: null,
+    pointerTargets: ["production"],
+    percent: null,
+    manifest: null,
+    source: { manifest: "src", bytes: 1, fileCount: 1, projectName: "shop", settings, overrides: {} },
+    buildLog: null,
+    env: "env",
+    hostname: `${id}.localhost`,
+    regions: [],
+    policy: "any",
+    createdAt: Date.now(),
+    ...more,
+  };
+  await env.DB.prepare(
+    `insert into deployments (id, team_id, project_id, target, hostname, manifest, file_count, bytes, env_digest,
+       pointer_targets, created_by, created_at, status, state_seq, updated_at)
+     values (?1, ?2, ?3, 'production', ?4, '', 1, 1, 'env', '[]', 'x', 0, 'queued', 0, 0)`,
+  )
+    .bind(id, team, spec.project, spec.hostname)
+    .run();
+  const stub = env.DEPLOYMENTS.get(env.DEPLOYMENTS.idFromName(id));
+  await stub.start(spec);
+  const state = async () => (await stub.read())?.state;
+  return { id, stub, spec, state, comesTo: (what: object) => expect.poll(state).toMatchObject(what) };
+}
+
+/** Compiled, with a workload that regions are to run. */
+async function compiled(team: string, more: Partial<Spec>) {
+  const deployment = await begin(team, { manifest: "m", source: null, ...more });
+  await deployment.comesTo({ status: "compiling" });
+  await deployment.stub.send({ type: "claim", attempt: 1 }, null);
+  const workloads = { g0: "digest" };
+  await deployment.stub.send(
+    { type: "compiled", attempt: 1, site: "s", hasFunctions: true, workloads },
+    null,
+  );
+  return deployment;
+}
+
+test("source is built by the region that takes it, and what comes of it is compiled and shown", async () => {
+  const team = newTeam();
+  const region = await liveRegion(team);
+  const { id, spec, comesTo } = await begin(team, { regions: [region.id] });
+  await comesTo({ status: "building", region: region.id, claimed: false });
+  const [task] = await region.claim();
+  expect(task).toMatchObject({
+    id: `build.${id}`,
+    attempt: 1,
+    team,
+    projectName: "shop",
+    source: "src",
+    url: spec.hostname,
+    settings: { rootDirectory: "web", buildCommand: "make" },
+    limitMs: BUILD_MS,
+  });
+  await comesTo({ status: "building", claimed: true });
+  if (task) await region.complete(task, "built");
+  await comesTo({ status: "compiling", manifest: "built", attempt: 1 });
+  const row = env.DB.prepare("select manifest, bytes, file_count, status from deployments where id = ?").bind(
+    id,
+  );
+  await expect
+    .poll(() => row.first())
+    .toEqual({
+      manifest: "built",
+      bytes: 7,
+      file_count: 3,
+      status: "compiling",
+    });
+});
+
+test("a region is asked as soon as there is one, and the deployment then runs there", async () => {
+  const team = newTeam();
+  const { stub, comesTo } = await begin(team);
+  await comesTo({ status: "building", region: null });
+  await expect.poll(() => owedBy(stub)).toBe(0);
+  const unable = await liveRegion(team, ["serve"]);
+  const region = await liveRegion(team);
+  await turnClock(stub, Date.now() + OFFER_MS);
+  await runDurableObjectAlarm(stub);
+  await comesTo({ region: region.id, offerAt: null });
+  expect(await unable.claim()).toEqual([]);
+  await region.claim();
+  await comesTo({ claimed: true, spec: { regions: [region.id] } });
+});
+
+test("a region that is lost with the build is asked last the next time", async () => {
+  const team = newTeam();
+  const [first, second] = [await liveRegion(team), await liveRegion(team)];
+  const { comesTo } = await begin(team, { regions: [first.id, second.id] });
+  await comesTo({ status: "building", region: first.id });
+  await first.claim();
+  await first.stub.remove();
+  await comesTo({ status: "building", attempt: 2, region: second.id, lost: [first.id], claimed: false });
+  expect(await second.claim()).toMatchObject([{ attempt: 2 }]);
+});
+
+test("a cancel ends the build in the region too, at once, and what comes late changes nothing", async () => {
+  const team = newTeam();
+  const region = await liveRegion(team);
+  const { stub, comesTo, id } = await begin(team, { regions: [region.id] });
+  await comesTo({ region: region.id });
+  const [task] = await region.claim();
+  await comesTo({ claimed: true });
+  const before = Date.now();
+  expect(await stub.send({ type: "cancel" }, null)).toMatchObject({
+    ok: true,
+    state: { status: "canceled" },
+  });
+  await expect.poll(() => task && region.isOver(task)).toBe(true);
+  expect(Date.now() - before).toBeLessThan(5_000);
+  if (task) await region.complete(task, "late");
+  await comesTo({ status: "canceled", spec: { id } });
+});
+
+test("a deployment holds its slot while it is built, and a cancel gives it to who waits", async () => {
+  const team = newTeam();
+  const all = await Promise.all(Array.from({ length: CONCURRENCY }, () => begin(team)));
+  for (const one of all) await one.comesTo({ status: "building" });
+  const slots = env.SLOTS.get(env.SLOTS.idFromName(team));
+  await evictDurableObject(slots);
+  const next = await begin(team);
+  await expect.poll(() => owedBy(slots)).toBe(0);
+  await next.comesTo({ status: "queued" });
+  await all[0]?.stub.send({ type: "cancel" }, null);
+  await next.comesTo({ status: "building" });
+  await Promise.all([...all, next].map(({ stub }) => stub.send({ type: "cancel" }, null)));
+});
+
+test("visitors come once a region runs it, and the edge is told which do", async () => {
+  const team = newTeam();
+  const region = await liveRegion(team);
+  const { id, stub, spec, comesTo } = await compiled(team, { regions: [region.id] });
+  await expect.poll(region.runs).toEqual([`${id}.g0`]);
+  await comesTo({ status: "releasing", assigning: false, placing: { settleAt: null } });
+  await region.report({ ready: "false", reason: "Starting" });
+  expect(await stub.regions()).toMatchObject([{ id: region.id, ready: "false" }]);
+  await evictDurableObject(stub);
+  await region.report({});
+  await comesTo({ status: "ready", workloads: { g0: "digest" } });
+  expect(await env.SNAPSHOTS.get<ServedDeployment>(deploymentKey(id), "json")).toMatchObject({
+    hostname: spec.hostname,
+    regions: [region.id],
+  });
+  expect(await stub.regions()).toEqual([{ id: region.id, ready: "true", detail: "" }]);
+  await stub.remove();
+  expect(await region.runs()).toEqual([]);
+});
+
+test("one region is enough after a minute, and a late one changes nothing", async () => {
+  const team = newTeam();
+  const [first, second] = [await liveRegion(team), await liveRegion(team)];
+  const { stub, comesTo, state } = await compiled(team, { regions: [first.id, second.id] });
+  await expect.poll(second.runs).toHaveLength(1);
+  await second.report({});
+  await comesTo({ placing: { answers: { [second.id]: null } } });
+  expect(await state()).toMatchObject({ status: "releasing" });
+  await turnClock(stub, Date.now() + SETTLE_MS);
+  await runDurableObjectAlarm(stub);
+  await comesTo({ status: "ready" });
+  await first.report({});
+  await expect.poll(() => owedBy(first.stub)).toBe(0);
+  await comesTo({ status: "ready" });
+});
+
+test("what crashes everywhere ends with what the region said, and is to run nowhere any more", async () => {
+  const team = newTeam();
+  const region = await liveRegion(team);
+  const { comesTo } = await compiled(team, { regions: [region.id] });
+  await expect.poll(region.runs).toHaveLength(1);
+  await region.report({ ready: "false", reason: "Crashed", detail: "Cannot find module 'x'", restarts: 3 });
+  await comesTo({
+    status: "error",
+    failure: { code: "not_healthy", detail: expect.stringContaining("Cannot find module 'x'") },
+  });
+  await expect.poll(region.runs).toEqual([]);
+});
+
+test("a release that is canceled is to run nowhere any more", async () => {
+  const team = newTeam();
+  const region = await liveRegion(team);
+  const silent = await newRegion(team);
+  const { stub, comesTo } = await compiled(team, { regions: [region.id, silent.id] });
+  await expect.poll(region.runs).toHaveLength(1);
+  await stub.send({ type: "cancel" }, null);
+  await comesTo({ status: "canceled" });
+  await expect.poll(region.runs).toEqual([]);
+});
+
+test("functions without a region are refused with what to do; a site without them needs none", async () => {
+  const { comesTo } = await compiled(newTeam(), {});
+  await comesTo({ status: "error", failure: { code: "no_region" } });
+});

@@ -1,0 +1,70 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startPlatform, type TestPlatform } from "#tests/deployments/platform.ts";
+import { ROOT } from "#tests/support/platform.ts";
+import { playAgent } from "./agent.ts";
+
+let platform: TestPlatform;
+beforeAll(async () => {
+  platform = await startPlatform();
+});
+afterAll(() => platform.stop());
+
+async function cli(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const program = join(ROOT, "packages/cli/src/main.ts");
+  const env = { ...process.env, CLOUDIFY_API: platform.url, CLOUDIFY_TOKEN: platform.token };
+  try {
+    return { code: 0, ...(await promisify(execFile)(process.execPath, [program, ...words], { env })) };
+  } catch (error) {
+    return error as { code: number; stdout: string; stderr: string };
+  }
+}
+const json = async (...words: string[]) => JSON.parse((await cli(...words, "--json")).stdout);
+
+test("a region from its first day to its last", async () => {
+  const added = await cli("regions", "add", "fra", "--lat", "50.1", "--lon", "8.7", "--weight", "50");
+  expect(added.code).toBe(0);
+  const { kind, items } = JSON.parse(added.stdout);
+  expect([kind, items[0].metadata.name]).toEqual(["List", "cloudify-fra"]);
+
+  const { token, region } = await json("regions", "token", "fra", "--yes");
+  expect(region).toMatchObject({ name: "fra", status: "never", weight: 50 });
+  const agent = await playAgent(platform, token);
+  await agent.acquire();
+  expect(await json("regions", "ls")).toMatchObject([{ name: "fra", status: "up" }]);
+  expect((await cli("regions", "inspect", "fra")).stdout).toContain("host-1, epoch 1");
+  expect((await cli("regions", "status")).stdout).toMatch(/^REGION.*\nfra +up +host-1\/1/);
+
+  expect((await cli("regions", "drain", "fra")).stdout).toContain("--undo");
+  expect(await json("regions", "status")).toMatchObject([{ status: "draining" }]);
+  expect(await json("regions", "drain", "fra", "--undo")).toMatchObject({ status: "up" });
+
+  await platform.region(agent.id).desire([
+    {
+      id: "dpl_1.a",
+      team: "team_x",
+      project: "prj_1",
+      deployment: "dpl_1",
+      spec: "s",
+      env: "e",
+      isWarm: true,
+    },
+  ]);
+  const refused = await cli("regions", "rm", "fra", "--yes");
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain("--force");
+  expect((await cli("regions", "rm", "fra", "--force", "--yes")).stdout).toContain(
+    "kubectl delete namespace",
+  );
+  expect(await json("regions", "ls")).toEqual([]);
+});
+
+test("a place that is none is refused before anything is made", async () => {
+  const refused = await cli("regions", "add", "nowhere", "--lat", "north", "--lon", "8.7");
+  expect(refused).toMatchObject({ code: 2 });
+  expect(refused.stderr).toContain("--lat");
+  expect((await cli("regions", "add", "nowhere")).code).toBe(2);
+  expect(await json("regions", "ls")).toEqual([]);
+});

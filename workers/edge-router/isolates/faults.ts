@@ -1,0 +1,60 @@
+/**
+ * What is thrown where no handler of ours stands around it: in timers, in streams, in promises that nobody looks at. The
+ * runtime tells only a tail Worker of it; here it becomes a line of the call, and goes on as it would have gone.
+ */
+
+/** `watchFaults({ emit, inspect })`: `emit(level, text)` takes each. */
+export const faultsText = `
+function watchFaults({ emit, inspect }) {
+  const { Reflect, Proxy, Promise } = globalThis;
+  const tell = (fault) => {
+    const text = fault instanceof Error ? String(fault.stack ?? fault) : inspect(fault);
+    emit("error", "Uncaught " + text);
+  };
+  const told = (callback) => typeof callback !== "function" ? callback : function (...args) {
+    try {
+      return Reflect.apply(callback, this, args);
+    } catch (fault) {
+      tell(fault);
+      throw fault;
+    }
+  };
+  for (const name of ["setTimeout", "setInterval", "setImmediate", "queueMicrotask"]) {
+    const native = globalThis[name];
+    if (typeof native !== "function") continue;
+    const watched = { [name]: (callback, ...rest) => native(told(callback), ...rest) }[name];
+    for (const key of Reflect.ownKeys(native)) {
+      const own = Reflect.getOwnPropertyDescriptor(native, key);
+      if (Reflect.getOwnPropertyDescriptor(watched, key)?.configurable !== false) Reflect.defineProperty(watched, key, own);
+    }
+    globalThis[name] = watched;
+  }
+  addEventListener("unhandledrejection", ({ reason }) => tell(reason));
+
+  const source = (given) => {
+    if (given === null || typeof given !== "object") return given;
+    const watched = Object.create(given);
+    for (const name of ["start", "pull", "transform", "flush"]) {
+      const method = given[name];
+      if (typeof method !== "function") continue;
+      watched[name] = (...args) => {
+        const done = told(method).apply(given, args);
+        if (typeof done?.then !== "function") return done;
+        return Promise.resolve(done).catch((fault) => {
+          tell(fault);
+          throw fault;
+        });
+      };
+    }
+    return watched;
+  };
+  for (const name of ["ReadableStream", "TransformStream"]) {
+    const native = globalThis[name];
+    const watched = new Proxy(native, {
+      construct: (target, [given, ...rest], as) => Reflect.construct(target, given === undefined ? [] : [source(given), ...rest], as),
+    });
+    native.prototype.constructor = watched;
+    globalThis[name] = watched;
+  }
+}
+`;
