@@ -233,19 +233,16 @@ export abstract class RegionCustody extends Custody<Effect> {
     const held = this.feed();
     if (next === held) return {};
     const facts: Facts = { cursor: next.cursor };
-    for (const change of next.changes) {
-      if (change.cursor <= held.cursor) continue;
-      facts[changeName(change.cursor)] = change;
-      const id = change.type === "put" ? change.item.id : change.id;
-      const buried = next.tombstones.get(id);
-      facts[`item:${id}`] = next.items.get(id) ?? null;
-      facts[`tombstone:${id}`] = buried ? { id, ...buried } : null;
-    }
-    for (const { cursor } of held.changes) {
-      if (cursor > next.cursor - next.changes.length) break;
-      facts[changeName(cursor)] = null;
-    }
+    const kept = next.cursor - next.changes.length;
+    for (const { cursor } of held.changes) if (cursor <= kept) facts[changeName(cursor)] = null;
+    for (const change of next.changes)
+      if (change.cursor > held.cursor) facts[changeName(change.cursor)] = change;
+    // Not by the changes: one word may bring more of them than are kept.
+    for (const id of held.items.keys()) if (!next.items.has(id)) facts[`item:${id}`] = null;
+    for (const [id, item] of next.items) if (held.items.get(id) !== item) facts[`item:${id}`] = item;
     for (const id of held.tombstones.keys()) if (!next.tombstones.has(id)) facts[`tombstone:${id}`] = null;
+    for (const [id, one] of next.tombstones)
+      if (held.tombstones.get(id) !== one) facts[`tombstone:${id}`] = { id, ...one };
     return facts;
   }
 

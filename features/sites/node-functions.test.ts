@@ -26,6 +26,12 @@ test("what a builder says is taken as it is said, and what it leaves out as Verc
   });
 });
 
+test("a function of the web's kind is called as one", () => {
+  expect(read({ useWebApi: true })).toMatchObject({ candidate: { run: { isWeb: true } } });
+  const plain = read({});
+  expect(plain.ok && "isWeb" in plain.candidate.run).toBe(false);
+});
+
 test("what has no effect is said", () => {
   expect(read({ memory: 64, maxDuration: 3_600, regions: ["iad1"] })).toMatchObject({
     ok: true,

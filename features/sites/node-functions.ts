@@ -22,6 +22,7 @@ const config = z.looseObject({
   launcherType: z.string().default("Nodejs"),
   command: z.string().min(1).max(1_024).optional(),
   shouldAddHelpers: z.boolean().default(false),
+  useWebApi: z.boolean().default(false),
   environment: z.record(z.string(), z.string()).default({}),
   maxDuration: z.union([z.number().positive(), z.literal("max")]).default(DURATION),
   memory: z.number().positive().default(MEMORY),
@@ -62,7 +63,7 @@ export function readNodeFunction(
     if (taken !== Math.ceil(asked)) warnings.push(`${at}: ${what} is ${taken}, not ${asked}`);
     return taken;
   };
-  const { memory: askedMemory, maxDuration: asked, environment, shouldAddHelpers } = parsed.data;
+  const { memory: askedMemory, maxDuration: asked, environment, shouldAddHelpers, useWebApi } = parsed.data;
   const memory = number("memory", askedMemory, MIN_MEMORY, MAX_MEMORY);
   const maxDuration = asked === "max" ? MAX_DURATION : number("maxDuration", asked, 1, MAX_DURATION);
   if (regions !== undefined && regions.length > 0) {
@@ -85,7 +86,13 @@ export function readNodeFunction(
     const detail = `${at}: its handler ${handler ?? "is not named and"} is not there.`;
     return refuse("invalid_output", detail, BUILD_AGAIN);
   }
-  const launch = { handler, cwd: ".", launcher: "Nodejs", hasHelpers: shouldAddHelpers } as const;
+  const launch = {
+    handler,
+    cwd: ".",
+    launcher: "Nodejs",
+    hasHelpers: shouldAddHelpers,
+    ...(useWebApi ? { isWeb: true as const } : {}),
+  } as const;
   return { ok: true, candidate: { ...about, run: { ...launch, maxDuration, environment } }, warnings };
 }
 

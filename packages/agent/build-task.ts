@@ -3,6 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuildTask, TaskResult } from "@cloudify/protocol";
 import { backoffMs } from "./backoff.ts";
+import { cacheName } from "./build/cache.ts";
 import { type UploadClient, uploadOutput } from "./build/upload.ts";
 import type { Answer, Client } from "./client.ts";
 import type { BlobSource, Driver } from "./driver.ts";
@@ -10,7 +11,6 @@ import type { LeaseLoop } from "./lease-loop.ts";
 import { faultOf, layOut } from "./process/layout.ts";
 import type { Seams } from "./seams.ts";
 import { filesOf } from "./source.ts";
-import { sha256 } from "./state.ts";
 import type { Done } from "./task-loop.ts";
 
 export interface BuildTaskOptions {
@@ -55,10 +55,9 @@ export async function workBuild(
     uploadOutput(output, uploadCalls(seams, options, task), { signal: until });
   const work = async (): Promise<TaskResult> => {
     const source = await laidOut(options, task, folder, signal);
-    const { id, attempt, deployment, project, branch } = task;
+    const { id, attempt, deployment, project, target, branch } = task;
     const { env, secrets } = await insist((epoch) => options.client.environment(id, epoch, attempt, signal));
-    // Of one project and branch; names of branches are anything.
-    const cache = join(options.home, "caches", project, sha256(branch ?? "").slice(0, 16));
+    const cache = join(options.home, "caches", cacheName(project, target, branch));
     const onLine = (level: "info" | "warn" | "error", text: string) =>
       options.onLine(deployment, level, text);
     const end = await options.driver.build({ task, env, secrets, source, output, cache, onLine }, signal);

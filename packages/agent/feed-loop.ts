@@ -11,7 +11,15 @@ import type { LeaseLoop } from "./lease-loop.ts";
 import { Progress } from "./progress.ts";
 import { Queues, type Tried } from "./queues.ts";
 import type { Seams } from "./seams.ts";
-import { LAST_GOOD, type LastGood, load, loadMaterial, materialFile, save } from "./state.ts";
+import {
+  type KeptMaterial,
+  LAST_GOOD,
+  type LastGood,
+  load,
+  loadMaterial,
+  materialFile,
+  save,
+} from "./state.ts";
 import type { StatusLoop } from "./status-loop.ts";
 
 export interface FeedOptions {
@@ -23,6 +31,8 @@ export interface FeedOptions {
 
 /** Workloads that are fetched and laid out at once. */
 const AT_ONCE = 8;
+/** What was put up so lately is warm again after a restart: a release may wait for it, or a rollback want it. */
+const WARM_MS = 30 * 60_000;
 /** A snapshot is not asked for more often, whatever seems wrong. */
 const MIN_RESYNC_MS = 10_000;
 
@@ -66,7 +76,7 @@ export class FeedLoop {
 
   /** Puts up what was last known, before anybody has answered: it ran, and is to run. */
   boot(): void {
-    const { storage, log } = this.#seams;
+    const { clock, storage, log } = this.#seams;
     const held = load<LastGood>(storage, LAST_GOOD, log);
     if (!held) return;
     this.#lastGood = held;
@@ -75,10 +85,13 @@ export class FeedLoop {
     for (const item of [...held.items, ...held.kept]) {
       const material = loadMaterial(storage, item.id, log);
       this.#pending(item);
+      // The others wake when somebody asks: all that was ever deployed at once would be too much for the machine.
+      const isLate = material !== null && clock.now() - material.putUpAt > WARM_MS;
+      const again = isLate ? { ...item, isWarm: false } : item;
       if (material)
         this.#queues.put(
           item.id,
-          () => this.#hand(item, material, held.epoch, this.#signal),
+          () => this.#hand(again, material, held.epoch, this.#signal),
           () => {},
         );
     }
@@ -194,12 +207,15 @@ export class FeedLoop {
   }
 
   async #hand(item: Desired, material: WorkloadMaterial, epoch: number, signal: AbortSignal): Promise<Tried> {
-    const { storage, log } = this.#seams;
+    const { clock, storage, log } = this.#seams;
     const { id, isWarm } = item;
     const stamp = { epoch, generation: material.generation };
     const applied = await this.#options.driver.apply({ id, stamp, isWarm, material }, signal).catch(failed);
     if (applied.ok) {
-      save(storage, materialFile(id), material);
+      const held = loadMaterial(storage, id, log);
+      const putUpAt = held?.generation === material.generation ? held.putUpAt : clock.now();
+      const kept: KeptMaterial = { ...material, putUpAt };
+      save(storage, materialFile(id), kept);
       return "done";
     }
     if (signal.aborted) return "again";

@@ -49,8 +49,8 @@ async function main(): Promise<void> {
   await identity.exchange(client, config.token, ending.signal);
   // It is known to nobody else from here on, least of all to what is run.
   delete process.env.CLOUDIFY_REGION_TOKEN;
-  const { region } = identity.current;
-  const driver = await driverOf(config, region, seams);
+  const { region, name } = identity.current;
+  const driver = await driverOf(config, name, seams);
   const blobs = new BlobCache(join(config.home, "blobs"), client, seams, config.blobBytes);
   const agent = new Agent(seams, {
     client,

@@ -58,5 +58,8 @@ export const IDENTITY = "identity.json";
 export const LAST_GOOD = "desired.json";
 export const materialFile = (id: string): string => `materials/${id}.json`;
 
-export const loadMaterial = (storage: Storage, id: string, log: Log): WorkloadMaterial | null =>
-  load<WorkloadMaterial>(storage, materialFile(id), log);
+/** A material, and when the generation that it is of was put up; Unix milliseconds of the agent's clock. */
+export type KeptMaterial = WorkloadMaterial & { putUpAt: number };
+
+export const loadMaterial = (storage: Storage, id: string, log: Log): KeptMaterial | null =>
+  load<KeptMaterial>(storage, materialFile(id), log);

@@ -59,8 +59,9 @@ async function walk(
     if (rules.ignores(path)) continue;
     const found = await lstat(absolute);
     const own = FUNCTION.exec(path);
-    if (found.isSymbolicLink() && own) {
-      files.push(await linkedFile(path, own[0], absolute));
+    const within = own?.[0] ?? (LINKED.test(path) ? "functions/" : null);
+    if (found.isSymbolicLink() && within !== null) {
+      files.push(await linkedFile(path, within, absolute));
       continue;
     }
     const real = found.isSymbolicLink() ? await follow(root, absolute, path) : absolute;
@@ -93,16 +94,19 @@ async function walk(
 /** What lies in a function's folder of an output: packages there find each other by links, and programs are run. */
 const FUNCTION = /^functions\/.+?\.func\//;
 
+/** Pages of one framework are often one function under many names. */
+const LINKED = /^functions\/.+\.func$/;
+
 export const modeOf = ({ mode }: { mode: number }, isOfFunction: unknown): { isExecutable?: true } =>
   isOfFunction && (mode & 0o111) !== 0 ? { isExecutable: true } : {};
 
-/** @param func The function's folder, with a slash. @throws BuildProblem when it leads out of it. */
-export async function linkedFile(path: string, func: string, absolute: string): Promise<FoundFile> {
+/** @param within The folder that it may not leave, with a slash. @throws BuildProblem when it does. */
+export async function linkedFile(path: string, within: string, absolute: string): Promise<FoundFile> {
   const link = await readlink(absolute);
-  const from = path.slice(func.length).split("/").slice(0, -1).join("/");
+  const from = path.slice(within.length).split("/").slice(0, -1).join("/");
   if (!staysInside(from, link)) {
     const fix = "Build with what copies its files, or copy the file instead.";
-    throw new BuildProblem("link_outside", `${path} is a link that leaves its function's folder.`, fix);
+    throw new BuildProblem("link_outside", `${path} is a link that leaves ${within}.`, fix);
   }
   const { mtimeMs } = await lstat(absolute);
   return { path, absolute, size: Buffer.byteLength(link), changedAt: mtimeMs, link };

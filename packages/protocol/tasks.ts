@@ -80,9 +80,9 @@ export interface OutputFile {
   path: string;
   sha256: string;
   size: number;
-  isExecutable?: true;
-  /** A symbolic link, inside of a function's folder only: its target, which its bytes are too. */
-  link?: string;
+  isExecutable?: true | undefined;
+  /** A symbolic link, inside of a function's folder or from one function to another: its target, which its bytes are too. */
+  link?: string | undefined;
 }
 
 export interface TaskFailure {

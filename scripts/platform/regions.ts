@@ -8,14 +8,16 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkPort, freePort, readCredentials, tether } from "@cloudify/platform";
-import { LEASE_TTL_MS } from "@cloudify/protocol";
+import { HEALTH_PATH, LEASE_TTL_MS } from "@cloudify/protocol";
 import { ApiError, Client } from "@cloudify/sdk";
 import type { Place } from "./places.ts";
 
 /** Where the agent keeps who it is; packages/agent/state.ts. */
 const IDENTITY = "identity.json";
 const AGAIN_MS = LEASE_TTL_MS + 5_000;
-const STOP_MS = 10_000;
+const STOP_MS = 40_000;
+/** Until its ingress answers; a start that takes longer goes on without. */
+const START_MS = 15_000;
 /** The agent's exit code when nobody knows its credential: the region was removed, or given another token. */
 const UNKNOWN = 3;
 
@@ -75,6 +77,7 @@ export class LocalRegion {
       this.#child = null;
       if (!this.#isStopping) this.#ended(code, signal);
     });
+    await reachable(`http://127.0.0.1:${port}${HEALTH_PATH}`, child);
   }
 
   async stop(): Promise<void> {
@@ -132,5 +135,13 @@ export class LocalRegion {
       if (!(error instanceof ApiError) || error.problem.code !== "name_taken") throw error;
       return (await client.request("POST /api/regions/{region}/token", { params: { region: name } })).token;
     }
+  }
+}
+
+async function reachable(address: string, child: ChildProcess): Promise<void> {
+  for (const until = Date.now() + START_MS; Date.now() < until && child.exitCode === null; ) {
+    const answer = await fetch(address).catch(() => null);
+    if (answer?.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

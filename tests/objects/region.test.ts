@@ -15,6 +15,7 @@ import { sha256 } from "#core/encoding.ts";
 import { DAY } from "#core/time.ts";
 import type { RegionControl } from "#features/regions/control.ts";
 import { ROTATE_MS } from "#features/regions/credentials.ts";
+import { KEEP_CHANGES } from "#features/regions/feed.ts";
 import type { FromRegion, Wanted } from "#features/regions/rpc.ts";
 import { alarmOf, owedBy, turnClock } from "./hands.ts";
 
@@ -152,6 +153,19 @@ test("what it holds survives eviction: lease, feed, statuses, tasks and credenti
   await stub.desire([wanted("dpl_2")]);
   expect(await stub.readFeed("one", { epoch: 1, after: 3, waitMs: 0 })).toMatchObject({
     answer: { kind: "changes", cursor: 4, changes: [{ cursor: 4, type: "put", item: { generation: 4 } }] },
+  });
+});
+
+test("more is put at once than the feed keeps changes of, and all of it survives", async () => {
+  const { stub } = await leased();
+  const all = Array.from({ length: KEEP_CHANGES + 10 }, (_, i) => wanted(`dpl_${i}`));
+  await stub.desire(all);
+  await evictDurableObject(stub);
+  const feed = await stub.readFeed("one", { epoch: 1, after: 5, waitMs: 0 });
+  if (!feed.ok || feed.answer.kind !== "snapshot") throw new Error("it is a snapshot");
+  expect(feed.answer.items).toHaveLength(all.length);
+  expect(await stub.readFeed("one", { epoch: 1, after: 20, waitMs: 0 })).toMatchObject({
+    answer: { kind: "changes" },
   });
 });
 

@@ -58,7 +58,8 @@ const buildTask = (attempt: number, more: Partial<BuildTask> = {}): BuildTask =>
 /** Offers and claims an attempt. @returns Calls about it. */
 async function begin(attempt: number, more: Partial<BuildTask> = {}) {
   const task = buildTask(attempt, more);
-  await agent.lease();
+  // Anew, since a slow machine may have let the last one lapse.
+  await agent.acquire();
   expect(await platform.region(agent.id).offer(task)).toEqual({ ok: true });
   const claimed = await agent.call("POST", "tasks/claim", { epoch: agent.epoch, max: 1, waitMs: 0 });
   expect(claimed.body.tasks).toEqual([task]);
@@ -219,7 +220,7 @@ test("a workload comes with its spec, its opened environment and its deployment'
 });
 
 test("lines go to the log of what the region runs, once each; it can't write as the platform, or to another's", async () => {
-  await agent.lease();
+  await agent.acquire();
   const line = (n: number, text: string, stream = "function:api") => ({
     stream,
     n,

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import type { BuildEnd } from "../driver.ts";
 import type { BuildMessage } from "../process/contract.ts";
 import type { BuildFault } from "./fault.ts";
 import { type Limits, Watch } from "./limits.ts";
@@ -19,9 +20,11 @@ const ROOMY: Limits = { timeMs: 60_000, diskBytes: 1024 ** 4, processes: 1_000 }
 async function build(script: string, limits: Partial<Limits> = {}, secrets: string[] = []) {
   const cwd = mkdtempSync(join(tmpdir(), "cloudify-build-"));
   const lines: string[] = [];
+  const ends: BuildEnd[] = [];
   const log = new BuildLog(secrets, (line) => {
     const message = JSON.parse(line) as BuildMessage;
     if ("text" in message) lines.push(message.text);
+    else ends.push(message.end);
   });
   const watch = new Watch({ ...ROOMY, ...limits }, [cwd], new AbortController().signal);
   closing.push(() => watch.close());
@@ -40,7 +43,7 @@ async function build(script: string, limits: Partial<Limits> = {}, secrets: stri
     () => null,
     (error: BuildFault) => error,
   );
-  return { fault, lines, log, cwd, pid, ms: performance.now() - from };
+  return { fault, lines, ends, log, cwd, pid, ms: performance.now() - from };
 }
 
 const isAlive = (pid: number): boolean => {
@@ -115,6 +118,16 @@ test("a build that prints without measure goes on; its log is cut, says so, and 
   log.end({ ok: true });
   expect(lines.at(-1)).toMatch(/^\d+ more lines or parts of lines were not kept$/);
 }, 60_000);
+
+test("what is told of a failure has room in a report, with its beginning and its end", async () => {
+  const { fault, log, ends } = await build(
+    "head -c 50000 /dev/zero | tr '\\0' x; echo; echo the reason; exit 1",
+  );
+  log.end({ ok: false, code: "build_failed", detail: fault?.message ?? "", fix: "", isRetryable: false });
+  const [end] = ends;
+  expect(end).toMatchObject({ ok: false, detail: expect.stringMatching(/^The build failed.*the reason$/s) });
+  expect(JSON.stringify(end).length).toBeLessThan(4_000);
+});
 
 test("a secret is in no line, though it is printed byte by byte, in two streams, in base64, and in the failure", async () => {
   const secret = "correct-horse-battery-staple";

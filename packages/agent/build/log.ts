@@ -9,6 +9,8 @@ import { needlesOf, Redactor } from "./redact.ts";
 export const MAX_LOG_BYTES = 16 * 1024 * 1024;
 /** Bytes; a longer line is told in parts. */
 const MAX_LINE_BYTES = 8 * 1024;
+/** Characters; the control plane takes 4,000. */
+const DETAIL_LENGTH = 3_600;
 /** Lines of a command that its failure repeats. */
 const TAIL_LINES = 20;
 /** Bytes of what came behind the cut that are kept for the tail. */
@@ -60,7 +62,7 @@ export class BuildLog {
 
   end(end: BuildEnd): void {
     if (this.#dropped > 0) this.say("warn", `${this.#dropped} more lines or parts of lines were not kept`);
-    this.#send({ end: end.ok ? end : { ...end, detail: this.redact(end.detail) } });
+    this.#send({ end: end.ok ? end : { ...end, detail: shortened(this.redact(end.detail)) } });
   }
 
   #line(text: string): void {
@@ -80,6 +82,13 @@ export class BuildLog {
   #send(message: BuildMessage): void {
     this.#write(`${JSON.stringify(message)}\n`);
   }
+}
+
+/** What happened stands at the beginning, and why at the end. */
+function shortened(detail: string): string {
+  if (detail.length <= DETAIL_LENGTH) return detail;
+  const head = detail.slice(0, DETAIL_LENGTH / 8);
+  return `${head}\n…\n${detail.slice(head.length + 3 - DETAIL_LENGTH)}`;
 }
 
 /** The last lines of a command, for its failure's own words. */

@@ -1,4 +1,4 @@
-/** The files of an output as they are sent: links inside of functions stay links, linked functions are told in full. */
+/** The files of an output as they are sent: links inside of functions, and from one function to another, stay links. */
 import { lstat, readdir, readlink, realpath, stat } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { staysInside } from "@cloudify/builder/links";
@@ -41,6 +41,8 @@ export async function readTree(output: string): Promise<TreeFile[]> {
   return files;
 }
 
+const FUNCTION = /^functions\/.+\.func$/;
+
 interface Walk {
   root: string;
   files: TreeFile[];
@@ -54,13 +56,17 @@ async function walk(at: Walk, folder: string, prefix: string): Promise<void> {
 
 async function take(at: Walk, absolute: string, path: string): Promise<void> {
   const own = await lstat(absolute);
-  if (own.isSymbolicLink() && at.func !== null)
-    return void at.files.push(await linkOf(at.func, absolute, path));
+  const isFunction = at.func === null && FUNCTION.test(path);
+  if (own.isSymbolicLink() && (isFunction || at.func !== null)) {
+    // Pages of one framework are often one function under many names.
+    const within = isFunction ? join(at.root, "functions") : at.func;
+    if (isFunction) await follow(at.root, absolute, path);
+    return void at.files.push(await linkOf(within ?? at.root, absolute, path));
+  }
   const real = own.isSymbolicLink() ? await follow(at.root, absolute, path) : absolute;
   const found = own.isSymbolicLink() ? await stat(real) : own;
   if (found.isDirectory()) {
-    const isFunction = at.func === null && path.startsWith("functions/") && path.endsWith(".func");
-    if (own.isSymbolicLink() && !isFunction && absolute.startsWith(real + sep)) throw leaves(path);
+    if (own.isSymbolicLink() && absolute.startsWith(real + sep)) throw leaves(path);
     return walk(isFunction ? { ...at, func: real } : at, real, `${path}/`);
   }
   if (!found.isFile()) {

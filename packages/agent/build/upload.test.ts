@@ -73,12 +73,18 @@ test("what the team has is not sent again", async () => {
   expect(store.puts).toBe(before);
 });
 
-test("a linked function is told in full; its bytes are sent once", async () => {
-  const store = new Store();
-  const output = tree(APP, { "functions/index.func": "posts/[id].func" });
-  const files = await uploadOutput(output, store, options);
-  expect(files.find((file) => file.path === "functions/index.func/index.js")?.sha256).toBe(sha256("code"));
-  expect(store.puts).toBe(3);
+test("a function that is a link to another is told as that", async () => {
+  const output = tree(APP, {
+    "functions/index.func": "posts/[id].func",
+    "functions/a/b.func": "../index.func",
+  });
+  const files = await uploadOutput(output, new Store(), options);
+  const links = files.filter((file) => file.link !== undefined).map(({ path, link }) => [path, link]);
+  expect(links.sort()).toEqual([
+    ["functions/a/b.func", "../index.func"],
+    ["functions/index.func", "posts/[id].func"],
+  ]);
+  expect(files).toHaveLength(Object.keys(APP).length + 2);
 });
 
 test("links and executables inside of a function stay what they are", async () => {
@@ -104,6 +110,8 @@ test.each([
   ["functions/a.func/up", "../../config.json"],
   ["functions/a.func/around", "../a.func/../../config.json"],
   ["functions/a.func", "/etc"],
+  ["functions/a.func", "../static"],
+  ["functions/a.func", "nowhere.func"],
   ["static/hosts", "/etc/hosts"],
   ["static/nothing", "nowhere"],
 ])("a link that leads out is refused: %s → %s", async (path, target) => {

@@ -2,7 +2,6 @@
  * What `kubectl apply -f -` needs to put a region's agent into a cluster: a namespace of its own, in which alone it may act,
  * with no right to more than it uses. Each field is written out, so that who applies it can read what is applied.
  */
-
 import { AGENT_RULES } from "@cloudify/protocol";
 
 export interface RegionInstallation {
@@ -18,7 +17,9 @@ export interface RegionInstallation {
 
 /** Files that the agent serves to pods; and its health and numbers. */
 const BUNDLE_PORT = 8790;
-const METRICS_PORT = 9464;
+const METRICS_PORT = 9090;
+/** Where the image keeps what lasts. */
+const HOME = "/home/node/agent";
 const AGENT = "cloudify-agent";
 
 /** A `List`, which `kubectl apply` takes as JSON: no quoting of ours has to be right. */
@@ -35,13 +36,13 @@ function objectsOf({ name, api, token, image, ingress }: RegionInstallation): ob
   const env = {
     CLOUDIFY_API: api,
     CLOUDIFY_AGENT_DRIVER: "kubernetes",
+    CLOUDIFY_AGENT_HOME: HOME,
     CLOUDIFY_NAMESPACE: namespace,
     CLOUDIFY_IMAGE: image,
     CLOUDIFY_BUNDLES: `http://${AGENT}:${BUNDLE_PORT}`,
     CLOUDIFY_BUNDLE_PORT: String(BUNDLE_PORT),
     CLOUDIFY_METRICS_HOST: "0.0.0.0",
     CLOUDIFY_METRICS_PORT: String(METRICS_PORT),
-    CLOUDIFY_AGENT_HOME: "/state",
     ...(ingress !== null && { CLOUDIFY_INGRESS_ORIGIN: ingress }),
   };
   return [
@@ -132,7 +133,7 @@ const podOf = (image: string, env: Record<string, string>): object => ({
         capabilities: { drop: ["ALL"] },
       },
       volumeMounts: [
-        { name: "state", mountPath: "/state" },
+        { name: "state", mountPath: HOME },
         { name: "tmp", mountPath: "/tmp" },
       ],
     },

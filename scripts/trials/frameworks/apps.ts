@@ -66,8 +66,18 @@ const next: App = {
   ],
   files: {
     "public/robots.txt": ROBOTS,
-    "app/ssr/page.tsx": `export default async function Page({ searchParams }: { searchParams: Promise<{ name?: string }> }) {
-  return <h1>Hello {(await searchParams).name}</h1>;
+    "app/ssr/page.tsx": `import { Suspense } from "react";
+
+async function Hello({ name }: { name: Promise<{ name?: string }> }) {
+  return <h1>Hello {(await name).name}</h1>;
+}
+
+export default function Page({ searchParams }: { searchParams: Promise<{ name?: string }> }) {
+  return (
+    <Suspense fallback={<i>waiting</i>}>
+      <Hello name={searchParams} />
+    </Suspense>
+  );
 }
 `,
     "app/posts/[id]/page.tsx": `export const generateStaticParams = () => [{ id: "one" }];

@@ -1,17 +1,25 @@
 /** `req.query`, `req.cookies`, `req.body`, `res.send()` and the others, as `@vercel/node` gives them. */
-import { afterEach, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Answered, type Asked, endAll, nodeFunction, type Runtime, start } from "./start.ts";
 
-afterEach(endAll);
+const helped = (code: string): Promise<Runtime> =>
+  start({ "a.cjs": code }, { a: nodeFunction("a.cjs", { hasHelpers: true }) });
 
-const helped = (code: string, more: Record<string, string> = {}): Promise<Runtime> =>
-  start({ "a.cjs": code, ...more }, { a: nodeFunction("a.cjs", { hasHelpers: true }) });
+/** Runs the code that a request brings along: one process for all of them. */
+let shared: Runtime;
+beforeAll(async () => {
+  shared = await helped(
+    "module.exports = (req, res) => new Function('req', 'res', decodeURIComponent(req.headers['x-code']))(req, res)",
+  );
+});
+afterAll(endAll);
+
+const answerOf = (code: string, { headers = {}, ...asked }: Asked = {}): Promise<Answered> =>
+  shared.ask("a", { ...asked, headers: { ...headers, "x-code": encodeURIComponent(code) } });
 
 /** What `res.json()` makes of an expression about the request. */
-const asJson = async (expression: string, asked: Asked): Promise<unknown> => {
-  const { ask } = await helped(`module.exports = (req, res) => res.json(${expression})`);
-  return JSON.parse((await ask("a", asked)).text);
-};
+const asJson = async (expression: string, asked: Asked): Promise<unknown> =>
+  JSON.parse((await answerOf(`res.json(${expression})`, asked)).text);
 
 test("query and cookies", async () => {
   const seen = await asJson("[req.query, req.cookies]", {
@@ -133,26 +141,24 @@ test.each<[string, { status?: number; text: string; headers: Record<string, stri
     { status: 301, text: "", headers: { location: "https://a.example/" } },
   ],
 ])("%s", async (code, { status = 200, text, headers }) => {
-  const { ask } = await helped(`module.exports = (req, res) => { ${code} }`);
-  const answer = await ask("a");
+  const answer = await answerOf(code);
   expect([answer.status, answer.text]).toEqual([status, text]);
   for (const [name, value] of Object.entries(headers)) expect(answer.headers[name]).toBe(value);
 });
 
 test("an answer to HEAD has the head of the answer to GET, and no body", async () => {
-  const { ask } = await helped("module.exports = (req, res) => res.json({ a: 1 })");
-  const { headers, text } = await ask("a", { method: "HEAD" });
+  const { headers, text } = await answerOf("res.json({ a: 1 })", { method: "HEAD" });
   expect([headers["content-length"], text]).toEqual(["7", ""]);
 });
 
-test.each([["res.send(10n)"], ["res.send(() => {})"], ["res.redirect()"]])(
-  "%s is an error that says what it takes",
-  async (code) => {
-    const { ask, line } = await helped(`module.exports = (req, res) => { ${code} }`);
-    expect((await ask("a")).status).toBe(500);
-    expect((await line("takes a")).level).toBe("error");
-  },
-);
+test.each([
+  ["res.send(10n)", "not a bigint"],
+  ["res.send(() => {})", "not a function"],
+  ["res.redirect()", "takes a URL"],
+])("%s is an error that says what it takes", async (code, text) => {
+  expect((await answerOf(code)).status).toBe(500);
+  expect((await shared.line(text)).level).toBe("error");
+});
 
 test("what a function assigns to req.body stands", async () => {
   expect(

@@ -16,6 +16,8 @@ import { MAX_FILES } from "#features/deployments/contract.ts";
 const count = z.number().int().min(0);
 const millis = z.number().min(0).max(8.64e15);
 const text = (length: number) => z.string().max(length);
+/** For people: what is too long is cut, since all that came with it would be lost by a refusal. */
+const shortened = (length: number) => z.string().transform((given) => given.slice(0, length));
 /** A name that the agent made for itself. */
 const name = z.string().regex(/^[\w.:@-]{1,128}$/, "1 to 128 letters, digits and any of . _ : @ -");
 export const digest = z.string().regex(/^[0-9a-f]{64}$/, "a SHA-256 in 64 lower-case hex digits");
@@ -64,11 +66,11 @@ export const Status: z.ZodType<StatusReport> = z.object({
   items: z
     .array(
       z.object({
-        id: z.string().regex(/^[\w-]{1,64}\.[\w.-]{1,128}$/, "<deployment>.<group>"),
+        id: text(512),
         generation: count,
         ready: z.enum(["true", "false", "unknown"]),
-        reason: text(64),
-        detail: text(2_000),
+        reason: shortened(64),
+        detail: shortened(2_000),
         restarts: count,
         coldStartMs: z.number().min(0).nullable(),
         since: millis,
@@ -95,8 +97,8 @@ const outputFile = z.object({
   path: text(4_096),
   sha256: digest,
   size: count,
-  isExecutable: z.literal(true).optional(),
-  link: text(1_024).optional(),
+  isExecutable: z.literal(true).exactOptional(),
+  link: text(1_024).exactOptional(),
 });
 
 export const Complete: z.ZodType<CompleteRequest> = z.object({
@@ -109,7 +111,7 @@ export const Complete: z.ZodType<CompleteRequest> = z.object({
     }),
     z.object({
       ok: z.literal(false),
-      failure: z.object({ code: text(64), detail: text(4_000), fix: text(1_000) }),
+      failure: z.object({ code: text(64), detail: shortened(4_000), fix: shortened(1_000) }),
       isRetryable: z.boolean(),
     }),
   ]),
