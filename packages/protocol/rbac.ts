@@ -17,6 +17,8 @@ export const AGENT_RULES: readonly Rule[] = [
   { apiGroups: ["batch"], resources: ["jobs"], verbs: OWN },
   // Those that Deployments and Jobs have made.
   { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch", "delete"] },
+  // Whether the way to a pod is known to whoever routes.
+  { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["get", "list", "watch"] },
   { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] },
   { apiGroups: [""], resources: ["events"], verbs: ["list", "watch"] },
   // The fence: the highest epoch that ever wrote here.

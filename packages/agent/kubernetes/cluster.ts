@@ -2,8 +2,8 @@
 import { type Kube, KubeError } from "./client.ts";
 import type { Plural, Served } from "./kinds.ts";
 import { Mirror } from "./mirror.ts";
-import { LABEL, MANAGED } from "./names.ts";
-import type { Deployment, Job, KubeEvent, KubeObject, Pod } from "./types.ts";
+import { LABEL, MANAGED, SERVICE_LABEL } from "./names.ts";
+import type { Deployment, EndpointSlice, Job, KubeEvent, KubeObject, Pod } from "./types.ts";
 import { WORKLOAD_KINDS } from "./workload.ts";
 
 /** Nothing heard for so long, with a fault since: what was seen last is no knowledge any more. */
@@ -14,6 +14,8 @@ export interface ClusterEvents {
   /** An object that the agent makes, and its name; `null` when it is gone. */
   onObject(plural: Plural, name: string, object: KubeObject | null): void;
   onPod(pod: Pod): void;
+  /** The way to a Service's pods has changed. */
+  onRoute(service: string): void;
   onEvent(event: KubeEvent): void;
   /** All that is known has become unknown, or known again. */
   onReach(isReached: boolean): void;
@@ -25,6 +27,7 @@ export class Cluster {
   isReached = true;
   readonly #mirrors: Mirror<KubeObject>[] = [];
   readonly #deployments: Mirror<Deployment>;
+  readonly #slices: Mirror<EndpointSlice>;
   readonly #listeners = new Map<string, Set<() => void>>();
   readonly #ending = new AbortController();
   readonly #events: ClusterEvents;
@@ -61,6 +64,10 @@ export class Cluster {
       this.#poke(pod);
       events.onPod(pod);
     });
+    // Without a selector: not every release hands a Service's labels on to them.
+    this.#slices = mirror<EndpointSlice>("endpointslices", {}, (object, was) => {
+      events.onRoute((object ?? was)?.metadata.labels?.[SERVICE_LABEL] ?? "");
+    });
     mirror<KubeEvent>("events", {}, (event) => event && events.onEvent(event));
   }
 
@@ -85,6 +92,12 @@ export class Cluster {
   podsOf(name: string): Pod[] {
     return [...this.pods.objects.values()].filter(
       ({ metadata }) => metadata.labels?.[LABEL.workload] === name,
+    );
+  }
+
+  slicesOf(service: string): EndpointSlice[] {
+    return [...this.#slices.objects.values()].filter(
+      ({ metadata }) => metadata.labels?.[SERVICE_LABEL] === service,
     );
   }
 

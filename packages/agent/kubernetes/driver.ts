@@ -24,12 +24,12 @@ import { HEALTH_GENERATION, HEALTH_NAME, healthObjects } from "./health.ts";
 import { negotiate, type Served } from "./kinds.ts";
 import { Lines } from "./lines.ts";
 import { loadOf } from "./load.ts";
-import { ANNOTATION, LABEL, MANAGED, nameOf, stampOf } from "./names.ts";
+import { ANNOTATION, LABEL, MANAGED, nameOf, SERVICE_LABEL, stampOf } from "./names.ts";
 import { POD } from "./pod-contract.ts";
 import type { KubernetesSettings } from "./settings.ts";
 import { Statuses } from "./statuses.ts";
 import { FencedStore } from "./store.ts";
-import type { Deployment, Pod } from "./types.ts";
+import type { Deployment, EndpointSlice, Pod } from "./types.ts";
 import { objectsOf } from "./workload.ts";
 
 const RESYNC_MS = 600_000;
@@ -80,6 +80,7 @@ export class KubernetesDriver implements Driver {
         statuses.look(pod.metadata.labels?.[LABEL.workload] ?? "");
         lines.look(pod);
       },
+      onRoute: (service) => statuses.look(service),
       onEvent: (event) => lines.tell(event),
       onReach: () => statuses.lookAtAll(),
     });
@@ -146,17 +147,21 @@ export class KubernetesDriver implements Driver {
   async list(): Promise<Actual[]> {
     const { served, statuses } = this.#running;
     const query = { labelSelector: `${MANAGED},${LABEL.component}=workload` };
-    const [deployments, pods] = await Promise.all([
+    const [deployments, pods, slices] = await Promise.all([
       this.#kube.list<Deployment>(served.path("deployments"), query),
       this.#kube.list<Pod>(served.path("pods"), query),
+      this.#kube.list<EndpointSlice>(served.path("endpointslices"), {}),
     ]);
-    const byName = Map.groupBy(pods.items, ({ metadata }) => metadata.labels?.[LABEL.workload] ?? "");
+    const podsBy = Map.groupBy(pods.items, ({ metadata }) => metadata.labels?.[LABEL.workload] ?? "");
+    const slicesBy = Map.groupBy(slices.items, ({ metadata }) => metadata.labels?.[SERVICE_LABEL] ?? "");
     return deployments.items.flatMap((deployment) => {
       const { name, annotations, deletionTimestamp } = deployment.metadata;
       const id = annotations?.[ANNOTATION.id];
       const stamp = stampOf(deployment);
       if (!id || !stamp || deletionTimestamp) return [];
-      return [{ id, stamp, status: statuses.of(deployment, byName.get(name) ?? []) }];
+      return [
+        { id, stamp, status: statuses.of(deployment, podsBy.get(name) ?? [], slicesBy.get(name) ?? []) },
+      ];
     });
   }
 

@@ -14,6 +14,7 @@ export const KINDS = {
   pods: { kind: "Pod", group: "", versions: ["v1"] },
   events: { kind: "Event", group: "", versions: ["v1"] },
   deployments: { kind: "Deployment", group: "apps", versions: ["v1"] },
+  endpointslices: { kind: "EndpointSlice", group: "discovery.k8s.io", versions: ["v1", "v1beta1"] },
   ingresses: { kind: "Ingress", group: "networking.k8s.io", versions: ["v1"] },
   networkpolicies: { kind: "NetworkPolicy", group: "networking.k8s.io", versions: ["v1"] },
   horizontalpodautoscalers: {

@@ -18,6 +18,9 @@ export const LABEL = {
   component: `${PREFIX}component`,
 } as const;
 
+/** Kubernetes' own, on the slices of a Service's endpoints. */
+export const SERVICE_LABEL = "kubernetes.io/service-name";
+
 export const ANNOTATION = {
   id: `${PREFIX}workload-id`,
   epoch: `${PREFIX}epoch`,

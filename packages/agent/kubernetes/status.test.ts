@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { statusOf } from "./status.ts";
-import type { Condition, ContainerStatus, Deployment, Pod } from "./types.ts";
+import { statusOf as statusOfAll } from "./status.ts";
+import type { Condition, ContainerStatus, Deployment, EndpointSlice, Pod } from "./types.ts";
 
 const deployment = (over: Partial<Deployment> = {}, conditions: Condition[] = []): Deployment => ({
   metadata: {
@@ -17,11 +17,18 @@ const deployment = (over: Partial<Deployment> = {}, conditions: Condition[] = []
   ...over,
 });
 
+const slice = (ready: boolean): EndpointSlice => ({
+  metadata: { name: "s" },
+  endpoints: [{ addresses: ["10.42.0.1"], conditions: { ready } }],
+});
+const statusOf = (one: Deployment, pods: readonly Pod[]) => statusOfAll(one, pods, [slice(true)]);
+
 const pod = (is: boolean, containers: ContainerStatus[] = [], digest = "new"): Pod => ({
   metadata: { name: "p", annotations: { "cloudify.dev/digest": digest } },
   spec: { containers: [] },
   status: {
     phase: "Running",
+    podIP: "10.42.0.1",
     startTime: "2026-11-26T10:00:00Z",
     conditions: [
       { type: "Ready", status: is ? "True" : "False", lastTransitionTime: "2026-11-26T10:00:03Z" },
@@ -49,6 +56,15 @@ test("a pod of the newest make that is ready makes it ready; one of an older mak
     reason: "Starting",
   });
   expect(statusOf(deployment(), [pod(true, [], "old"), pod(false)])).toMatchObject({ ready: "false" });
+});
+
+test("a pod that answers but is not routed to is not ready yet", () => {
+  for (const slices of [[], [slice(false)]]) {
+    expect(statusOfAll(deployment(), [pod(true)], slices)).toMatchObject({
+      ready: "false",
+      reason: "Starting",
+    });
+  }
 });
 
 test("nothing is ready that Kubernetes has not taken notice of", () => {

@@ -2,7 +2,7 @@
 import type { WorkloadStatus } from "@cloudify/protocol";
 import { ANNOTATION, stampOf } from "./names.ts";
 import type { PodEnd } from "./pod-contract.ts";
-import type { ContainerState, ContainerStatus, Deployment, Pod } from "./types.ts";
+import type { ContainerState, ContainerStatus, Deployment, EndpointSlice, Pod } from "./types.ts";
 
 type Said = Pick<WorkloadStatus, "ready" | "reason" | "detail">;
 
@@ -18,8 +18,16 @@ const FAULTS: Record<string, string> = {
   RunContainerError: "ContainerConfig",
 };
 
-/** The Deployment's own opinion of its pods is of all generations of them; ours is of the newest. */
-export function statusOf(deployment: Deployment, pods: readonly Pod[]): Omit<WorkloadStatus, "since"> {
+/**
+ * The Deployment's own opinion of its pods is of all generations of them; ours is of the newest.
+ *
+ * @param slices Of its Service: a pod that answers but is not routed to yet would fail whoever is sent there.
+ */
+export function statusOf(
+  deployment: Deployment,
+  pods: readonly Pod[],
+  slices: readonly EndpointSlice[],
+): Omit<WorkloadStatus, "since"> {
   const id = deployment.metadata.annotations?.[ANNOTATION.id] ?? "";
   const generation = stampOf(deployment)?.generation ?? 0;
   const digest = deployment.spec.template.metadata.annotations?.[ANNOTATION.digest];
@@ -27,16 +35,21 @@ export function statusOf(deployment: Deployment, pods: readonly Pod[]): Omit<Wor
     ({ metadata }) => metadata.annotations?.[ANNOTATION.digest] === digest && !metadata.deletionTimestamp,
   );
   const restarts = present.flatMap(containersOf).reduce((sum, { restartCount }) => sum + restartCount, 0);
-  const said = saidOf(deployment, present);
+  const said = saidOf(deployment, present, routedTo(slices));
   return { id, generation, ...said, restarts, coldStartMs: coldStartOf(present) };
 }
 
-function saidOf(deployment: Deployment, pods: readonly Pod[]): Said {
+function saidOf(deployment: Deployment, pods: readonly Pod[], routed: ReadonlySet<string>): Said {
   const { status } = deployment;
   if ((status?.observedGeneration ?? 0) < (deployment.metadata.generation ?? 1)) {
     return { ready: "false", reason: "Starting", detail: "Kubernetes has not taken notice yet." };
   }
-  if (pods.some(isReady)) return { ready: "true", reason: "Ready", detail: "" };
+  const answering = pods.filter(isReady);
+  if (answering.some(({ status: is }) => routed.has(is?.podIP ?? ""))) {
+    return { ready: "true", reason: "Ready", detail: "" };
+  }
+  if (answering.length > 0)
+    return { ready: "false", reason: "Starting", detail: "The way to it is not known yet." };
   const fault = pods.map(faultOf).find((one) => one !== null);
   if (fault) return { ready: "false", ...fault };
   const failure = status?.conditions?.find(
@@ -48,6 +61,14 @@ function saidOf(deployment: Deployment, pods: readonly Pod[]): Said {
   }
   return { ready: "false", reason: "Starting", detail: pods.length === 0 ? "No pod yet." : "" };
 }
+
+const routedTo = (slices: readonly EndpointSlice[]): ReadonlySet<string> =>
+  new Set(
+    slices
+      .flatMap(({ endpoints }) => endpoints ?? [])
+      // Not said means ready.
+      .flatMap(({ addresses, conditions }) => (conditions?.ready === false ? [] : addresses)),
+  );
 
 const isReady = ({ status }: Pod): boolean =>
   status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false;

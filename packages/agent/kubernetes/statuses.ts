@@ -3,7 +3,7 @@ import type { WorkloadStatus } from "@cloudify/protocol";
 import type { DriverEvents } from "../driver.ts";
 import type { Cluster } from "./cluster.ts";
 import { statusOf } from "./status.ts";
-import type { Deployment, Pod } from "./types.ts";
+import type { Deployment, EndpointSlice, Pod } from "./types.ts";
 
 export class Statuses {
   readonly #events: DriverEvents;
@@ -22,7 +22,7 @@ export class Statuses {
       this.#said.delete(name);
       return;
     }
-    const status = this.of(deployment, this.#cluster().podsOf(name));
+    const status = this.of(deployment, this.#cluster().podsOf(name), this.#cluster().slicesOf(name));
     if (status.id === "" || JSON.stringify(status) === JSON.stringify(this.#said.get(name))) return;
     this.#said.set(name, status);
     this.#events.onStatus(status);
@@ -32,9 +32,9 @@ export class Statuses {
     for (const name of this.#cluster().deployments.keys()) this.look(name);
   }
 
-  of(deployment: Deployment, pods: readonly Pod[]): WorkloadStatus {
+  of(deployment: Deployment, pods: readonly Pod[], slices: readonly EndpointSlice[]): WorkloadStatus {
     const said = this.#said.get(deployment.metadata.name);
-    const seen = statusOf(deployment, pods);
+    const seen = statusOf(deployment, pods, slices);
     const status = this.#cluster().isReached ? seen : { ...seen, ...LOST };
     const isSame =
       said &&

@@ -82,6 +82,10 @@ export interface Job extends KubeObject {
   status?: { conditions?: Condition[] };
 }
 
+export interface EndpointSlice extends KubeObject {
+  endpoints?: { addresses: string[]; conditions?: { ready?: boolean } }[] | null;
+}
+
 export interface KubeEvent extends KubeObject {
   involvedObject: { kind: string; name: string };
   type?: string;
