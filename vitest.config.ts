@@ -11,6 +11,8 @@ const outside = {
   expect: { poll: { timeout: 10_000 } },
 };
 
+const KUBE = "tests/agent/kubernetes*.test.ts";
+
 export default defineConfig({
   test: {
     projects: [
@@ -21,6 +23,7 @@ export default defineConfig({
           include: [
             "tests/{agent,cli,conformance,deployments,dev,docs,e2e,functions,regions,wiring}/**/*.test.ts",
           ],
+          exclude: [KUBE],
           ...outside,
         },
       },
@@ -38,6 +41,8 @@ export default defineConfig({
           setupFiles: ["tests/objects/setup.ts"],
         },
       },
+      // Needs a control plane, which scripts/kube/build.sh makes once, in minutes.
+      { test: { name: "kube", include: [KUBE], ...outside, maxWorkers: 1 } },
       { test: { name: "browser", include: ["tests/browser/**/*.test.ts"], ...outside } },
     ],
   },

@@ -10,7 +10,12 @@ import { ROOT } from "./platform/parts.ts";
 const path = (relative: string): string => join(ROOT, "packages/agent", relative);
 
 /** Programs, by the name of the file that they become. */
-const PROGRAMS = { agent: "main.ts", runtime: "runtime/main.ts", build: "build/main.ts" };
+const PROGRAMS = {
+  agent: "main.ts",
+  runtime: "runtime/main.ts",
+  build: "build/main.ts",
+  pod: "kubernetes/pod/main.ts",
+};
 
 rmSync(path("dist"), { recursive: true, force: true });
 await build({

@@ -26,10 +26,7 @@ export async function driverOf(config: Config, region: string, seams: Seams): Pr
       });
     }
     case "kubernetes": {
-      const path: string = "./kubernetes/index.ts";
-      const { kubernetesDriver } = (await import(path)) as {
-        kubernetesDriver(region: string, env: NodeJS.ProcessEnv): Promise<Driver>;
-      };
+      const { kubernetesDriver } = await import("./kubernetes/index.ts");
       return kubernetesDriver(region, process.env);
     }
   }

@@ -25,10 +25,16 @@ export interface Told {
   secrets?: string[];
 }
 
-export async function startRegion(options: Partial<ProcessOptions> = {}) {
-  const home = mkdtempSync(join(tmpdir(), "region-"));
-  const statuses: WorkloadStatus[] = [];
-  const lines: WorkloadLine[] = [];
+/** @param before One that has ended, whose home and ears this has. */
+export async function startRegion(
+  options: Partial<ProcessOptions> = {},
+  before?: { home: string; statuses: WorkloadStatus[]; lines: WorkloadLine[] },
+) {
+  const { home, statuses, lines } = before ?? {
+    home: mkdtempSync(join(tmpdir(), "region-")),
+    statuses: [],
+    lines: [],
+  };
   const driver = new ProcessDriver({
     home: join(home, "driver"),
     region: "fra",
@@ -75,6 +81,7 @@ export async function startRegion(options: Partial<ProcessOptions> = {}) {
     statuses,
     lines,
     home,
+    file,
     wish,
     apply: (one: Wish) => driver.apply(one, never),
     /** A program that is a server by itself, in one file. */

@@ -2,6 +2,7 @@
  * What `kubectl apply -f -` needs to put a region's agent into a cluster: a namespace of its own, in which alone it may act,
  * with no right to more than it uses. Each field is written out, so that who applies it can read what is applied.
  */
+import { AGENT_RULES } from "@cloudify/protocol";
 
 export interface RegionInstallation {
   /** The region's name: also the namespace's, behind `cloudify-`. */
@@ -20,37 +21,6 @@ const METRICS_PORT = 9090;
 /** Where the image keeps what lasts. */
 const HOME = "/home/node/agent";
 const AGENT = "cloudify-agent";
-
-/** What the agent makes, by the group it is of; and what it only reads. */
-const RULES: readonly { group: string; resources: readonly string[]; verbs: readonly string[] }[] = [
-  {
-    group: "",
-    resources: ["services", "secrets"],
-    verbs: ["get", "list", "watch", "create", "patch", "delete"],
-  },
-  { group: "apps", resources: ["deployments"], verbs: ["get", "list", "watch", "create", "patch", "delete"] },
-  {
-    group: "networking.k8s.io",
-    resources: ["ingresses", "networkpolicies"],
-    verbs: ["get", "list", "watch", "create", "patch", "delete"],
-  },
-  {
-    group: "autoscaling",
-    resources: ["horizontalpodautoscalers"],
-    verbs: ["get", "list", "watch", "create", "patch", "delete"],
-  },
-  {
-    group: "policy",
-    resources: ["poddisruptionbudgets"],
-    verbs: ["get", "list", "watch", "create", "patch", "delete"],
-  },
-  { group: "batch", resources: ["jobs"], verbs: ["get", "list", "watch", "create", "patch", "delete"] },
-  // The fence: the epoch that last acted here.
-  { group: "coordination.k8s.io", resources: ["leases"], verbs: ["get", "create", "update"] },
-  { group: "", resources: ["pods"], verbs: ["get", "list", "watch"] },
-  { group: "", resources: ["pods/log"], verbs: ["get"] },
-  { group: "", resources: ["events"], verbs: ["get", "list", "watch"] },
-];
 
 /** A `List`, which `kubectl apply` takes as JSON: no quoting of ours has to be right. */
 export const manifestOf = (installation: RegionInstallation) => ({
@@ -73,7 +43,7 @@ function objectsOf({ name, api, token, image, ingress }: RegionInstallation): ob
     CLOUDIFY_BUNDLE_PORT: String(BUNDLE_PORT),
     CLOUDIFY_METRICS_HOST: "0.0.0.0",
     CLOUDIFY_METRICS_PORT: String(METRICS_PORT),
-    CLOUDIFY_INGRESS: ingress ?? "",
+    ...(ingress !== null && { CLOUDIFY_INGRESS_ORIGIN: ingress }),
   };
   return [
     {
@@ -86,7 +56,7 @@ function objectsOf({ name, api, token, image, ingress }: RegionInstallation): ob
       apiVersion: "rbac.authorization.k8s.io/v1",
       kind: "Role",
       metadata,
-      rules: RULES.map(({ group, resources, verbs }) => ({ apiGroups: [group], resources, verbs })),
+      rules: AGENT_RULES,
     },
     {
       apiVersion: "rbac.authorization.k8s.io/v1",

@@ -1,0 +1,188 @@
+/** A cluster for a test: a real control plane, a node that is played, and an agent with exactly the rights of its manifest. */
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  AGENT_RULES,
+  INGRESS_KEY_HEADER,
+  WORKLOAD_PREFIX,
+  type WorkloadFile,
+  type WorkloadStatus,
+} from "@cloudify/protocol";
+import { type Any, Api } from "#scripts/kube/api.ts";
+import { ControlPlane } from "#scripts/kube/control-plane.ts";
+import { Kubelet } from "#scripts/kube/kubelet.ts";
+import { ROOT } from "#scripts/platform/parts.ts";
+import type { DriverEvents, WorkloadLine } from "../../packages/agent/driver.ts";
+import { Kube } from "../../packages/agent/kubernetes/client.ts";
+import { KubernetesDriver } from "../../packages/agent/kubernetes/driver.ts";
+import type { KubernetesSettings } from "../../packages/agent/kubernetes/settings.ts";
+import { freePort } from "./platform.ts";
+
+export class TestCluster {
+  readonly plane: ControlPlane;
+  readonly kubelet: Kubelet;
+  /** With all rights. */
+  readonly admin: Api;
+
+  private constructor(plane: ControlPlane, kubelet: Kubelet) {
+    this.plane = plane;
+    this.kubelet = kubelet;
+    this.admin = new Api(plane.server, plane.identity.tokens.admin, plane.identity.authority);
+  }
+
+  static async start(): Promise<TestCluster> {
+    const plane = await ControlPlane.start();
+    return new TestCluster(plane, await Kubelet.start(plane));
+  }
+
+  async stop(): Promise<void> {
+    this.admin.close();
+    await this.kubelet.stop();
+    await this.plane.stop();
+  }
+
+  async get(path: string): Promise<Any> {
+    const { code, body } = await this.admin.send("GET", path);
+    return code === 200 ? body : null;
+  }
+
+  /** As `kubectl apply` of the region's manifest would leave it. @returns Path of the kubeconfig of the agent's ServiceAccount. */
+  async createRegion(namespace: string): Promise<string> {
+    const post = async (path: string, body: object): Promise<Any> => {
+      const answer = await this.admin.send("POST", path, body);
+      if (answer.code >= 300) throw new Error(`${path}: ${JSON.stringify(answer.body)}`);
+      return answer.body;
+    };
+    const core = `/api/v1/namespaces/${namespace}`;
+    const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
+    const metadata = { name: "cloudify-agent", namespace };
+    await post("/api/v1/namespaces", { metadata: { name: namespace } });
+    await post(`${core}/serviceaccounts`, { metadata });
+    await post(`${rbac}/roles`, { metadata, rules: AGENT_RULES });
+    const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: metadata.name };
+    const subjects = [{ kind: "ServiceAccount", ...metadata }];
+    await post(`${rbac}/rolebindings`, { metadata, roleRef, subjects });
+    const token = await post(`${core}/serviceaccounts/cloudify-agent/token`, {
+      spec: { expirationSeconds: 3_600 },
+    });
+    return this.plane.configFor(namespace, token.status.token, namespace);
+  }
+}
+
+/** An agent's driver in a region of its own. */
+export class TestRegion {
+  driver: KubernetesDriver;
+  key = "the key of this region";
+  readonly statuses: WorkloadStatus[] = [];
+  readonly lines: WorkloadLine[] = [];
+  readonly settings: KubernetesSettings;
+  readonly #cluster: TestCluster;
+  readonly #config: string;
+  readonly #blobs = mkdtempSync(join(tmpdir(), "cloudify-blobs-"));
+
+  private constructor(cluster: TestCluster, config: string, settings: KubernetesSettings) {
+    this.#cluster = cluster;
+    this.#config = config;
+    this.settings = settings;
+    this.driver = new KubernetesDriver(new Kube(config), settings);
+  }
+
+  static async start(
+    cluster: TestCluster,
+    namespace: string,
+    more: Partial<KubernetesSettings> = {},
+  ): Promise<TestRegion> {
+    const config = await cluster.createRegion(namespace);
+    const bundlePort = await freePort();
+    const pod = [process.execPath, join(ROOT, "packages/agent/kubernetes/pod/main.ts")];
+    const settings: KubernetesSettings = {
+      region: "fra",
+      namespace,
+      image: "cloudify/agent:test",
+      bundles: `http://127.0.0.1:${bundlePort}`,
+      bundlePort,
+      ingress: null,
+      ingressClass: "traefik",
+      ingressNamespace: "kube-system",
+      maxReplicas: 3,
+      cpu: 4,
+      reachable: [],
+      commands: {
+        files: [...pod, "files"],
+        serve: [...pod, "serve"],
+        health: [...pod, "health"],
+        build: [...pod, "build"],
+      },
+      ...more,
+    };
+    const region = new TestRegion(cluster, config, settings);
+    await region.begin();
+    return region;
+  }
+
+  /** The last that was said of it. */
+  said(deployment: string): WorkloadStatus | undefined {
+    return this.statuses.findLast(({ id }) => id === `${deployment}.node`);
+  }
+
+  get events(): DriverEvents {
+    return { onStatus: (status) => this.statuses.push(status), onLine: (line) => this.lines.push(line) };
+  }
+
+  begin(): Promise<void> {
+    const fileOf = async (_team: string, sha256: string): Promise<string> => join(this.#blobs, sha256);
+    return this.driver.start(() => this.key, { fileOf }, this.events);
+  }
+
+  /** A client with the agent's rights. */
+  client(): Kube {
+    return new Kube(this.#config);
+  }
+
+  /** Another agent with the same rights: a successor, or one that was thought dead. */
+  another(settings: Partial<KubernetesSettings> = {}): KubernetesDriver {
+    return new KubernetesDriver(this.client(), { ...this.settings, ...settings });
+  }
+
+  async restart(): Promise<void> {
+    await this.driver.stop();
+    this.driver = this.another();
+    await this.begin();
+  }
+
+  async stop(): Promise<void> {
+    await this.driver.stop();
+    rmSync(this.#blobs, { recursive: true, force: true });
+  }
+
+  file(text: string): WorkloadFile {
+    const sha256 = createHash("sha256").update(text).digest("hex");
+    writeFileSync(join(this.#blobs, sha256), text);
+    return { sha256, size: Buffer.byteLength(text) };
+  }
+
+  /**
+   * Goes the way of a request: Ingress → Service → Endpoints → pod. Traefik and the network of pods are played by this, so
+   * what they would do with the objects is read from the objects.
+   */
+  async ask(deployment: string, path: string, key = this.key): Promise<Response> {
+    const { namespace } = this.settings;
+    const asked = `${WORKLOAD_PREFIX}${deployment}/node${path}`;
+    const list = await this.#cluster.get(`/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses`);
+    const found = list.items
+      .filter((one: Any) => one.spec.ingressClassName === "traefik")
+      .flatMap((one: Any) => one.spec.rules.flatMap((rule: Any) => rule.http.paths))
+      .find((one: Any) => asked.startsWith(one.path));
+    if (!found) return new Response(null, { status: 404 });
+    const { name } = found.backend.service;
+    const endpoints = await this.#cluster.get(`/api/v1/namespaces/${namespace}/endpoints/${name}`);
+    const subset = endpoints?.subsets?.[0];
+    if (!subset?.addresses?.[0]) return new Response(null, { status: 503 });
+    const host = this.#cluster.kubelet.hostOf(subset.addresses[0].ip);
+    return fetch(`http://${host}:${subset.ports[0].port}${asked}`, {
+      headers: { [INGRESS_KEY_HEADER]: key },
+    });
+  }
+}
