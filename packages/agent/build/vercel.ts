@@ -1,5 +1,5 @@
 /** Builds with `vercel build`, which knows every framework and makes just the output that this platform takes. */
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Project, Way } from "./project.ts";
 import type { Command } from "./run.ts";
@@ -51,8 +51,10 @@ export const commandOf = (tool: string, node: string, output: string, target: st
 /** What it says of Vercel, and of folders that are gone when somebody reads it. */
 export const NOISE = /^(?:WARNING! Build not running on Vercel|Build Completed in \/)/;
 
-/** What it leaves beside the output, about itself. */
+/** What an output is made of; tools leave more beside it, about themselves. */
+const PARTS = new Set(["config.json", "static", "functions"]);
+
 export async function tidy(output: string): Promise<void> {
-  for (const name of ["builds.json", "diagnostics"])
-    await rm(join(output, name), { recursive: true, force: true });
+  for (const name of await readdir(output))
+    if (!PARTS.has(name)) await rm(join(output, name), { recursive: true, force: true });
 }
