@@ -1,5 +1,5 @@
 /** A pod's life, played on this machine: volumes as folders, containers as processes, probes as they are. */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -209,7 +209,10 @@ export class PodRun {
     );
     if (code !== 200) return false;
     for (const [key, value] of Object.entries<string>(body.data ?? {})) {
-      writeFileSync(join(folder, key), Buffer.from(value, "base64"), { mode: 0o600 });
+      // Whole at every moment, as a real one's: it is read while it is written.
+      const draft = join(folder, `.${key}.next`);
+      writeFileSync(draft, Buffer.from(value, "base64"), { mode: 0o600 });
+      renameSync(draft, join(folder, key));
     }
     return true;
   }

@@ -61,10 +61,14 @@ export class Redactor {
     return Buffer.from(out);
   }
 
-  /** Nothing has come for a while: what is held is told if it is no more than a hint. What follows is still compared. */
+  /**
+   * Nothing has come for a while: what is held is told if it is no more than a hint, or masked anyhow (a line that ends with
+   * a secret). What follows is still compared.
+   */
   idle(): Buffer {
     const out: number[] = [];
-    if (this.#needles.depth(this.#state) < HINT_LENGTH) this.#letGo(this.#held.length, out);
+    const isMasked = this.#compared.every((at) => this.#isSecret[at]);
+    if (isMasked || this.#needles.depth(this.#state) < HINT_LENGTH) this.#letGo(this.#held.length, out);
     return Buffer.from(out);
   }
 

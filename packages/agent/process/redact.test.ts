@@ -30,3 +30,10 @@ test("a secret is found in a stream wherever it is cut, also by the limit of a l
 test("what is no secret stays, and so does a value too short to be one", () => {
   expect(redaction({ A: "visible", B: "1" }, ["B"]).text("visible 1")).toBe("visible 1");
 });
+
+test("a line that ends with a secret is told without waiting for the next", async () => {
+  const lines: string[] = [];
+  const stream = redaction({ KEY: "canary-secret" }, ["KEY"]).before(readLines((line) => lines.push(line)));
+  stream.write(Buffer.from("it is canary-secret\n"));
+  await expect.poll(() => lines).toEqual(["it is [redacted]"]);
+});
