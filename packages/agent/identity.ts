@@ -73,7 +73,7 @@ export class IdentityFile {
         // Another region's workloads are none of this one's.
         if (this.#kept.region !== "" && this.#kept.region !== region) storage.remove(LAST_GOOD);
         this.#save({ ...this.#kept, region, name, credential, previous: null, tokenDigest: sha256(token) });
-        log("info", `This is an agent of the region ${name}.`, { region });
+        log("info", `This is an agent of the region ${name}.`, { regionId: region });
         return;
       }
       if (answer.status === 401 || answer.status === 403) {

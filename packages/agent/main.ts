@@ -24,8 +24,11 @@ const VERSION = "0.1.0";
 
 class HomeInUse extends Error {}
 
+/** Name of the region, once it is known: several agents may write to one place. */
+let about: { region?: string } = {};
 const log: Log = (level, message, fields = {}) => {
-  process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), level, message, ...fields })}\n`);
+  const line = { at: new Date().toISOString(), level, ...about, message, ...fields };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
 };
 
 const ending = new AbortController();
@@ -50,6 +53,7 @@ async function main(): Promise<void> {
   // It is known to nobody else from here on, least of all to what is run.
   delete process.env.CLOUDIFY_REGION_TOKEN;
   const { region, name } = identity.current;
+  about = { region: name };
   const driver = await driverOf(config, name, seams);
   const blobs = new BlobCache(join(config.home, "blobs"), client, seams, config.blobBytes);
   const agent = new Agent(seams, {
@@ -81,7 +85,11 @@ async function main(): Promise<void> {
       : await serveMetrics(config.metricsHost, config.metricsPort, () => gaugesOf(agent, driver));
   if (!ending.signal.aborted) {
     await agent.start();
-    log("info", "The agent runs.", { region, ingress: driver.ingress, metricsPort: metrics?.port ?? null });
+    log("info", "The agent runs.", {
+      regionId: region,
+      ingress: driver.ingress,
+      metricsPort: metrics?.port ?? null,
+    });
     await new Promise((resolve) => ending.signal.addEventListener("abort", resolve, { once: true }));
     log("info", "The agent ends: what is under way may finish.", { signal: String(ending.signal.reason) });
     await agent.stop();

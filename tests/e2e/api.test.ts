@@ -127,6 +127,9 @@ test("every mutating operation writes exactly one audit entry, under the name th
     body: { name: "unwanted", ...source },
   });
 
+  const place = { name: "attic", latitude: 48, longitude: 16 };
+  const { id: region } = await client.request("POST /api/regions", { body: place });
+
   /** Operation → how to call it so that it succeeds. */
   const calls: Record<string, () => Promise<unknown>> = {
     "accounts.createTeam": () => call("POST", "/api/teams", json({ slug: "another" })),
@@ -166,6 +169,11 @@ test("every mutating operation writes exactly one audit entry, under the name th
     "envVars.update": () =>
       call("PATCH", `/api/projects/${project}/env/${variable.id}`, json({ value: "w" })),
     "envVars.remove": () => call("DELETE", `/api/projects/${project}/env/${variable.id}`),
+    "regions.create": () => call("POST", "/api/regions", json({ name: "fra", latitude: 50, longitude: 9 })),
+    "regions.update": () => call("PATCH", `/api/regions/${region}`, json({ weight: 5 })),
+    "regions.drain": () => call("POST", `/api/regions/${region}/drain`),
+    "regions.renewToken": () => call("POST", `/api/regions/${region}/token`),
+    "regions.remove": () => call("DELETE", `/api/regions/${region}`),
   };
   const mutating = (await operations()).filter((one) => one.method !== "GET");
   expect(mutating.map((one) => one.operationId).sort()).toEqual(Object.keys(calls).sort());
@@ -388,15 +396,10 @@ describe("bad input", () => {
     expect(await env({ key: "B", branch: "x", targets: ["production"] })).toBe("invalid_input");
     const set = (settings: object, more = {}) =>
       code("PATCH", `/api/projects/${project}`, { settings, ...more });
-    for (const setting of [
-      { nodeVersion: "22" },
-      { regions: ["fra"] },
-      { failover: ["fra"] },
-      { productionBranch: "main" },
-      { protection: "password" },
-    ]) {
+    for (const setting of [{ productionBranch: "main" }, { protection: "password" }])
       expect(await set(setting)).toBe("not_yet");
-    }
+    for (const setting of [{ regions: ["nowhere"] }, { failover: ["nowhere"] }, { nodeVersion: "old" }])
+      expect(await set(setting)).toBe("invalid_input");
     expect(await set({}, { ifVersion: 99 })).toBe("conflict");
     expect(await set({ rootDirectory: "../x" })).toBe("invalid_input");
   });

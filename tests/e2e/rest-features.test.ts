@@ -133,7 +133,7 @@ describe("projects", () => {
     const { body } = await change("last");
     expect(body).toMatchObject({ settingsVersion: 3, settings: { framework: "last", protection: "public" } });
     expect(await count("project_settings", "project_id = ?", body.id)).toBe(3);
-    for (const settings of [{ regions: ["fra"] }, { protection: "sso" }]) {
+    for (const settings of [{ productionBranch: "main" }, { protection: "sso" }]) {
       const refused = await platform.call("PATCH", "/api/projects/versions", { settings });
       expect([refused.status, refused.body.code]).toEqual([422, "not_yet"]);
       expect(refused.body.setting).toBe(Object.keys(settings)[0]);

@@ -1,7 +1,7 @@
 /** With nothing but the edge, KV and R2, from cold: no API, no objects, no cron. */
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { TestEdge } from "#tests/support/edge.ts";
-import { until } from "#tests/support/platform.ts";
+import { under } from "#tests/support/load.ts";
 import { World } from "./world.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -64,61 +64,4 @@ let worlds = 0;
 async function started() {
   const world = await new World(edge, `load${++worlds}`).start();
   return Object.assign(world, { [Symbol.asyncDispose]: () => world.stop() });
-}
-
-interface Load {
-  count(region: string): number;
-  /** Waits for so many more answers. @param region `null`: from any. */
-  more(region: string | null, answers: number): Promise<unknown>;
-}
-
-const PATIENCE_MS = 60_000;
-/** Of requests at once, so that a machine that can't keep up is not asked for ever more. */
-const MOST = 200;
-
-/** Begins a request every 5 ms, whether or not those before have ended, for as long as `act` takes. */
-async function under(ask: () => Promise<Response>, act: (load: Load) => Promise<void>) {
-  const regions = new Map<string | null, number>();
-  const failures: string[] = [];
-  const open = new Set<Promise<void>>();
-  const begun = Date.now();
-  let asked = 0;
-  let total = 0;
-  let slowestMs = 0;
-  const one = async () => {
-    const at = Date.now();
-    try {
-      const found = await ask();
-      const text = await found.text();
-      const region = found.headers.get("x-cloudify-region");
-      regions.set(region, (regions.get(region) ?? 0) + 1);
-      if (found.status !== 200) failures.push(`${found.status} ${text}`);
-    } catch (error) {
-      failures.push(String(error));
-    }
-    slowestMs = Math.max(slowestMs, Date.now() - at);
-    total++;
-  };
-  const timer = setInterval(() => {
-    for (; asked < ((Date.now() - begun) / 1_000) * 200 && open.size < MOST; asked++) {
-      const asking = one();
-      open.add(asking);
-      void asking.finally(() => open.delete(asking));
-    }
-  }, 5);
-  const count = (region: string | null) => (region === null ? total : (regions.get(region) ?? 0));
-  try {
-    await act({
-      count,
-      more: (region, answers) => {
-        const enough = count(region) + answers;
-        return until(async () => count(region) >= enough, PATIENCE_MS);
-      },
-    });
-  } finally {
-    clearInterval(timer);
-    console.log({ total, slowestMs, aSecond: Math.round((total / (Date.now() - begun)) * 1_000) });
-    await Promise.all(open);
-  }
-  return { failures, slowestMs };
 }

@@ -81,15 +81,8 @@ export class TestPlatform {
   /** As a power cut would: the start script and every process that it made. */
   async kill(): Promise<void> {
     const { pid } = this.#child ?? {};
-    const all = pid === undefined ? [] : [pid, ...descendants(pid)];
     const ended = this.#child && once(this.#child, "exit");
-    for (const one of all) {
-      try {
-        process.kill(one, "SIGKILL");
-      } catch {
-        // It went with its parent.
-      }
-    }
+    if (pid !== undefined) signalTree(pid, "SIGKILL");
     await ended;
     this.#child = null;
   }
@@ -163,6 +156,19 @@ export async function freePort(): Promise<number> {
     await once(server, "close");
     return port;
   }
+}
+
+/** To a process and all that it has started. @returns Them, those gone meanwhile too. */
+export function signalTree(pid: number, signal: NodeJS.Signals): number[] {
+  const all = [pid, ...descendants(pid)];
+  for (const one of all) {
+    try {
+      process.kill(one, signal);
+    } catch {
+      // It went with its parent.
+    }
+  }
+  return all;
 }
 
 /** Children, and theirs: from /proc, so that nothing has to be asked. */
