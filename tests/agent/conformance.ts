@@ -29,7 +29,8 @@ const never = new AbortController().signal;
 const program = (text: string): string => `import { createServer } from "node:http";
 console.log("begins: ${text}");
 createServer((req, res) => {
-  if (req.url === "/crash") { console.error("as it was told"); process.exit(7); }
+  // Once it has answered: a request that is left unanswered may be asked again.
+  if (req.url === "/crash") return res.end("{}", () => { console.error("as it was told"); process.exit(7); });
   if (req.url === "/secret") console.log("the secret is " + process.env.SECRET);
   res.end(JSON.stringify({ text: ${JSON.stringify(text)}, pid: process.pid, secret: process.env.SECRET, url: req.url }));
 }).listen(process.env.PORT);`;
