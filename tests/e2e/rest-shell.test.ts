@@ -225,10 +225,10 @@ describe("asked twice", () => {
     expect((await post("/api/projects", { name: "late" }, "k7")).body.code).toBe("name_taken");
     await platform.call("DELETE", "/api/projects/late");
     expect((await post("/api/projects", { name: "late" }, "k7")).status).toBe(201);
-    expect((await post("/api/projects", { name: "x", settings: { regions: ["a"] } }, "k8")).body.code).toBe(
-      "not_yet",
-    );
-    const again = await post("/api/projects", { name: "x", settings: { regions: ["a"] } }, "k8");
+    expect(
+      (await post("/api/projects", { name: "x", settings: { protection: "sso" } }, "k8")).body.code,
+    ).toBe("not_yet");
+    const again = await post("/api/projects", { name: "x", settings: { protection: "sso" } }, "k8");
     expect(again.headers.get("idempotency-replayed")).toBe("true");
   });
 
