@@ -14,7 +14,12 @@ const outside = {
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "rules", include: ["{core,features,packages,scripts,workers}/**/*.test.ts"] } },
+      {
+        test: {
+          name: "rules",
+          include: ["{core,features,packages,scripts,workers,tests/simulation}/**/*.test.ts"],
+        },
+      },
       {
         test: {
           name: "e2e",
