@@ -16,7 +16,12 @@ const KUBE = "tests/agent/kubernetes*.test.ts";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "rules", include: ["{core,features,packages,scripts,workers}/**/*.test.ts"] } },
+      {
+        test: {
+          name: "rules",
+          include: ["{core,features,packages,scripts,workers,tests/simulation}/**/*.test.ts"],
+        },
+      },
       {
         test: {
           name: "e2e",

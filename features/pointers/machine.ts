@@ -123,6 +123,17 @@ export function known(state: Pointer, deployment: string): Release | undefined {
   return [...state.previous, ...state.waiting].find((release) => release.deployment === deployment);
 }
 
+/**
+ * Whether a deployment that this reading does not know may have gone live since: ids sort by creation. A client that was
+ * given it elsewhere must not be given what was live before it.
+ */
+export const isLater = ({ live }: Pointer, deployment: string): boolean =>
+  live !== null && deployment > live.deployment;
+
+/** What a reader holds on to of two readings: copies lag, and none of them may turn time back. */
+export const newest = (held: Pointer | null, found: Pointer | null): Pointer | null =>
+  held && found && found.epoch < held.epoch ? held : found;
+
 /** Where a rollback without a name goes: what was live before; a second one goes further back, not forth again. */
 function before(state: Pointer): Release | undefined {
   const { live, held, previous } = state;

@@ -1,7 +1,7 @@
 /** Host → what is served there now: which release of which project, and under which policy. */
 import { Problem } from "#core/problem.ts";
 import { releaseFor, VISITOR_COOKIE } from "#features/pointers/bucket.ts";
-import { known, type Pointer } from "#features/pointers/machine.ts";
+import { isLater, known, type Pointer, type Release } from "#features/pointers/machine.ts";
 import type { Policy } from "#features/projects/policy.ts";
 import { findDeployment } from "./resolution/deployments.ts";
 import { findHost } from "./resolution/hosts.ts";
@@ -43,7 +43,8 @@ export async function findTarget(scope: Scope, request: Request, url: URL): Prom
     return { team, project, deployment: id, site, createdAt, isProduction: false, policy };
   }
   const pointer = await findPointer(scope, project, host.ref);
-  const pinned = pointer && pin(request, url, (id) => known(pointer, id));
+  const asked = askedFor(request, url);
+  const pinned = pointer && asked !== undefined ? await pin(scope, pointer, project, host.ref, asked) : null;
   const chosen = pointer && !pinned ? choose(pointer, request) : null;
   const release = pinned ?? chosen?.release;
   if (!release) return notServed(null);
@@ -70,12 +71,33 @@ function choose({ live, canary }: Pointer, request: Request) {
 
 const VISITOR = new RegExp(`(?:^|;\\s*)${VISITOR_COOKIE}=([\\w-]{1,64})(?:;|$)`);
 
-/** Skew protection: a client that carries the id of a deployment stays with it, if the pointer knows it. */
-function pin<T>(request: Request, url: URL, find: (id: string) => T | undefined): T | undefined {
+const DEPLOYMENT_ID = /^dpl_[0-9a-z]{26}$/;
+
+/** Skew protection: the deployment that the client was given before. */
+function askedFor(request: Request, url: URL): string | undefined {
   const asked =
     request.headers.get("x-deployment-id") ?? (url.search === "" ? null : url.searchParams.get("dpl"));
-  const id = asked ?? /(?:^|;\s*)__vdpl=([^;]+)/.exec(request.headers.get("cookie") ?? "")?.[1];
-  return id === undefined ? undefined : find(id);
+  return asked ?? /(?:^|;\s*)__vdpl=([^;]+)/.exec(request.headers.get("cookie") ?? "")?.[1];
+}
+
+/**
+ * The client stays with it, if the pointer knows it. Another router may have known it before this one: then it is found
+ * by itself, and only if it was made for this target.
+ */
+async function pin(
+  scope: Scope,
+  pointer: Pointer,
+  project: string,
+  target: string,
+  id: string,
+): Promise<Release | undefined> {
+  const release = known(pointer, id);
+  if (release || !DEPLOYMENT_ID.test(id) || !isLater(pointer, id)) return release;
+  const found = await findDeployment(scope, id);
+  if (!("served" in found)) return undefined;
+  const { served } = found;
+  if (served.project !== project || served.target !== target) return undefined;
+  return { deployment: id, site: served.site, createdAt: served.createdAt };
 }
 
 function notServed(state: string | null): Problem {

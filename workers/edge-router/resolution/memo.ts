@@ -24,6 +24,14 @@ interface Entry<T> {
 /** Keeps a promise alive after the answer has gone. */
 export type KeepAlive = (work: Promise<unknown>) => void;
 
+/** Calls back after so long, unless what it returns is called before. */
+export type Timer = (after: Millis, act: () => void) => () => void;
+
+const systemTimer: Timer = (after, act) => {
+  const timer = setTimeout(act, after);
+  return () => clearTimeout(timer);
+};
+
 export class Memo<T> {
   readonly #entries = new Map<string, Entry<T>>();
   readonly #flights = new Flights<T>();
@@ -31,23 +39,27 @@ export class Memo<T> {
   readonly #patience: Millis;
   readonly #capacity: number;
   readonly #newer: (held: T, found: T) => T;
+  readonly #timer: Timer;
 
   /**
    * @param agesOf How long a value lasts; one that says "there is none" may last shorter.
    * @param patience How long an answer waits for the truth before it falls back.
    * @param capacity Keys; the one unused for longest goes first.
    * @param newer Chooses between what is held and what a refresh found, so that a lagging copy can't turn time back.
+   * @param timer Of patience; the simulation's is virtual.
    */
   constructor(
     agesOf: (value: T) => Ages,
     patience: Millis,
     capacity: number,
     newer: (held: T, found: T) => T = (_, found) => found,
+    timer: Timer = systemTimer,
   ) {
     this.#patience = patience;
     this.#agesOf = agesOf;
     this.#capacity = capacity;
     this.#newer = newer;
+    this.#timer = timer;
   }
 
   /**
@@ -82,7 +94,7 @@ export class Memo<T> {
   }
 
   #fly(key: string, clock: Clock, keepAlive: KeepAlive, load: () => Promise<T>): Promise<T> {
-    return this.#flights.join(key, keepAlive, async () => {
+    return this.#flights.join(key, clock.now(), keepAlive, async () => {
       try {
         const found = await load();
         const held = this.#entries.get(key);
@@ -99,9 +111,9 @@ export class Memo<T> {
 
   /** A flight belongs to the request that began it, and may end with it: nobody else waits without a limit. */
   async #within(flight: Promise<T>, patience: Millis, otherwise: () => Promise<T>): Promise<T> {
-    let timer: ReturnType<typeof setTimeout> | null = null;
+    let stop = () => {};
     const late = new Promise<"late">((resolve) => {
-      timer = setTimeout(resolve, patience, "late");
+      stop = this.#timer(patience, () => resolve("late"));
     });
     try {
       const first = await Promise.race([flight.then((value) => ({ value })), late]);
@@ -109,7 +121,7 @@ export class Memo<T> {
     } catch {
       return await otherwise();
     } finally {
-      if (timer !== null) clearTimeout(timer);
+      stop();
     }
   }
 

@@ -2,25 +2,12 @@
  * (project, target) → pointer. The object is the truth and is asked first; KV's copy lags by up to a minute and is what
  * keeps a cold router serving when the objects are away. An isolate never goes back to a lower epoch.
  */
-import { SECOND } from "#core/time.ts";
 import { POINTER_VERSION, type Pointer } from "#features/pointers/machine.ts";
 import { pointerKey, pointerName } from "#features/pointers/rpc.ts";
 import type { Scope } from "../scope.ts";
-import { type Ages, Memo } from "./memo.ts";
+import { pointerMemo } from "./pointer-memo.ts";
 
-/**
- * The refresh interval bounds how long after a promote an isolate may serve the old deployment. Past `ageing` an answer
- * waits for the object, so a host that nobody asked for an hour does not start with last hour's deployment.
- */
-const AGES: Ages = { fresh: 250, ageing: 400, backOff: SECOND };
-const PATIENCE = 300;
-
-const memo = new Memo<Pointer | null>(
-  () => AGES,
-  PATIENCE,
-  10_000,
-  (held, found) => (held && found && found.epoch < held.epoch ? held : found),
-);
+const memo = pointerMemo();
 
 /** @returns `null` when nothing was ever released to this target. */
 export function findPointer(scope: Scope, project: string, target: string): Promise<Pointer | null> {

@@ -45,7 +45,8 @@ export class FileSource {
     const size = variant === "identity" ? this.#file.size : (this.#file[variant] ?? 0);
     if (size <= MEMORY_FILE_BYTES) {
       const bytes =
-        memory.get(key) ?? (await flights.join(key, this.#scope.keepAlive, () => this.#load(key)));
+        memory.get(key) ??
+        (await flights.join(key, this.#scope.clock.now(), this.#scope.keepAlive, () => this.#load(key)));
       return bytes && span ? bytes.subarray(span.offset, span.offset + span.length) : bytes;
     }
     return this.#stream(key, size, span);

@@ -42,7 +42,7 @@ export async function findFile(
 async function readJson(scope: Scope, key: string): Promise<unknown> {
   const held = memory.get(key);
   if (held !== undefined) return held;
-  return flights.join(key, scope.keepAlive, async () => {
+  return flights.join(key, scope.clock.now(), scope.keepAlive, async () => {
     const text = await readText(scope, key);
     const value: unknown = JSON.parse(text);
     memory.set(key, value, text.length * OBJECT_FACTOR);

@@ -1,0 +1,150 @@
+/**
+ * Stands in for durable-objects/deployment.ts and deployment-regions.ts: features/deployments/machine.ts, and what it
+ * owes done over the same calls. Slots are always free; the compiler is one that may vanish or fail.
+ */
+import { type BuildTask, workloadId } from "@cloudify/protocol";
+import { BUILD_MS, create, dueAt, isFinished, step } from "#features/deployments/machine.ts";
+import type { Effect, Input, Spec, Deployment as State, Step } from "#features/deployments/state.ts";
+import { SimulatedObject } from "./custody.ts";
+import type { World } from "./world.ts";
+
+export class Deployment extends SimulatedObject<Effect> {
+  state: State;
+  isRemoved = false;
+
+  constructor(world: World, spec: Spec) {
+    super(world, spec.id);
+    const first = create(spec, world.timeline.now);
+    if (!first.ok) throw new Error("a deployment can always begin");
+    this.state = first.state;
+    this.commit(first.effects);
+  }
+
+  get isFinished(): boolean {
+    return isFinished(this.state.status);
+  }
+
+  send(input: Input): Step {
+    const next = step(this.state, input, this.now);
+    if (!next.ok) return next;
+    if (input.type === "built" && this.state.status === "building")
+      this.world.monitor.built(this.name, this.state.attempt, input.manifest);
+    this.world.monitor.moved(this.name, this.state.status, next.state.status);
+    this.state = next.state;
+    this.commit(next.effects);
+    return next;
+  }
+
+  /** What is owed to regions is done before all is forgotten. */
+  async remove(): Promise<void> {
+    await this.#forget();
+    this.isRemoved = true;
+  }
+
+  protected dueAt(): number | null {
+    return dueAt(this.state);
+  }
+
+  protected tick(): void {
+    this.send({ type: "tick" });
+  }
+
+  protected async perform(effect: Effect): Promise<void> {
+    const { state } = this;
+    switch (effect.kind) {
+      case "request-slot":
+        this.send({ type: "granted" });
+        return;
+      case "queue-build":
+        return this.#offer(effect.attempt);
+      case "withdraw":
+        await Promise.all(
+          this.world.regions.map((region) => this.ask(region, () => region.withdraw(`build.${this.name}`))),
+        );
+        return;
+      case "place":
+        if (state.status === "releasing") await this.#place(effect.workloads);
+        return;
+      case "forget":
+        return this.#forget();
+      case "dispatch":
+        this.world.compile(this, effect.attempt);
+        return;
+      case "publish":
+        return this.#publish();
+      case "note-output":
+      case "release-slot":
+      case "finish-log":
+        return;
+    }
+  }
+
+  async #offer(attempt: number): Promise<void> {
+    const { state } = this;
+    if (state.status !== "building" || state.attempt !== attempt || state.offerAt === null) return;
+    const { spec, lost } = state;
+    const task: BuildTask = {
+      kind: "build",
+      id: `build.${spec.id}`,
+      attempt,
+      team: spec.team,
+      project: spec.project,
+      projectName: spec.project,
+      deployment: spec.id,
+      source: "source",
+      target: spec.target,
+      branch: spec.branch,
+      settings: NO_SETTINGS,
+      url: spec.hostname,
+      limitMs: BUILD_MS,
+    };
+    const named = new Set([...spec.regions, ...this.world.regions.map(({ name }) => name)]);
+    const isLost = (region: string): number => (lost.includes(region) ? 1 : 0);
+    for (const name of [...named].sort((one, other) => isLost(one) - isLost(other))) {
+      const region = this.world.region(name);
+      const answer = await this.ask(region, () => region.offer(task)).catch(() => null);
+      if (answer?.ok) return void this.send({ type: "offered", attempt, region: name });
+    }
+  }
+
+  async #place(workloads: Record<string, string>): Promise<void> {
+    const { spec } = this.state;
+    const { team, project, env, id: deployment } = spec;
+    const wanted = Object.entries(workloads).map(([group, digest]) => {
+      const id = workloadId(deployment, group);
+      return { id, team, project, deployment, spec: digest, env, isWarm: true };
+    });
+    await this.#each((region) => region.desire(wanted));
+  }
+
+  #forget(): Promise<void> {
+    return this.#each((region) => region.forget(this.name));
+  }
+
+  async #each(act: (region: ReturnType<World["region"]>) => void): Promise<void> {
+    const regions = this.state.spec.regions.map((name) => this.world.region(name));
+    await Promise.all(regions.map((region) => this.ask(region, () => act(region))));
+  }
+
+  async #publish(): Promise<void> {
+    const { state } = this;
+    if (state.status !== "releasing" || state.placing) return;
+    const { id, createdAt, regions, target } = state.spec;
+    this.world.kv.put(`deployment:${id}`, { id, regions, target, createdAt, site: state.site });
+    const going = this.send({ type: "assigning" });
+    if (!going.ok && going.reason !== "nothing") return this.world.kv.remove(`deployment:${id}`);
+    const release = { deployment: id, site: state.site, createdAt };
+    const { pointer } = this.world;
+    await this.ask(pointer, () => pointer.send({ type: "assign", release }));
+    this.send({ type: "released" });
+  }
+}
+
+const NO_SETTINGS = {
+  rootDirectory: null,
+  framework: null,
+  installCommand: null,
+  buildCommand: null,
+  outputDirectory: null,
+  nodeVersion: null,
+};
