@@ -96,6 +96,7 @@ test.each([
   ["it crashed again and again", { restarts: 3 }, 1, false],
   ["its image can't be had yet", { reason: "ImagePull" }, MINUTE - 1, null],
   ["its image can't be had at all", { reason: "ImagePull" }, MINUTE, false],
+  ["it listens on nothing", { reason: "NotListening", restarts: 1 }, 0, false],
   ["its spec is wrong", { reason: "Invalid" }, 0, false],
   ["it sleeps, and is ready", { ready: "true" as const, reason: "Idle" }, MINUTE, true],
 ])("%s", (_, more, now, ok) => {

@@ -8,8 +8,8 @@ import type { FromRegion } from "./rpc.ts";
 
 /** It may still come, for as long as the release itself waits. */
 const HOPEFUL: readonly string[] = ["Pending", "Starting", "Progressing"];
-/** Trying again would not help. */
-const HOPELESS: readonly string[] = ["Invalid"];
+/** Trying again would not help; what did not listen was waited for before it was said. */
+const HOPELESS: readonly string[] = ["Invalid", "NotListening"];
 /** An end counts once it has come back so often: a program may wait for another. */
 const MAX_RESTARTS = 3;
 /** Whatever else keeps it from being ready counts once it has for so long: an image may be slow, or a call may fail. */

@@ -7,6 +7,10 @@ import { IDENTITY, type Identity, LAST_GOOD, load, save, sha256 } from "./state.
 /** It can't go on without somebody's help. */
 export class IdentityError extends Error {}
 
+const ANOTHER_TOKEN =
+  "`cloudify regions token <name>` makes a new one, and ends whatever agent acts for the region; start this one with it " +
+  "as CLOUDIFY_REGION_TOKEN.";
+
 type Kept = Identity & { tokenDigest: string | null };
 
 export class IdentityFile {
@@ -62,7 +66,7 @@ export class IdentityFile {
     if (isSpent && this.#kept.credential !== null) return;
     if (token === null)
       throw new IdentityError(
-        "There is no credential in the agent's home; set CLOUDIFY_REGION_TOKEN to a region's token.",
+        `There is no credential in the agent's home, and CLOUDIFY_REGION_TOKEN is not set. ${ANOTHER_TOKEN}`,
       );
     // The holder is known on disk before it is on the other side: a repetition is then the same installation's.
     this.#save(this.#kept);
@@ -83,7 +87,7 @@ export class IdentityFile {
           });
           return;
         }
-        throw new IdentityError(`The region's token was refused: ${answer.detail}`);
+        throw new IdentityError(`The region's token was refused: ${answer.detail} ${ANOTHER_TOKEN}`);
       }
       log("warn", "The region's token could not be exchanged.", { code: answer.code, detail: answer.detail });
       await clock.wait(backoffMs(failures, random(), answer.retryAfterMs), signal);

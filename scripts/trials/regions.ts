@@ -9,7 +9,7 @@ import { awayAfter, CITIES, type Name, nearest } from "./regions/cities.ts";
 import { Fleet } from "./regions/fleet.ts";
 
 const A_SECOND = Number(process.argv[2] ?? 200);
-const POLL_MS = 500;
+const POLL_MS = 250;
 const NOTICED_MS = 15_000 + POLL_MS;
 const AWAY_MS = 20_000;
 const PATIENCE_MS = 120_000;
@@ -76,11 +76,12 @@ async function holder(name: Name): Promise<{ pid: number; epoch: number }> {
   return { pid: agent.pid, epoch: lease.epoch };
 }
 
-/** @returns Milliseconds until the platform says that nobody knows how it does. */
+/** @returns Milliseconds until it was asked how the region does and said that nobody knows. */
 function silence(name: Name, lostAt: number): Promise<number> {
   return until(async () => {
+    const askedAt = Date.now();
     const { status } = await fleet.region(name);
-    return status === "unknown" ? Date.now() - lostAt : after(POLL_MS);
+    return status === "unknown" ? askedAt - lostAt : after(POLL_MS);
   }, PATIENCE_MS);
 }
 

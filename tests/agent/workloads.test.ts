@@ -34,7 +34,10 @@ test("a program that ends at once is started again, ever more seldom, and its st
 test("a program that listens on nothing is ended, and says so", async () => {
   await region.apply(region.service("setInterval(() => undefined, 1000);"));
   await expect.poll(() => region.said()?.reason).toBe("NotListening");
-  expect(region.said()?.ready).toBe("false");
+  // While it is tried again, too: nobody may miss why.
+  await expect.poll(() => region.said()?.restarts).toBe(2);
+  expect(region.said()).toMatchObject({ ready: "false", reason: "NotListening" });
+  expect(region.statuses.filter(({ reason }) => reason === "Starting")).toHaveLength(1);
 });
 
 test("a program that takes more memory than it may is ended, and its neighbour goes on", async () => {
@@ -45,6 +48,7 @@ test("a program that takes more memory than it may is ended, and its neighbour g
   );
   await region.apply(region.service(leaking, { memory: 64 }));
   await expect.poll(() => region.statuses.map(({ reason }) => reason)).toContain("OutOfMemory");
+  expect(region.lines.map(({ text }) => text)).toContain("It held more than 128 MiB, and was ended.");
   expect(await (await region.ask("/", {}, "dpl2")).text()).toBe("neighbour");
 });
 

@@ -14,8 +14,8 @@ export interface Outcome {
   failure: string | null;
 }
 
-/** Of requests at once, so that a machine that can't keep up is not asked for ever more. */
-const MOST = 1_500;
+/** Of requests at once, as seconds of them: a machine that can't keep up is not asked for ever more. */
+const MOST_SECONDS = 3;
 const PATIENCE_MS = 40_000;
 
 export class Load {
@@ -31,9 +31,10 @@ export class Load {
 
   constructor(ask: (n: number) => Promise<Response>, aSecond = 200) {
     this.#ask = ask;
+    const most = MOST_SECONDS * aSecond;
     this.#timer = setInterval(() => {
       const due = ((Date.now() - this.#begunAt) / 1_000) * aSecond;
-      for (; this.#asked < due && this.#open.size < MOST; this.#asked++) {
+      for (; this.#asked < due && this.#open.size < most; this.#asked++) {
         const asking = this.#one(this.#asked);
         this.#open.add(asking);
         void asking.finally(() => this.#open.delete(asking));

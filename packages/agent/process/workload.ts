@@ -188,7 +188,8 @@ export class Workload {
     const { wish, root, digest } = this.#prepared;
     await clock.wait(Math.max(0, this.#crashes.notBefore - clock.monotonic()), this.#over.signal);
     if (this.#over.signal.aborted) return null;
-    if (this.#status.reason !== "Starting") this.#say("false", "Starting", "");
+    // What it ended of is said until it is ready: whoever waits for it hears why, and since when.
+    if (this.#status.ready === "true") this.#say("false", "Starting", "");
     const startedAt = clock.monotonic();
     const folder = join(runs, `${wish.id}.${randomBytes(6).toString("hex")}`);
     const options = {
@@ -231,7 +232,14 @@ export class Workload {
     this.#instances.delete(instance);
     if (this.#serving === instance) this.#serving = null;
     if (ended.why === "stopped" || this.#retired.has(instance) || this.#over.signal.aborted) return;
-    this.#crashed(this.#seams.clock.monotonic() - instance.startedAt, told(ended, instance));
+    const { clock, onLine } = this.#seams;
+    const { reason, what, said } = told(ended, instance);
+    // Whose requests failed by it are told to look there.
+    const { deployment } = this.#prepared.wish.material;
+    onLine({ deployment, function: null, level: "error", at: clock.now(), text: what });
+    const detail = `${what}${said}`.slice(0, MAX_DETAIL);
+    const ranMs = instance.address === null ? 0 : clock.monotonic() - instance.startedAt;
+    this.#crashed(ranMs, { reason, detail });
   }
 
   #crashed(ranMs: number, { reason, detail }: { reason: string; detail: string }): void {
@@ -265,12 +273,12 @@ const MAX_DETAIL = 2_000;
 function told({ code, signal, why, lastLines }: Ended, { memoryLimitBytes }: Instance) {
   const limit = Math.round(memoryLimitBytes / 1_024 / 1_024);
   const how = signal === null ? `with code ${code}` : `by ${signal}`;
-  const what = {
+  const [reason = "", text = ""] = {
     crashed: ["Crashed", `It ended ${how}.`],
     memory: ["OutOfMemory", `It held more than ${limit} MiB, and was ended.`],
     unready: ["NotListening", "It took no connection at PORT in time, and was ended."],
     stopped: ["Idle", "It was stopped."],
   }[why];
   const said = lastLines.length > 0 ? ` It last said:\n${lastLines.join("\n")}` : "";
-  return { reason: what[0] ?? "", detail: `${what[1]}${said}`.slice(0, MAX_DETAIL) };
+  return { reason, what: text, said };
 }
