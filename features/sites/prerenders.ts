@@ -20,7 +20,7 @@ const prerenderConfig = z.looseObject({
   initialHeaders: z.record(z.string(), z.string()).nullish(),
   chain: z.looseObject({ outputPath: z.string(), headers: z.record(z.string(), z.string()) }).nullish(),
   bypassToken: z.string().nullish(),
-  experimentalBypassFor: z.unknown(),
+  experimentalBypassFor: z.unknown().optional(),
 });
 
 /** The page's real type, and how much of the file is not for the visitor. */

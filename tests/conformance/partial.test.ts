@@ -40,6 +40,8 @@ beforeAll(async () => {
       chain: { outputPath: "page", headers: { "next-resume": "1" } },
     }),
     "functions/page.prerender-fallback.html": STATE + BEGUN,
+    "functions/whole.prerender-config.json": JSON.stringify({ fallback: "whole.prerender-fallback.html" }),
+    "functions/whole.prerender-fallback.html": "all of it",
   };
   const done = await deployTree(platform.client, id, output, { target: "production" });
   expect(done.error).toBeNull();
@@ -56,6 +58,10 @@ test("the beginning goes out, and what the function makes of the rest follows", 
   expect(await answer.text()).toBe(`${BEGUN}<p>POST ${STATE} ?name=Ada</p>`);
   const head = await get(at("/page"), { method: "HEAD" });
   expect([head.status, await head.text()]).toEqual([200, ""]);
+});
+
+test("a page that was rendered whole needs no function", async () => {
+  expect(await (await get(at("/whole"))).text()).toBe("all of it");
 });
 
 test.each([
