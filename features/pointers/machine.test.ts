@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { emptyPointer, known, type Pointer, type PointerEvent, PREVIOUS_LIMIT, step } from "./machine.ts";
+import {
+  emptyPointer,
+  isLater,
+  known,
+  newest,
+  type Pointer,
+  type PointerEvent,
+  PREVIOUS_LIMIT,
+  step,
+} from "./machine.ts";
 
 const release = fc.integer({ min: 0, max: 40 }).map((n) => ({
   deployment: `dpl_${n}`,
@@ -168,4 +177,15 @@ test("a rollout ends with everybody on one release, whichever way it ends", () =
   expect(step(run(), { type: "rollout", release: null, percent: 5 }, 3)).toMatchObject({
     reason: "no-canary",
   });
+});
+
+test("of two readings the newer is held on to, and whoever carries a later deployment may know more than it", () => {
+  const older = run({ type: "assign", release: at(1) });
+  const newer = run({ type: "assign", release: at(1) }, { type: "assign", release: at(2) });
+  expect([newest(newer, older), newest(older, newer), newest(null, older)]).toEqual([newer, newer, older]);
+  expect([isLater(older, "dpl_2"), isLater(newer, "dpl_1"), isLater(emptyPointer("t", 0), "dpl_1")]).toEqual([
+    true,
+    false,
+    false,
+  ]);
 });

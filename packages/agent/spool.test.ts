@@ -14,11 +14,11 @@ test("through crashes, repetitions and losses, each line that was written down a
       max: fc.integer({ min: 1, max: 5 }),
       isHeard: fc.boolean(),
     }),
-    fc.record({ type: fc.constant("crash" as const) }),
+    fc.record({ type: fc.constant("crash" as const), isTorn: fc.boolean() }),
     fc.record({ type: fc.constant("wait" as const), ms: fc.integer({ min: 0, max: 50 }) }),
   );
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 80, size: "max" }), (steps) => {
       const files = new Map<string, string>();
       const open = () => new Spool(memoryStorage(files), "lines/d.ndjson");
       let spool = open();
@@ -48,6 +48,9 @@ test("through crashes, repetitions and losses, each line that was written down a
         } else if (one.type === "send") send(one.max, one.isHeard);
         else if (one.type === "wait") now += one.ms;
         else {
+          const [file = "lines/d.ndjson", text = ""] = [...files][0] ?? [];
+          // In the middle of writing down.
+          if (one.isTorn) files.set(file, `${text}{"stream":"bui`);
           spool = open();
           unwritten = [];
         }
@@ -86,4 +89,12 @@ test("while nobody takes them, lines take only so much, and what is left out is 
   spool.forget(kept);
   spool.flush(3_001_000);
   expect(spool.head(10)).toMatchObject([{ gap: 2_000 - kept }]);
+});
+
+test("what a crash left of a line takes none of the next process's with it", () => {
+  const files = new Map([["f", '{"stream":"build","n":1,"te']]);
+  const spool = new Spool(memoryStorage(files), "f");
+  spool.add(line("build", "whole"), 1_000);
+  spool.flush(1_000);
+  expect(new Spool(memoryStorage(files), "f").head(5).map(({ text }) => text)).toEqual(["whole"]);
 });

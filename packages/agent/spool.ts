@@ -26,12 +26,16 @@ export class Spool {
   #bytes = 0;
   #last = new Map<string, number>();
   #gaps = new Map<string, number>();
+  /** Ends what a crash, or a full disk, left of a line: what is appended to it could not be read again. */
+  #seam = "";
   #second = { from: Number.NEGATIVE_INFINITY, lines: 0, bytes: 0 };
 
   constructor(storage: Storage, file: string) {
     this.#storage = storage;
     this.#file = file;
-    for (const text of storage.read(file)?.split("\n") ?? []) {
+    const held = storage.read(file) ?? "";
+    if (held !== "" && !held.endsWith("\n")) this.#seam = "\n";
+    for (const text of held.split("\n")) {
       const line = parsed(text);
       if (!line) continue;
       this.#last.set(line.stream, Math.max(line.n, this.#last.get(line.stream) ?? 0));
@@ -72,7 +76,10 @@ export class Spool {
       for (const stream of [...this.#gaps.keys()]) this.#sayGap(stream, now);
     const fresh = this.#lines.slice(this.#written);
     if (fresh.length === 0) return;
-    this.#storage.append(this.#file, fresh.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    const text = this.#seam + fresh.map((line) => `${JSON.stringify(line)}\n`).join("");
+    this.#seam = "\n";
+    this.#storage.append(this.#file, text);
+    this.#seam = "";
     this.#written = this.#lines.length;
   }
 
@@ -90,6 +97,7 @@ export class Spool {
     // Only the numbers are left. Until then lines that were taken may be sent twice, which adds nothing.
     const marks = [...this.#last].map(([stream, n]) => `${JSON.stringify({ stream, n })}\n`);
     this.#storage.write(this.#file, marks.join(""));
+    this.#seam = "";
   }
 
   #sayGap(stream: string, now: number): void {

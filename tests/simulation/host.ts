@@ -4,6 +4,7 @@ import { Agent } from "../../packages/agent/agent.ts";
 import { createClient } from "../../packages/agent/client.ts";
 import { IdentityFile } from "../../packages/agent/identity.ts";
 import type { Seams } from "../../packages/agent/seams.ts";
+import { LAST_GOOD, type LastGood, load } from "../../packages/agent/state.ts";
 import type { Done } from "../../packages/agent/task-loop.ts";
 import { serve } from "./api.ts";
 import type { Cluster } from "./cluster.ts";
@@ -43,16 +44,13 @@ export class Host {
     };
     const identity = new IdentityFile(seams);
     const plain = createClient("http://api", () => identity.credential, seams);
-    const known = new Set<string>();
     const client: typeof plain = {
       ...plain,
       feed: async (...asked) => {
         const answer = await plain.feed(...asked);
         if (!answer.ok) return answer;
-        const value = world.rules.heard(answer.value, known);
-        const items = value.kind === "snapshot" ? value.items.map(({ id }) => id) : [];
-        for (const id of items) known.add(id);
-        return { ok: true, value };
+        const held = load<LastGood>(seams.storage, LAST_GOOD, seams.log)?.items ?? [];
+        return { ok: true, value: world.rules.heard(answer.value, held) };
       },
     };
     await identity.exchange(client, `token of ${region}`, new AbortController().signal);

@@ -58,7 +58,8 @@ export class Router {
     const order = pinned ? session.order : pointer.epoch;
     if (deployment === null) return;
     world.monitor.served(session.name, order, deployment);
-    if (session.deployment === null) {
+    // Given another than it asked for, a client notices, and goes on with that one.
+    if (!pinned) {
       session.deployment = deployment;
       session.order = order;
     }
@@ -76,11 +77,12 @@ export class Router {
   #pointer(): Promise<Pointer | null> {
     const world = this.#world;
     const way = `router:${this.name}`;
-    const read = () =>
+    const ask = () =>
       world.network.call(this.process, way, async () => {
         if (!world.pointer.isUp) throw new Error("the object does not answer");
         return world.pointer.state;
       });
+    const read = () => world.pointerFor(ask);
     const copy = async () => world.kv.read<Pointer>(this.name, "pointer");
     return this.#memo.get("production", this.process.clock, () => undefined, read, copy);
   }

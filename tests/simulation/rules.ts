@@ -1,5 +1,5 @@
 /** The rules that a run goes by: the real ones. A test puts a broken one in the place of one of them, to be caught. */
-import type { FeedAnswer } from "@cloudify/protocol";
+import type { Desired, FeedAnswer } from "@cloudify/protocol";
 import { isLater, newest, type Pointer } from "#features/pointers/machine.ts";
 import { verdictOf } from "#features/regions/failover.ts";
 import { takeLease } from "#features/regions/lease.ts";
@@ -14,8 +14,8 @@ export interface Rules {
   newest(held: Pointer | null, found: Pointer | null): Pointer | null;
   /** Whether a driver refuses a stamp. */
   isFenced(held: Stamp, stamp: Stamp): boolean;
-  /** What an agent makes of an answer of the feed. @param known Ids that it had heard of. */
-  heard(answer: FeedAnswer, known: ReadonlySet<string>): FeedAnswer;
+  /** What an agent makes of an answer of the feed. @param held What it knows already. */
+  heard(answer: FeedAnswer, held: readonly Desired[]): FeedAnswer;
 }
 
 export const REAL: Rules = {

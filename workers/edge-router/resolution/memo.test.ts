@@ -100,3 +100,25 @@ test("a lagging copy can't turn time back", async () => {
   clock.at = 1_000;
   expect(await ask()).toBe(5);
 });
+
+test("a flight that never lands, since its request has ended, keeps nobody from the truth for long", async () => {
+  const memo = new Memo<number>(() => AGES, 20, 10);
+  const source = truth(1);
+  const clock = turned();
+  const ask = () => memo.get("k", clock, keepAlive, () => source.load());
+  await ask();
+  clock.at = 1_000;
+  expect(
+    await memo.get(
+      "k",
+      clock,
+      () => undefined,
+      () => new Promise<number>(() => undefined),
+    ),
+  ).toBe(1);
+  source.value = 2;
+  clock.at = 10_000;
+  expect(await ask()).toBe(1);
+  clock.at = 11_000;
+  expect(await ask()).toBe(2);
+});
