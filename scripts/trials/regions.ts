@@ -60,14 +60,18 @@ async function freeze(load: Load, name: Name) {
   const { pid, epoch } = await holder(name);
   const lostAt = Date.now();
   const stopped = signalTree(pid, "SIGSTOP");
-  const noticedMs = await silence(name, lostAt);
-  await until(async () => Date.now() > lostAt + AWAY_MS + POLL_MS, PATIENCE_MS);
-  const awayMs = awayAfter(load.outcomes, name, lostAt, Date.now());
-  const lateWrite = await fleet.write(name, epoch);
-  const wokenAt = Date.now();
-  for (const one of stopped.reverse()) process.kill(one, "SIGCONT");
-  const back = await comeback(load, name, epoch, wokenAt);
-  return { noticedMs, awayMs, lateWrite, said: fleet.said(name, epoch), ...back };
+  let lost: { noticedMs: number; awayMs: number; lateWrite: string };
+  try {
+    const noticedMs = await silence(name, lostAt);
+    await until(async () => Date.now() > lostAt + AWAY_MS + POLL_MS, PATIENCE_MS);
+    const awayMs = awayAfter(load.outcomes, name, lostAt, Date.now());
+    lost = { noticedMs, awayMs, lateWrite: await fleet.write(name, epoch) };
+  } finally {
+    // Also when it went wrong: what is stopped can't be ended by those who guard it, since they are stopped too.
+    for (const one of stopped.reverse()) process.kill(one, "SIGCONT");
+  }
+  const back = await comeback(load, name, epoch, Date.now());
+  return { ...lost, said: fleet.said(name, epoch), ...back };
 }
 
 async function holder(name: Name): Promise<{ pid: number; epoch: number }> {

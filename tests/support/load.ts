@@ -14,8 +14,8 @@ export interface Outcome {
   failure: string | null;
 }
 
-/** Of requests at once, as seconds of them: a machine that can't keep up is not asked for ever more. */
-const MOST_SECONDS = 3;
+/** Of requests at once, as seconds of them: longer than an ingress is silent before it is known, but not for ever. */
+const MOST_SECONDS = 6;
 const PATIENCE_MS = 40_000;
 
 export class Load {
