@@ -46,6 +46,8 @@ async function trial(seeds: number, from: number): Promise<void> {
       const worker = new Worker(new URL(import.meta.url), { workerData: data });
       worker.on("message", (outcomes: Outcome[]) => {
         all.push(...outcomes);
+        for (const { seed, broken } of outcomes)
+          if (broken !== null) console.error(`seed ${seed}: ${broken}`);
         if (all.length - told < seeds / 20) return;
         told = all.length;
         const broken = all.filter((one) => one.broken !== null).length;

@@ -240,7 +240,8 @@ export class World {
       isUp = true;
       const left = (this.#down.get(region) ?? 0) - 1;
       this.#down.set(region, left);
-      if (left === 0) this.#start(region);
+      // Another may have begun meanwhile, on a copy of its home.
+      if (left === 0 && !this.hosts.get(region)) this.#start(region);
     });
   }
 
