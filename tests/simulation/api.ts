@@ -1,12 +1,15 @@
 /** Stands in for /agent/v1/*: paths, statuses and problem codes as docs/agent-protocol.md has them. */
-import type {
-  ClaimRequest,
-  CompleteRequest,
-  HeartbeatRequest,
-  LeaseRequest,
-  LogRequest,
-  StatusReport,
-  WorkloadMaterial,
+import { createHash } from "node:crypto";
+import {
+  type ClaimRequest,
+  type CompleteRequest,
+  digestText,
+  type FeedAnswer,
+  type HeartbeatRequest,
+  type LeaseRequest,
+  type LogRequest,
+  type StatusReport,
+  type WorkloadMaterial,
 } from "@cloudify/protocol";
 import type { Denied } from "./region.ts";
 import type { World } from "./world.ts";
@@ -53,7 +56,7 @@ export async function serve(
       case "feed": {
         const asked = { epoch: number("epoch"), after: number("after"), waitMs: number("waitMs") };
         return answered(await ask(() => region.readFeed(credential, asked)), ({ answer }) =>
-          world.shortened(regionName, answer),
+          world.short.has(regionName) ? shortened(answer) : answer,
         );
       }
       case "workloads": {
@@ -120,6 +123,13 @@ async function takeLines(
     }),
   );
   return json({});
+}
+
+/** A faulty answer: it leaves out a workload that nobody has ended. */
+function shortened(answer: FeedAnswer): FeedAnswer {
+  if (answer.kind !== "snapshot") return answer;
+  const items = answer.items.slice(1);
+  return { ...answer, items, digest: createHash("sha256").update(digestText(items)).digest("hex") };
 }
 
 function answered<T extends { ok: true }>(answer: T | Denied, value: (answer: T) => unknown): Response {

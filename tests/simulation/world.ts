@@ -1,6 +1,6 @@
 /** All that a run is made of: regions with their agents, a control plane, routers and visitors, on one timeline. */
 import { createHash } from "node:crypto";
-import { type AgentLine, digestText, type FeedAnswer } from "@cloudify/protocol";
+import type { AgentLine } from "@cloudify/protocol";
 import type { Spec } from "#features/deployments/state.ts";
 import type { Pointer } from "#features/pointers/machine.ts";
 import { Chance } from "./chance.ts";
@@ -10,13 +10,14 @@ import { Files } from "./files.ts";
 import { Host } from "./host.ts";
 import { Kv } from "./kv.ts";
 import { Monitor } from "./monitor.ts";
-import { Network } from "./network.ts";
+import { CALM, Network } from "./network.ts";
 import { PointerOfProduction } from "./pointer.ts";
 import { Region } from "./region.ts";
-import { type Ingress, Router, type Session } from "./router.ts";
+import { type Ingress, Router } from "./router.ts";
 import type { Rules } from "./rules.ts";
 import type { Script, Step } from "./script.ts";
 import { Process, Timeline } from "./timeline.ts";
+import { visit } from "./visitors.ts";
 
 export class World {
   readonly timeline = new Timeline();
@@ -73,8 +74,9 @@ export class World {
       this.#start(name);
     }
     for (const step of this.#script.steps) this.timeline.after(step.at, () => this.#do(step));
-    for (const router of this.routers) this.#visit(`stays at ${router.name}`, () => router, false);
-    this.#visit("carries an id", () => this.chance.pick(this.routers), true);
+    for (const router of this.routers)
+      void visit(this, `stays at ${router.name}`, { router: () => router, isPinned: false });
+    void visit(this, "carries an id", { router: () => this.chance.pick(this.routers), isPinned: true });
   }
 
   /** @returns What is not yet as it should be once nothing disturbs it; `null`: all is. */
@@ -115,8 +117,7 @@ export class World {
   }
 
   draw(): number {
-    this.#drawn += 1;
-    return this.#drawn;
+    return ++this.#drawn;
   }
 
   /** A call between the platform's own: it fails rather than being silent, before or after it was done. */
@@ -159,13 +160,6 @@ export class World {
       else if (held !== text) this.monitor.fail("lines", `${text} has the number of ${held}`);
       this.#appended.set(key, held ?? text);
     }
-  }
-
-  /** A faulty answer: it leaves out a workload that nobody has ended. */
-  shortened(region: string, answer: FeedAnswer): FeedAnswer {
-    if (answer.kind !== "snapshot" || !this.short.has(region)) return answer;
-    const items = answer.items.slice(1);
-    return { ...answer, items, digest: createHash("sha256").update(digestText(items)).digest("hex") };
   }
 
   /** As a router reads the pointer: from what its place holds, if that is younger than a second, else from the object. */
@@ -285,15 +279,12 @@ export class World {
         if (host) host.process.skewMs = step.ms;
         break;
       }
-      case "weather": {
-        const before = network.weather;
+      case "weather":
         network.weather = step;
         later(() => {
-          if (network.weather === step)
-            network.weather = { ...before, loss: 0, duplicates: 0, delay: [1, 20] };
+          if (network.weather === step) network.weather = CALM;
         });
         break;
-      }
       case "cut":
         network.cut(step.way);
         later(() => network.mend(step.way));
@@ -403,17 +394,6 @@ export class World {
     while (!deployment.isRemoved) {
       if (deployment.isUp) await deployment.remove().catch(() => undefined);
       await this.api.clock.wait(2_000);
-    }
-  }
-
-  async #visit(name: string, router: () => Router, isPinned: boolean): Promise<void> {
-    let session: Session = { name, deployment: null, order: 0 };
-    for (let count = 1; ; count++) {
-      await this.api.clock.wait(this.chance.between(500, 3_000));
-      if (!isPinned) session.deployment = null;
-      // It is loaded anew: another page, which begins with whatever it is given.
-      else if (this.chance.happens(0.1)) session = { name: `${name} ${count}`, deployment: null, order: 0 };
-      await router().request(session);
     }
   }
 }
