@@ -20,6 +20,8 @@ export default defineConfig({
         test: {
           name: "rules",
           include: ["{core,features,packages,scripts,workers,tests/simulation}/**/*.test.ts"],
+          // Thousands of histories: seconds of work, and more on a busy machine.
+          testTimeout: 60_000,
         },
       },
       {
