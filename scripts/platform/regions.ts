@@ -48,8 +48,20 @@ export class LocalRegion {
     this.#folder = join(options.home, "regions", place.name);
   }
 
-  /** With the platform off, an agent that has been there before starts from what it knows. */
+  /**
+   * With the platform off, an agent that has been there before starts from what it knows. One that can't begin is tried
+   * again later: the rest of the platform does not wait for it.
+   */
   async start(): Promise<void> {
+    try {
+      await this.#begin();
+    } catch (error) {
+      this.#options.onEvent({ level: "error", at: "region", region: this.#place.name, text: String(error) });
+      if (!this.#isStopping) this.#again = setTimeout(() => void this.start(), AGAIN_MS);
+    }
+  }
+
+  async #begin(): Promise<void> {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     const token = existsSync(join(this.#folder, IDENTITY)) ? null : await this.#tokenOf();
     const port = await this.#port();
@@ -100,17 +112,8 @@ export class LocalRegion {
     const againMs = isRemoved ? null : code === UNKNOWN ? 0 : AGAIN_MS;
     const text = isRemoved ? "the region was removed, or given another token" : "the agent ended";
     this.#options.onEvent({ level: "error", at: "region", region: name, text, code, signal, againMs });
-    if (againMs !== null) this.#again = setTimeout(() => void this.#startAgain(), againMs);
+    if (againMs !== null) this.#again = setTimeout(() => void this.start(), againMs);
     this.#hasRun = true;
-  }
-
-  async #startAgain(): Promise<void> {
-    try {
-      await this.start();
-    } catch (error) {
-      this.#options.onEvent({ level: "error", at: "region", region: this.#place.name, text: String(error) });
-      if (!this.#isStopping) this.#again = setTimeout(() => void this.#startAgain(), AGAIN_MS);
-    }
   }
 
   /** The router remembers where the ingress is, also when nothing can tell it anew: so it stays where it was. */
