@@ -13,7 +13,21 @@ const BEGUN = "<html><h1>begun</h1>";
 /** Goes on from what it is sent; asked without, it makes the whole page. */
 const CODE = `export default async (request) => {
   const isResumed = request.headers.get("next-resume") === "1";
-  if (new URL(request.url).searchParams.has("fail")) throw new Error("failed");
+  const { searchParams } = new URL(request.url);
+  if (searchParams.has("fail")) throw new Error("failed");
+  if (searchParams.has("parts")) {
+    const { readable, writable } = new TransformStream();
+    const write = async () => {
+      const writer = writable.getWriter();
+      for (const part of ["one ", "two ", "three"]) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        await writer.write(new TextEncoder().encode(part));
+      }
+      await writer.close();
+    };
+    write();
+    return new Response(readable);
+  }
   return new Response(isResumed ? "<p>" + request.method + " " + (await request.text()) + " " + new URL(request.url).search + "</p>" : "whole " + request.method);
 };`;
 
@@ -58,6 +72,14 @@ test("the beginning goes out, and what the function makes of the rest follows", 
   expect(await answer.text()).toBe(`${BEGUN}<p>POST ${STATE} ?name=Ada</p>`);
   const head = await get(at("/page"), { method: "HEAD" });
   expect([head.status, await head.text()]).toEqual([200, ""]);
+});
+
+test("a rest that comes in parts arrives whole, part by part", async () => {
+  const { body } = await get(at("/page?parts"));
+  const parts: string[] = [];
+  for await (const chunk of body ?? []) parts.push(Buffer.from(chunk).toString());
+  expect(parts.join("")).toBe(`${BEGUN}one two three`);
+  expect(parts.length).toBeGreaterThan(1);
 });
 
 test("a page that was rendered whole needs no function", async () => {

@@ -2,15 +2,23 @@
 import { get } from "#tests/support/http.ts";
 import type { Check } from "./apps.ts";
 
+/** A page that never ends is a failure too. */
+const LIMIT_MS = 30_000;
+
 /** @param origin Of the deployment. @returns What is wrong, for people; none: it is as it should be. */
 export async function failuresOf(origin: string, checks: readonly Check[]): Promise<string[]> {
   const failures: string[] = [];
   for (const check of checks) {
-    const wrong = await failureOf(origin, check).catch(String);
+    const wrong = await Promise.race([failureOf(origin, check).catch(String), late()]);
     if (wrong !== null) failures.push(`${check.what} ${check.method ?? "GET"} ${check.path}: ${wrong}`);
   }
   return failures;
 }
+
+const late = (): Promise<string> =>
+  new Promise((resolve) =>
+    setTimeout(resolve, LIMIT_MS, `no whole answer within ${LIMIT_MS / 1000} s`).unref(),
+  );
 
 async function failureOf(origin: string, check: Check): Promise<string | null> {
   const { path, method = "GET", headers = {}, body, status = 200, text, header, refersTo } = check;

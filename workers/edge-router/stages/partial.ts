@@ -48,8 +48,9 @@ export async function partial(
     const body = called.ok && bodyOf(called.made);
     // A page that ends in the middle must not look as if it were whole.
     if (!called.ok || !body) return writer.abort(called.ok ? undefined : called.problem);
-    writer.releaseLock();
-    await body.pipeTo(writable);
+    // By hand: where a body comes in parts, `pipeTo` from one identity stream to another that was written to never moves.
+    for await (const chunk of body) await writer.write(chunk);
+    await writer.close();
   };
   scope.keepAlive(follow().catch(() => undefined));
   return answer(readable);
