@@ -42,15 +42,20 @@ export async function partial(
   const { readable, writable } = new IdentityTransformStream();
   const follow = async (): Promise<void> => {
     const writer = writable.getWriter();
-    const calling = callEntry(scope, target, about, entry);
-    await writer.write(begun);
-    const called = await calling;
-    const body = called.ok && bodyOf(called.made);
-    // A page that ends in the middle must not look as if it were whole.
-    if (!called.ok || !body) return writer.abort(called.ok ? undefined : called.problem);
-    // By hand: where a body comes in parts, `pipeTo` from one identity stream to another that was written to never moves.
-    for await (const chunk of body) await writer.write(chunk);
-    await writer.close();
+    try {
+      const calling = callEntry(scope, target, about, entry);
+      await writer.write(begun);
+      const called = await calling;
+      if (!called.ok) throw called.problem;
+      const body = bodyOf(called.made);
+      if (!body) throw new Error("the function did not go on with the page");
+      // By hand: where a body comes in parts, `pipeTo` from one identity stream to another that was written to never moves.
+      for await (const chunk of body) await writer.write(chunk);
+      await writer.close();
+    } catch (error) {
+      // A page that ends in the middle must not look as if it were whole.
+      await writer.abort(error);
+    }
   };
   scope.keepAlive(follow().catch(() => undefined));
   return answer(readable);
