@@ -6,35 +6,53 @@ export interface Page<T> {
   next: string | null;
 }
 
-/** @param rows One more than `limit` were asked for, so that it is known whether more follow. */
-export function toPage<Row, T>(
+type Show<Row, T> = (rows: Row[]) => T[] | Promise<T[]>;
+
+/**
+ * @param rows One more than `limit` were asked for, so that it is known whether more follow.
+ * @param keyOf What the rows are ordered by.
+ * @param show Of all rows of the page at once, so that it can ask for what belongs to them in one question.
+ */
+export async function toPage<Row, T>(
   rows: Row[],
   limit: number,
-  idOf: (row: Row) => string,
-  shape: (row: Row) => T,
-): Page<T> {
+  keyOf: (row: Row) => string | number,
+  show: Show<Row, T>,
+): Promise<Page<T>> {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
-  const next = rows.length > limit && last ? btoa(idOf(last)).replaceAll("=", "") : null;
-  return { data: shown.map(shape), next };
+  const next = rows.length > limit && last ? btoa(String(keyOf(last))).replaceAll("=", "") : null;
+  return { data: await show(shown), next };
 }
 
-/** @throws Problem `invalid_input` for what no page gave out. */
-export function fromCursor(cursor: string | undefined): string | null {
-  if (cursor === undefined) return null;
-  try {
-    return atob(cursor);
-  } catch (cause) {
-    throw foreign(cause);
-  }
-}
+/** Of a list that is ordered by ids. */
+export const toPageById = <Row extends { id: string }, T>(
+  rows: Row[],
+  limit: number,
+  show: Show<Row, T>,
+): Promise<Page<T>> => toPage(rows, limit, ({ id }) => id, show);
+
+/** @returns The last id of the page before. @throws Problem `invalid_input` for what no page gave out. */
+export const fromCursor = (cursor: string | undefined): string | null => read(cursor, ID);
 
 /** For lists that are ordered by a number. @throws Problem `invalid_input`, as {@link fromCursor}. */
 export function fromNumberCursor(cursor: string | undefined): number | null {
-  const text = fromCursor(cursor);
-  if (text === null) return null;
-  if (!/^\d{1,15}$/.test(text)) throw foreign();
-  return Number(text);
+  const text = read(cursor, /^\d{1,15}$/);
+  return text === null ? null : Number(text);
+}
+
+const ID = /^[a-z]+_[0-9a-z]{26}$/;
+
+function read(cursor: string | undefined, form: RegExp): string | null {
+  if (cursor === undefined) return null;
+  let text = "";
+  try {
+    text = atob(cursor);
+  } catch (cause) {
+    throw foreign(cause);
+  }
+  if (!form.test(text)) throw foreign();
+  return text;
 }
 
 const foreign = (cause?: unknown): Problem =>

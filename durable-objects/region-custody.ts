@@ -10,7 +10,6 @@ import {
 } from "@cloudify/protocol";
 import { sha256 } from "#core/encoding.ts";
 import { DAY, type Millis } from "#core/time.ts";
-import type { Input } from "#features/deployments/state.ts";
 import type { By } from "#features/pointers/rpc.ts";
 import type { About } from "#features/regions/control.ts";
 import { type Credentials, noCredentials } from "#features/regions/credentials.ts";
@@ -24,6 +23,14 @@ import { Custody } from "./custody.ts";
 /** `copy`: the edge's snapshot follows. `tell`: a deployment hears of its placement or its build. */
 export type Effect = { kind: "copy" } | { kind: "tell"; deployment: string; input: FromRegion };
 export type Facts = Record<string, unknown>;
+
+/** What a deployment was told of its workloads, and of which generation. */
+export interface Placed {
+  generation: number;
+  ok: boolean;
+}
+
+export const placedName = (deployment: string): string => `placed:${deployment}`;
 
 export interface Region extends About {
   /** Sealed with the edge key; who may opens it. */
@@ -86,6 +93,11 @@ export abstract class RegionCustody extends Custody<Effect> {
 
   protected shown(): Shown {
     return this.readFact<Shown>("shown") ?? { version: 0, ingress: null, isDraining: false };
+  }
+
+  /** `null`: it was told nothing of what is wanted now. */
+  protected placed(deployment: string): Placed | null {
+    return this.readFact<Placed>(placedName(deployment));
   }
 
   /** A row for each item, tombstone and change, so that a change of one writes one. */
@@ -201,10 +213,12 @@ export abstract class RegionCustody extends Custody<Effect> {
       case "copy":
         return this.#copy();
       case "tell": {
-        const stub = this.env.DEPLOYMENTS.get(this.env.DEPLOYMENTS.idFromName(effect.deployment));
-        // FromRegion is what the deployment's machine takes from a region. It says no to what it no longer waits for:
-        // that is its decision, and no failure.
-        await stub.send(effect.input as unknown as Input, null);
+        const { deployment, input } = effect;
+        // A word that had to wait may have been overtaken by a newer one, which says otherwise.
+        if (input.type === "placed" && this.placed(deployment)?.ok !== input.ok) return;
+        const stub = this.env.DEPLOYMENTS.get(this.env.DEPLOYMENTS.idFromName(deployment));
+        // Its machine says no to what it no longer waits for: that is its decision, and no failure.
+        await stub.send(input, null);
       }
     }
   }

@@ -20,13 +20,15 @@ import { endLease, isCurrent, isHeld, takeLease } from "#features/regions/lease.
 import type { Offered, Wanted } from "#features/regions/rpc.ts";
 import { placed, report, type Statuses, statusesOf } from "#features/regions/statuses.ts";
 import * as work from "#features/regions/tasks.ts";
-import { type Effect, type Facts, type Region, RegionCustody, tell } from "./region-custody.ts";
-
-/** What a deployment was told of its workloads, and of which generation. */
-interface Placed {
-  generation: number;
-  ok: boolean;
-}
+import {
+  type Effect,
+  type Facts,
+  type Placed,
+  placedName,
+  type Region,
+  RegionCustody,
+  tell,
+} from "./region-custody.ts";
 
 const unauthenticated: Denied = { ok: false, reason: "unauthenticated" };
 
@@ -339,7 +341,7 @@ export class RegionObject extends RegionCustody implements RegionControl {
       const input = placed(region, statusesOf(own, statuses, false), now);
       if (input?.type !== "placed") continue;
       const generation = Math.max(...own.map((item) => item.generation));
-      const told = this.readFact<Placed>(placedName(deployment));
+      const told = this.placed(deployment);
       if (told?.generation === generation && (told.ok || told.ok === input.ok)) continue;
       facts[placedName(deployment)] = { generation, ok: input.ok } satisfies Placed;
       effects.push({ kind: "tell", deployment, input });
@@ -355,8 +357,6 @@ export class RegionObject extends RegionCustody implements RegionControl {
     return statusesOf(items, this.statuses(), !isHeld(this.lease(), this.clock.now()));
   }
 }
-
-const placedName = (deployment: string): string => `placed:${deployment}`;
 
 const byAgent = (region: Region, requestId: string, action: string, detail: Facts): By => ({
   actor: { type: "agent", id: region.id },

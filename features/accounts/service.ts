@@ -5,7 +5,7 @@ import type { Role, Scope } from "#core/contract.ts";
 import type { Base, Ctx } from "#core/ctx.ts";
 import { sha256 } from "#core/encoding.ts";
 import { type Id, newId } from "#core/ids.ts";
-import { fromCursor, toPage } from "#core/page.ts";
+import { fromCursor, toPageById } from "#core/page.ts";
 import { notFound, Problem } from "#core/problem.ts";
 import { MINUTE } from "#core/time.ts";
 import { exceeds, includes, may } from "./policy.ts";
@@ -96,7 +96,7 @@ export async function listTokens(ctx: Ctx, { limit, cursor }: PageInput) {
     .where(and(eq(tokens.teamId, ctx.team), after === null ? undefined : gt(tokens.id, after)))
     .orderBy(asc(tokens.id))
     .limit(limit + 1);
-  return toPage(rows, limit, (row) => row.id, toToken);
+  return toPageById(rows, limit, (shown) => shown.map(toToken));
 }
 
 interface NewTokenInput {

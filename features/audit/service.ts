@@ -35,7 +35,12 @@ export async function list(ctx: Ctx, team: string, input: ListInput) {
     .where(and(matching(ctx, input), before === null ? undefined : lt(auditEntries.seq, before)))
     .orderBy(desc(auditEntries.seq))
     .limit(input.limit + 1);
-  return toPage(rows, input.limit, (row) => String(row.seq), shape);
+  return toPage(
+    rows,
+    input.limit,
+    ({ seq }) => seq,
+    (shown) => shown.map(shape),
+  );
 }
 
 /** Sealed first, so that what leaves the house can be checked; what comes later belongs to the next export. */

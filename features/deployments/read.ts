@@ -1,7 +1,7 @@
 /** Finding deployments: always inside the caller's team. */
 import { and, desc, eq, lt, or } from "drizzle-orm";
 import type { Ctx } from "#core/ctx.ts";
-import { fromCursor, toPage } from "#core/page.ts";
+import { fromCursor, toPageById } from "#core/page.ts";
 import { notFound } from "#core/problem.ts";
 import { hosts } from "#features/hosts/tables.ts";
 import { pointers } from "#features/pointers/tables.ts";
@@ -81,11 +81,5 @@ export async function list(ctx: Ctx, project: string, { limit, cursor, target, s
     )
     .orderBy(desc(deployments.id))
     .limit(limit + 1);
-  const page = toPage(
-    rows,
-    limit,
-    (row) => row.id,
-    (row) => row,
-  );
-  return { data: await show(ctx, page.data), next: page.next };
+  return toPageById(rows, limit, (shown) => show(ctx, shown));
 }

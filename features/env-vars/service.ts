@@ -3,7 +3,7 @@ import { and, asc, eq, gt, sql } from "drizzle-orm";
 import { isUniqueFailure, mustChange, mustHold } from "#core/commit.ts";
 import type { Ctx } from "#core/ctx.ts";
 import { newId } from "#core/ids.ts";
-import { fromCursor, toPage } from "#core/page.ts";
+import { fromCursor, toPageById } from "#core/page.ts";
 import { notFound, Problem } from "#core/problem.ts";
 import { type KeyRing, open, seal, sealedBytes } from "#core/seal.ts";
 import { getProject } from "#features/projects/service.ts";
@@ -37,13 +37,7 @@ export async function list(ctx: Ctx, project: string, { limit, cursor, target, b
     .orderBy(asc(envVars.id));
   const wanted = rows.filter((row) => target === undefined || row.targets.includes(target));
   const keys = await dataKeyOf(ctx, ctx.team);
-  const page = toPage(
-    wanted,
-    limit,
-    (row) => row.id,
-    (row) => row,
-  );
-  return { data: await Promise.all(page.data.map((row) => show(ctx, keys, row))), next: page.next };
+  return toPageById(wanted, limit, (shown) => Promise.all(shown.map((row) => show(ctx, keys, row))));
 }
 
 interface CreateInput {

@@ -1,7 +1,7 @@
 /** Functions as callers see them: their projects, with the versions that visitors get. */
 import { and, asc, eq, gt, inArray, max } from "drizzle-orm";
 import { addressOf, type Ctx } from "#core/ctx.ts";
-import { fromCursor, toPage } from "#core/page.ts";
+import { fromCursor, toPageById } from "#core/page.ts";
 import { notFound, Problem } from "#core/problem.ts";
 import { deployments } from "#features/deployments/tables.ts";
 import { hosts } from "#features/hosts/tables.ts";
@@ -34,13 +34,7 @@ export async function list(ctx: Ctx, { limit, cursor }: { limit: number; cursor?
     )
     .orderBy(asc(projects.id))
     .limit(limit + 1);
-  const page = toPage(
-    rows,
-    limit,
-    (row) => row.id,
-    (row) => row,
-  );
-  return { data: await show(ctx, page.data), next: page.next };
+  return toPageById(rows, limit, (shown) => show(ctx, shown));
 }
 
 export async function remove(ctx: Ctx, idOrName: string): Promise<void> {

@@ -4,7 +4,7 @@ import { isUniqueFailure, mustChange, type Write } from "#core/commit.ts";
 import { addressOf, type Base, type Ctx } from "#core/ctx.ts";
 import { newId } from "#core/ids.ts";
 import { type Owed, owe, settle } from "#core/outbox.ts";
-import { fromCursor, type Page, toPage } from "#core/page.ts";
+import { fromCursor, toPageById } from "#core/page.ts";
 import { notFound, Problem } from "#core/problem.ts";
 import { teams } from "#features/accounts/tables.ts";
 import { checkRegions } from "#features/deployments/placement.ts";
@@ -59,13 +59,7 @@ export async function list(ctx: Ctx, { limit, cursor, search }: ListInput) {
     )
     .orderBy(asc(projects.id))
     .limit(limit + 1);
-  const page: Page<ProjectRow> = toPage(
-    rows,
-    limit,
-    (row) => row.id,
-    (row) => row,
-  );
-  return { data: await show(ctx, page.data), next: page.next };
+  return toPageById(rows, limit, (shown) => show(ctx, shown));
 }
 
 export async function create(ctx: Ctx, input: { name: string; settings?: SettingsChange | undefined }) {

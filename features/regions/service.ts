@@ -5,7 +5,7 @@ import type { Ctx } from "#core/ctx.ts";
 import { sha256 } from "#core/encoding.ts";
 import { newId } from "#core/ids.ts";
 import { owe, settle } from "#core/outbox.ts";
-import { fromCursor, toPage } from "#core/page.ts";
+import { fromCursor, toPageById } from "#core/page.ts";
 import { notFound, Problem } from "#core/problem.ts";
 import { byOf, reach } from "#features/deployments/objects.ts";
 import { effects } from "#features/effects.ts";
@@ -27,13 +27,7 @@ export async function list(ctx: Ctx, { limit, cursor }: ListInput) {
     .where(and(usable(ctx), after === null ? undefined : gt(regions.id, after)))
     .orderBy(asc(regions.id))
     .limit(limit + 1);
-  const page = toPage(
-    rows,
-    limit,
-    (row) => row.id,
-    (row) => row,
-  );
-  return { data: await Promise.all(page.data.map((row) => show(ctx, row))), next: page.next };
+  return toPageById(rows, limit, (shown) => Promise.all(shown.map((row) => show(ctx, row))));
 }
 
 export async function get(ctx: Ctx, idOrName: string) {

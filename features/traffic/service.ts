@@ -15,7 +15,7 @@ export async function read(
   return toPage(
     rows,
     input.limit,
-    (row) => String(row.minute),
-    (row) => row,
+    ({ minute }) => minute,
+    (shown) => shown,
   );
 }

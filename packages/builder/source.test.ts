@@ -189,6 +189,11 @@ test.each<[string, Record<string, string>, boolean]>([
   ["workspaces of others", { "package.json": manifest({ workspaces: ["packages/*"] }) }, false],
   ["workspaces without it", { "package.json": manifest({ workspaces: ["apps/*", "!apps/web"] }) }, false],
   ["a lockfile of the same repository", { ".git/HEAD": "", "yarn.lock": "" }, true],
+  [
+    "a lockfile of workspaces that are others",
+    { ".git/HEAD": "", "yarn.lock": "", "package.json": manifest({ workspaces: ["packages/*"] }) },
+    false,
+  ],
   ["a lockfile of nobody's", { "yarn.lock": "" }, false],
   ["a lockfile above one of its own", { ".git/HEAD": "", "yarn.lock": "", "apps/web/yarn.lock": "" }, false],
 ])("the root of a monorepo is found by %s, or not", async (_, files, isFound) => {

@@ -68,6 +68,7 @@ async function hasNodeFunctions(root: string): Promise<boolean> {
 /**
  * Finds the repository of a folder: the project's `rootDirectory` says which part of it the project is; without, the
  * nearest folder above that has the folder among its workspaces, or, inside of one git repository, its only lockfile.
+ * One that has workspaces and names others has nothing to do with it.
  *
  * @throws BuildProblem when the setting names a folder that is not there.
  */
@@ -85,14 +86,14 @@ export async function findRepository(folder: string, rootDirectory: string | nul
   }
   const git = await gitRootOf(here);
   const hasLockfile = (await lockfileIn(here)) !== null;
+  const hasManifest = await isFile(join(here, "package.json"));
   for (let above = dirname(here); above !== dirname(above); above = dirname(above)) {
     const isInside = git !== null && (above === git || above.startsWith(git + sep));
+    const workspaces = await workspacesOf(above);
     const isRoot =
-      (await hasWorkspace(above, here)) ||
-      (isInside &&
-        !hasLockfile &&
-        (await lockfileIn(above)) !== null &&
-        (await isFile(join(here, "package.json"))));
+      workspaces.length > 0
+        ? isAmong(workspaces, relative(above, here))
+        : isInside && !hasLockfile && hasManifest && (await lockfileIn(above)) !== null;
     if (isRoot) return { root: above, rootDirectory: relative(above, here).split(sep).join("/") };
     if (above === git) break;
   }
@@ -112,11 +113,9 @@ const lockfileIn = (folder: string): Promise<string | null> =>
     MANAGERS.map(([name]) => name),
   );
 
-async function hasWorkspace(above: string, folder: string): Promise<boolean> {
-  const patterns = await workspacesOf(above);
-  if (patterns.length === 0) return false;
+function isAmong(patterns: readonly string[], folder: string): boolean {
   const rules = ignore({ ignorecase: false }).add(patterns.map(rooted));
-  return rules.ignores(`${relative(above, folder).split(sep).join("/")}/`);
+  return rules.ignores(`${folder.split(sep).join("/")}/`);
 }
 
 /** A workspace's pattern as a rule of git's, which means the same by it from its own folder on. */

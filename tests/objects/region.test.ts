@@ -104,14 +104,15 @@ const build = (deployment: string, attempt = 1): BuildTask => ({
   limitMs: 1,
 });
 
-/** From here on what deployments are told stands in the list. */
-async function overhear(stub: Stub): Promise<{ deployment: string; input: FromRegion }[]> {
+/** From here on what deployments are told stands in the list. @param isAway So often none can be reached. */
+async function overhear(stub: Stub, isAway = 0): Promise<{ deployment: string; input: FromRegion }[]> {
   const heard: { deployment: string; input: FromRegion }[] = [];
   await runInDurableObject(stub, (object) => {
     const DEPLOYMENTS = {
       idFromName: (name: string) => name,
       get: (deployment: string) => ({
         send: async (input: FromRegion) => {
+          if (isAway-- > 0) throw new Error("away");
           heard.push({ deployment, input });
           return { ok: false, reason: "illegal" };
         },
@@ -121,6 +122,14 @@ async function overhear(stub: Stub): Promise<{ deployment: string; input: FromRe
   });
   return heard;
 }
+
+/** How often what is owed was tried in vain. */
+const attemptsOf = (stub: Stub) =>
+  runInDurableObject(
+    stub,
+    (_, { storage }) =>
+      storage.sql.exec<{ n: number }>("select coalesce(max(attempts), 0) as n from outbox").one().n,
+  );
 
 const snapshotOf = (id: string) => env.SNAPSHOTS.get<RegionSnapshot>(regionKey(id), "json");
 const tablesOf = (stub: Stub) =>
@@ -196,6 +205,22 @@ test("a deployment is told once that it is placed, and of what can't be placed w
     { deployment: "dpl_1", input: { type: "placed", region: id, ok: true } },
     { deployment: "dpl_2", input: { type: "placed", region: id, ok: false, detail: "Crashed: exit 1" } },
   ]);
+});
+
+test("a word that had to wait is not said any more when a newer one says otherwise", async () => {
+  const { id, stub } = await leased();
+  const heard = await overhear(stub, 1);
+  await stub.desire([wanted("dpl_1")]);
+  const say = (more: Partial<WorkloadStatus>) =>
+    stub.report("one", { epoch: 1, isFull: false, items: [status("dpl_1.a", 1, more)] });
+  await say({ ready: "false", reason: "Crashed", restarts: 3, detail: "exit 1" });
+  await expect.poll(() => attemptsOf(stub)).toBe(1);
+  await say({});
+  await expect.poll(() => heard.length).toBe(1);
+  await turnClock(stub, Date.now() + 10_000);
+  await runDurableObjectAlarm(stub);
+  await expect.poll(() => owedBy(stub)).toBe(0);
+  expect(heard).toEqual([{ deployment: "dpl_1", input: { type: "placed", region: id, ok: true } }]);
 });
 
 test("silence is never readiness, nor is what was said of an older generation", async () => {

@@ -93,8 +93,9 @@ async function pin(
 ): Promise<Release | undefined> {
   const release = known(pointer, id);
   if (release || !DEPLOYMENT_ID.test(id) || !isLater(pointer, id)) return release;
-  const found = await findDeployment(scope, id);
-  if (!("served" in found)) return undefined;
+  // What can't be asked at the moment is not waited for: what is live is as good as for a client without an id.
+  const found = await findDeployment(scope, id).catch(() => null);
+  if (found === null || !("served" in found)) return undefined;
   const { served } = found;
   if (served.project !== project || served.target !== target) return undefined;
   return { deployment: id, site: served.site, createdAt: served.createdAt };
