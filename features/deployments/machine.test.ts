@@ -1,3 +1,4 @@
+import { NO_BUILD_SETTINGS } from "@cloudify/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
@@ -37,14 +38,7 @@ const spec: Spec = {
   policy: "any",
   createdAt: 0,
 };
-const settings = {
-  rootDirectory: null,
-  framework: null,
-  installCommand: null,
-  buildCommand: null,
-  outputDirectory: null,
-  nodeVersion: null,
-};
+const settings = NO_BUILD_SETTINGS;
 const counts = { bytes: 1, fileCount: 1 };
 const source: Spec = {
   ...spec,

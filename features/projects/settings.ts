@@ -1,14 +1,10 @@
 /** Settings: their defaults, and which of them nothing uses yet. */
+import { NO_BUILD_SETTINGS } from "@cloudify/protocol";
 import { Problem } from "#core/problem.ts";
 import type { ProjectSettings } from "./tables.ts";
 
 export const DEFAULTS: ProjectSettings = {
-  rootDirectory: null,
-  framework: null,
-  buildCommand: null,
-  outputDirectory: null,
-  installCommand: null,
-  nodeVersion: null,
+  ...NO_BUILD_SETTINGS,
   regions: null,
   failover: null,
   releasePolicy: "any",

@@ -1,4 +1,4 @@
-import { type BuildTask, TASK_LEASE_MS } from "@cloudify/protocol";
+import { type BuildTask, NO_BUILD_SETTINGS, TASK_LEASE_MS } from "@cloudify/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import * as machine from "./tasks.ts";
@@ -14,14 +14,7 @@ const taskOf = (name: string, attempt: number): BuildTask => ({
   source: "s",
   target: "preview",
   branch: null,
-  settings: {
-    rootDirectory: null,
-    framework: null,
-    installCommand: null,
-    buildCommand: null,
-    outputDirectory: null,
-    nodeVersion: null,
-  },
+  settings: NO_BUILD_SETTINGS,
   url: "u",
   limitMs: 1,
 });

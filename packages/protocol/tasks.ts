@@ -33,6 +33,16 @@ export interface BuildSettings {
   nodeVersion: string | null;
 }
 
+/** Of a project that says nothing. */
+export const NO_BUILD_SETTINGS: BuildSettings = {
+  rootDirectory: null,
+  framework: null,
+  installCommand: null,
+  buildCommand: null,
+  outputDirectory: null,
+  nodeVersion: null,
+};
+
 export type Task = BuildTask;
 
 /** `POST /agent/v1/tasks/claim`: answers when there is one, or when the wait is over. */

@@ -7,13 +7,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { IDENTITY } from "@cloudify/agent/state";
 import { checkPort, freePort, readCredentials, tether } from "@cloudify/platform";
 import { HEALTH_PATH, LEASE_TTL_MS } from "@cloudify/protocol";
 import { ApiError, Client } from "@cloudify/sdk";
 import type { Place } from "./places.ts";
 
-/** Where the agent keeps who it is; packages/agent/state.ts. */
-const IDENTITY = "identity.json";
 const AGAIN_MS = LEASE_TTL_MS + 5_000;
 const STOP_MS = 40_000;
 /** Until its ingress answers; a start that takes longer goes on without. */

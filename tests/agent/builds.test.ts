@@ -1,8 +1,10 @@
 /** Builds as the agent runs them: claimed, limited, ended whole, completed once. The build program is the real one. */
+
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { NO_BUILD_SETTINGS } from "@cloudify/protocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { BuildJob } from "../../packages/agent/driver.ts";
 import { runBuild } from "../../packages/agent/process/build.ts";
@@ -13,14 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true, force: true, maxRetries: 5 }));
 
-const settings = {
-  rootDirectory: null,
-  framework: null,
-  installCommand: null,
-  buildCommand: null,
-  outputDirectory: null,
-  nodeVersion: null,
-};
+const settings = NO_BUILD_SETTINGS;
 const task = {
   kind: "build",
   id: "build.dpl1",

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { deployFunctions } from "#tests/support/functions.ts";
 import { get } from "#tests/support/http.ts";
 import { TestPlatform } from "#tests/support/platform.ts";
+import { socketTo } from "#tests/support/socket.ts";
 
 const platform = new TestPlatform();
 const CANARY = "canary-in-the-environment-0b6f";
@@ -21,6 +22,15 @@ beforeAll(async () => {
     leftovers: `export default () => { setTimeout(() => { throw new Error("thrown later") }, 10); return new Promise((done) => setTimeout(() => done(new Response("ok")), 100)) }`,
     slow: `export default () => { let on; const gate = new Promise((open) => { on = open; }); setTimeout(on, 20_000); return new Response(new ReadableStream({ async start(c) { console.log("it streams"); c.enqueue(new TextEncoder().encode("first")); await gate; c.close(); } })) }`,
     torn: `export default () => new Response(new ReadableStream({ async pull() { await null; throw new Error("torn") } }))`,
+    socket: `export default () => {
+      const { 0: theirs, 1: ours } = new WebSocketPair();
+      const never = () => ours.send("not removed");
+      ours.addEventListener("message", never);
+      ours.removeEventListener("message", never);
+      ours.addEventListener("message", ({ data }) => { console.log("heard " + data); if (data === "bad") throw new Error("in a listener"); ours.send("heard"); });
+      ours.accept();
+      return new Response(null, { status: 101, webSocket: theirs });
+    }`,
     broken: `export default () => null.nothing`,
   });
   deployment = done.id;
@@ -105,6 +115,17 @@ test("what a stream throws is told", async () => {
     .catch(() => undefined);
   const said = async () => (await rows()).map((row) => row.text).join("\n");
   await expect.poll(said).toContain("Uncaught Error: torn");
+});
+
+test("lines of a WebSocket come while it is open, and what its listeners throw", async () => {
+  const socket = await socketTo(at("/socket"));
+  socket.send("it");
+  expect(await socket.next()).toBe("heard");
+  const said = async () => (await rows()).map((row) => row.text).join("\n");
+  await expect.poll(said).toContain("heard it");
+  socket.send("bad");
+  await expect.poll(said).toContain("Uncaught Error: in a listener");
+  await socket.close(1000, "done");
 });
 
 test("values of the environment are masked", async () => {

@@ -1,5 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { NO_BUILD_SETTINGS } from "@cloudify/protocol";
 import { expect, test } from "vitest";
 import {
   AGENT_MS,
@@ -72,14 +73,7 @@ const source: Source = {
   bytes: 1,
   fileCount: 1,
   projectName: "p",
-  settings: {
-    rootDirectory: null,
-    framework: null,
-    installCommand: null,
-    buildCommand: null,
-    outputDirectory: null,
-    nodeVersion: null,
-  },
+  settings: NO_BUILD_SETTINGS,
   overrides: {},
 };
 const compiled = { type: "compiled", attempt: 1, site: "s", hasFunctions: false, workloads: {} } as const;

@@ -5,6 +5,7 @@ import {
   digestText,
   LEASE_TTL_MS,
   type LeaseRequest,
+  NO_BUILD_SETTINGS,
   type RegionSnapshot,
   regionKey,
   TASK_LEASE_MS,
@@ -92,14 +93,7 @@ const build = (deployment: string, attempt = 1): BuildTask => ({
   source: "s",
   target: "preview",
   branch: null,
-  settings: {
-    rootDirectory: null,
-    framework: null,
-    installCommand: null,
-    buildCommand: null,
-    outputDirectory: null,
-    nodeVersion: null,
-  },
+  settings: NO_BUILD_SETTINGS,
   url: "u",
   limitMs: 1,
 });

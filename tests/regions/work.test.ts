@@ -1,5 +1,5 @@
 /** What an agent is given to build and to run, and what it hands back. */
-import { type BuildTask, type WorkloadSpec, workloadKey } from "@cloudify/protocol";
+import { type BuildTask, NO_BUILD_SETTINGS, type WorkloadSpec, workloadKey } from "@cloudify/protocol";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { HOUR } from "#core/time.ts";
 import {
@@ -42,14 +42,7 @@ const buildTask = (attempt: number, more: Partial<BuildTask> = {}): BuildTask =>
   source: "0".repeat(64),
   target: "preview",
   branch: null,
-  settings: {
-    rootDirectory: null,
-    framework: null,
-    installCommand: null,
-    buildCommand: null,
-    outputDirectory: null,
-    nodeVersion: null,
-  },
+  settings: NO_BUILD_SETTINGS,
   url: "app-1.localhost",
   limitMs: 600_000,
   ...more,

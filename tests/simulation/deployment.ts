@@ -2,7 +2,7 @@
  * Stands in for durable-objects/deployment.ts and deployment-regions.ts: features/deployments/machine.ts, and what it
  * owes done over the same calls. Slots are always free; the compiler is one that may vanish or fail.
  */
-import { type BuildTask, workloadId } from "@cloudify/protocol";
+import { type BuildTask, NO_BUILD_SETTINGS, workloadId } from "@cloudify/protocol";
 import { BUILD_MS, create, dueAt, isFinished, step } from "#features/deployments/machine.ts";
 import type { Effect, Input, Spec, Deployment as State, Step } from "#features/deployments/state.ts";
 import { SimulatedObject } from "./custody.ts";
@@ -140,11 +140,4 @@ export class Deployment extends SimulatedObject<Effect> {
   }
 }
 
-const NO_SETTINGS = {
-  rootDirectory: null,
-  framework: null,
-  installCommand: null,
-  buildCommand: null,
-  outputDirectory: null,
-  nodeVersion: null,
-};
+const NO_SETTINGS = NO_BUILD_SETTINGS;

@@ -15,6 +15,7 @@ import {
   type LeaseAnswer,
   type LeaseRequest,
   type LogRequest,
+  NO_BUILD_SETTINGS,
   type StatusReport,
   type TaskResult,
   type WorkloadMaterial,
@@ -91,14 +92,7 @@ export async function startControlPlane(ttlMs = 15_000, renewMs = 500) {
       plane.wake();
     },
     offer(task: Partial<BuildTask> & Pick<BuildTask, "deployment" | "source">, env = {}): void {
-      const settings = {
-        rootDirectory: null,
-        framework: null,
-        installCommand: null,
-        buildCommand: null,
-        outputDirectory: null,
-        nodeVersion: null,
-      };
+      const settings = NO_BUILD_SETTINGS;
       const about = { kind: "build", id: `build.${task.deployment}`, attempt: 1, team: "team1" } as const;
       const rest = {
         project: "prj1",

@@ -1,19 +1,13 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { NO_BUILD_SETTINGS } from "@cloudify/protocol";
 import { expect, test } from "vitest";
 import { managedBy } from "./manager.ts";
 import { chooseNode } from "./node.ts";
 import { readProject } from "./project.ts";
 
-const NOTHING = {
-  rootDirectory: null,
-  framework: null,
-  installCommand: null,
-  buildCommand: null,
-  outputDirectory: null,
-  nodeVersion: null,
-};
+const NOTHING = NO_BUILD_SETTINGS;
 
 function source(files: Record<string, string>): string {
   const root = mkdtempSync(join(tmpdir(), "cloudify-project-"));

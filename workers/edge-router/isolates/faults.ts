@@ -1,5 +1,5 @@
 /**
- * What is thrown where no handler of ours stands around it: in timers, in streams, in promises that nobody looks at. The
+ * What is thrown where no handler of ours stands around it: in timers, listeners, streams, promises that nobody looks at. The
  * runtime tells only a tail Worker of it; here it becomes a line of the call, and goes on as it would have gone.
  */
 
@@ -30,6 +30,17 @@ function watchFaults({ emit, inspect }) {
     globalThis[name] = watched;
   }
   addEventListener("unhandledrejection", ({ reason }) => tell(reason));
+
+  // The one that was added is the one that is taken away.
+  const { addEventListener: add, removeEventListener: remove } = EventTarget.prototype;
+  const listeners = new WeakMap();
+  EventTarget.prototype.addEventListener = function addEventListener(type, listener, ...rest) {
+    if (typeof listener === "function" && !listeners.has(listener)) listeners.set(listener, told(listener));
+    return Reflect.apply(add, this, [type, listeners.get(listener) ?? listener, ...rest]);
+  };
+  EventTarget.prototype.removeEventListener = function removeEventListener(type, listener, ...rest) {
+    return Reflect.apply(remove, this, [type, listeners.get(listener) ?? listener, ...rest]);
+  };
 
   const source = (given) => {
     if (given === null || typeof given !== "object") return given;
