@@ -64,6 +64,7 @@ export class LocalRegion {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     const token = existsSync(join(this.#folder, IDENTITY)) ? null : await this.#tokenOf();
     const port = await this.#port();
+    if (this.#isStopping) return;
     const { api, program, onOutput, onPid } = this.#options;
     const child = spawn(process.execPath, [program], {
       stdio: ["ignore", "pipe", "pipe"],

@@ -54,6 +54,15 @@ beforeAll(async () => {
       chain: { outputPath: "page", headers: { "next-resume": "1" } },
     }),
     "functions/page.prerender-fallback.html": STATE + BEGUN,
+    ...edge("empty", CODE),
+    "functions/empty.prerender-config.json": JSON.stringify({
+      fallback: "empty.prerender-fallback.html",
+      initialHeaders: {
+        "content-type": `application/x-nextjs-pre-render; state-length=${bytes}; origin="text/html"`,
+      },
+      chain: { outputPath: "empty", headers: { "next-resume": "1" } },
+    }),
+    "functions/empty.prerender-fallback.html": STATE,
     "functions/whole.prerender-config.json": JSON.stringify({ fallback: "whole.prerender-fallback.html" }),
     "functions/whole.prerender-fallback.html": "all of it",
   };
@@ -80,6 +89,10 @@ test("a rest that comes in parts arrives whole, part by part", async () => {
   for await (const chunk of body ?? []) parts.push(Buffer.from(chunk).toString());
   expect(parts.join("")).toBe(`${BEGUN}one two three`);
   expect(parts.length).toBeGreaterThan(1);
+});
+
+test("of a page that has no beginning the function makes everything", async () => {
+  expect(await (await get(at("/empty?a=1"))).text()).toBe(`<p>POST ${STATE} ?a=1</p>`);
 });
 
 test("a page that was rendered whole needs no function", async () => {
