@@ -13,6 +13,19 @@ export function setAll(headers: Pick<Headers, "append" | "set">, list: Readonly<
   }
 }
 
+let lastSecond = Number.NaN;
+let lastDate = "";
+
+/** IMF-fixdate (RFC 9110, 5.6.7), which is the same for a second. @param now Unix milliseconds. */
+export function httpDate(now: number): string {
+  const second = Math.floor(now / 1_000);
+  if (second !== lastSecond) {
+    lastSecond = second;
+    lastDate = new Date(now).toUTCString();
+  }
+  return lastDate;
+}
+
 /** RFC 9110, 7.6.1: they are about the connection, not about the message. */
 export const HOP_BY_HOP: readonly string[] = [
   "connection",

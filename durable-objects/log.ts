@@ -3,6 +3,7 @@ import { DurableObject } from "cloudflare:workers";
 import {
   admit,
   type Budget,
+  type Entry,
   FOLD_AFTER_MS,
   FUNCTION_LINES,
   HEARTBEAT_MS,
@@ -24,11 +25,14 @@ interface Stored extends Record<string, SqlStorageValue> {
 }
 
 /** A row that is to be written. */
-type Kept = Pick<Line, "at" | "stream" | "level" | "text"> & { gap: number | null };
+type Kept = Pick<Entry, "at" | "stream" | "level" | "text"> & { gap: number | null };
 
 /** Several writers of one stream number their lines each by itself. */
 const numbering = ({ stream, writer }: Line): string =>
   writer === undefined ? stream : `${stream} ${writer}`;
+
+/** Where batches stand among the streams that were seen. */
+const BATCH = "batch:";
 
 const full = (dropped: number): string => `${dropped} lines were dropped: the log is full`;
 
@@ -43,12 +47,21 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
   }
 
   async append(lines: Line[]): Promise<void> {
+    this.#take(() => this.#unseen(lines));
+  }
+
+  async appendBatch(batch: string, lines: Entry[]): Promise<void> {
+    this.#take(() => (this.#isNew(batch) ? lines : []));
+  }
+
+  /** @param fresh Those that were not told before. */
+  #take(fresh: () => readonly Entry[]): void {
     if (this.#isFolded()) return;
     this.ctx.storage.transactionSync(() => {
       let budget = this.#fact<Budget>("budget") ?? { bytes: 0, dropped: 0 };
       const held = budget;
       const kept: Kept[] = [];
-      for (const line of this.#unseen(lines)) {
+      for (const line of fresh()) {
         const before = budget.dropped;
         const verdict = admit(budget, line);
         budget = verdict.budget;
@@ -178,16 +191,25 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
 
   /** Of a live log nearly all rows are of functions, so that the numbers tell how many there are. */
   #prune(): void {
-    const { sql } = this.ctx.storage;
-    for (const [table, key] of [
-      ["rows", "seq"],
-      ["seen", "rowid"],
+    for (const [table, key, stream] of [
+      ["rows", "seq", "function:"],
+      ["seen", "rowid", "function:"],
+      ["seen", "rowid", BATCH],
     ]) {
-      sql.exec(
-        `delete from ${table} where ${key} <= (select max(${key}) from ${table}) - ? and stream glob 'function:*'`,
+      this.ctx.storage.sql.exec(
+        `delete from ${table} where ${key} <= (select max(${key}) from ${table}) - ? and stream glob ?`,
         FUNCTION_LINES,
+        `${stream}*`,
       );
     }
+  }
+
+  #isNew(batch: string): boolean {
+    const told = this.ctx.storage.sql.exec(
+      "insert or ignore into seen values (?, 0) returning n",
+      `${BATCH}${batch}`,
+    );
+    return [...told].length > 0;
   }
 
   /** Those that were not told before, in order; one statement for all, since functions write many small ones. */

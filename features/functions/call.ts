@@ -1,6 +1,11 @@
 /** What the router tells the isolates with each request: headers that only the platform can set. */
 
 export const CALL_HEADER = "x-cloudify-call";
+/**
+ * The head that the function is to see, in one field: see {@link encodeHead}. Each field of a head is made anew by every
+ * Worker that it passes through; this one is made into fields where the function is.
+ */
+export const HEAD_HEADER = "x-cloudify-head";
 /** Proves to the isolates, and to the platform's own endpoints, that the platform asks. */
 export const KEY_HEADER = "x-cloudify-key";
 /** How many functions and rewrites a request has been through; absent: none. */
@@ -44,6 +49,14 @@ export interface Call {
  */
 export const FAULTS = ["load", "threw", "hung", "no-response"] as const;
 export type Fault = (typeof FAULTS)[number];
+
+/** JSON, in the letters that a header may have. @param head Name → value. */
+export function encodeHead(head: Record<string, string> | [string, string][]): string {
+  const text = JSON.stringify(Array.isArray(head) ? Object.fromEntries(head) : head);
+  return text.replace(UNPRINTABLE, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+const UNPRINTABLE = /[^\x20-\x7e]/g;
 
 /** Header values are bytes: names of functions need not be ASCII. Two calls of one id have one text. */
 export const encodeCall = (call: Call): string => encodeURIComponent(JSON.stringify(call));

@@ -17,17 +17,21 @@ export const HEARTBEAT_MS = 15 * SECOND;
 
 export type Level = "debug" | "info" | "warn" | "error";
 
-/** A line as a writer gives it: `n` numbers the lines of its stream, so that a repeated append adds nothing. */
-export interface Line {
+/** A line as a writer gives it. */
+export interface Entry {
   stream: string;
-  /** Who numbers them, where a stream has several writers. */
-  writer?: string;
-  n: number;
   at: Millis;
   level: Level;
   text: string;
   /** How many lines its writer dropped here. */
   gap?: number;
+}
+
+/** A line of a writer that may tell it again, among others: `n` numbers the lines of its stream. */
+export interface Line extends Entry {
+  n: number;
+  /** Who numbers them, where a stream has several writers. */
+  writer?: string;
 }
 
 /** A line as a reader gets it: `seq` orders all streams. */
@@ -53,7 +57,7 @@ export type Verdict = { keep: true; text: string; budget: Budget } | { keep: fal
 export const isOfFunction = (stream: string): boolean => stream.startsWith("function:");
 
 /** Changes of state are always kept: a reader must see how it ended. Lines of functions have a limit of their own. */
-export function admit(budget: Budget, line: Line): Verdict {
+export function admit(budget: Budget, line: Entry): Verdict {
   const text = cut(line.text);
   if (isOfFunction(line.stream)) return { keep: true, text, budget };
   const bytes = budget.bytes + text.length;

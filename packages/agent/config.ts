@@ -11,6 +11,8 @@ export interface Config {
   /** Builds at once; 0: it does not build. */
   builds: number;
   buildMemoryBytes: number;
+  /** Folder of programs that builds need, filled when the agent begins; `null`: its own, filled by the first that asks. */
+  tools: string | null;
   blobBytes: number;
   /** `null`: none. */
   metricsPort: number | null;
@@ -51,6 +53,7 @@ export function parseConfig(env: Record<string, string | undefined>, memoryBytes
     },
     builds: number(env, "CLOUDIFY_AGENT_BUILDS", 0, 64, 1),
     buildMemoryBytes: number(env, "CLOUDIFY_AGENT_BUILD_MEMORY", 128, 2 ** 20, buildMemory) * MIB,
+    tools: env.CLOUDIFY_AGENT_TOOLS || null,
     blobBytes: number(env, "CLOUDIFY_AGENT_CACHE", 64, 2 ** 24, 10_240) * MIB,
     metricsPort:
       env.CLOUDIFY_METRICS_PORT === undefined ? null : number(env, "CLOUDIFY_METRICS_PORT", 0, 65_535, 0),

@@ -9,6 +9,7 @@ import { totalmem } from "node:os";
 import { join } from "node:path";
 import { Agent } from "./agent.ts";
 import { BlobCache } from "./blobs.ts";
+import { installAhead } from "./build/ahead.ts";
 import { workBuild } from "./build-task.ts";
 import { createClient } from "./client.ts";
 import { systemClock } from "./clock.ts";
@@ -90,6 +91,8 @@ async function main(): Promise<void> {
       ingress: driver.ingress,
       metricsPort: metrics?.port ?? null,
     });
+    if (config.tools !== null && config.builds > 0 && config.driver === "process")
+      void installAhead(config.tools, join(config.home, "builds/caches"), log, ending.signal);
     await new Promise((resolve) => ending.signal.addEventListener("abort", resolve, { once: true }));
     log("info", "The agent ends: what is under way may finish.", { signal: String(ending.signal.reason) });
     await agent.stop();

@@ -65,7 +65,7 @@ export class LocalRegion {
     const token = existsSync(join(this.#folder, IDENTITY)) ? null : await this.#tokenOf();
     const port = await this.#port();
     if (this.#isStopping) return;
-    const { api, program, onOutput, onPid } = this.#options;
+    const { home, api, program, onOutput, onPid } = this.#options;
     const child = spawn(process.execPath, [program], {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
@@ -73,6 +73,7 @@ export class LocalRegion {
         CLOUDIFY_API: api,
         CLOUDIFY_AGENT_HOME: this.#folder,
         CLOUDIFY_AGENT_DRIVER: "process",
+        CLOUDIFY_AGENT_TOOLS: process.env.CLOUDIFY_AGENT_TOOLS ?? join(home, "tools"),
         CLOUDIFY_INGRESS_HOST: "127.0.0.1",
         CLOUDIFY_INGRESS_PORT: String(port),
         ...(token === null ? {} : { CLOUDIFY_REGION_TOKEN: token }),

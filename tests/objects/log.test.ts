@@ -45,6 +45,24 @@ test("a line that comes twice, of one stream and number, is one row", async () =
   ]);
 });
 
+test("a batch that comes twice adds its lines once, and its lines stand beside those of others", async () => {
+  const { id, stub } = newLog();
+  const { n, ...entry } = line("function:api", 1);
+  expect(n).toBe(1);
+  await stub.appendBatch("a", [entry, entry]);
+  await stub.append([line("build", 1)]);
+  await evictDurableObject(stub);
+  await stub.appendBatch("a", [entry, entry]);
+  await stub.appendBatch("b", [entry]);
+  const { rows } = await stub.read(id, 0, 10);
+  expect(rows.map(({ text }) => text)).toEqual([
+    "function:api 1",
+    "function:api 1",
+    "build 1",
+    "function:api 1",
+  ]);
+});
+
 test("a finished log moves to R2 after a while, and readers see the same rows", async () => {
   const { id, stub } = newLog();
   await stub.append(Array.from({ length: 30 }, (_, i) => line("build", i + 1)));

@@ -46,10 +46,11 @@ export class TestPlatform {
   async start(env: Record<string, string> = {}): Promise<void> {
     this.port ||= await freePort();
     const child = spawn(process.execPath, [join(ROOT, "scripts/start.ts")], {
-      // Regions cost a process each: a test that needs one says so.
+      // Regions cost a process each, and what they install ahead minutes: a test that needs one says so.
       env: {
         ...process.env,
         CLOUDIFY_REGIONS: "",
+        CLOUDIFY_AGENT_TOOLS: "",
         CLOUDIFY_HOME: this.home,
         PORT: String(this.port),
         ...env,

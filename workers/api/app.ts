@@ -1,6 +1,7 @@
 /** The REST API: every feature's contract, behind its guards, and one way to say what went wrong. */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { httpDate } from "#core/headers.ts";
 import { newId } from "#core/ids.ts";
 import { logText } from "#core/log.ts";
 import { Problem } from "#core/problem.ts";
@@ -36,7 +37,7 @@ export function createApp(seams: Seams): OpenAPIHono<ApiEnv> {
     c.set("seams", seams);
     await next();
     c.header("x-request-id", requestId);
-    c.header("date", new Date(now).toUTCString());
+    c.header("date", httpDate(now));
     for (const [name, value] of Object.entries(HEADERS)) {
       if (!c.res.headers.has(name)) c.header(name, value);
     }

@@ -37,6 +37,7 @@ export function withHeaders(made: Made, list: Readonly<HeaderList>, firm: Readon
   const { headers } = made;
   const names = [...(headers instanceof Headers ? headers.keys() : headers.names())];
   for (const name of names) if (name.startsWith("x-middleware-")) headers.delete(name);
+  if (list.length === 0) return made;
   const said = new Set(names);
   const isOpen = (name: string) => name === "set-cookie" || firm.has(name) || !said.has(name);
   setAll(

@@ -1,4 +1,5 @@
 /** The edge router: every request to a deployed host. */
+import { httpDate } from "#core/headers.ts";
 import { newId } from "#core/ids.ts";
 import { Problem } from "#core/problem.ts";
 import { pooledRandom, systemClock } from "#core/time.ts";
@@ -23,7 +24,7 @@ export default {
       const response = await pipeline(scope, isInternal ? withoutOurs(request) : request, hops);
       if (response.webSocket) return response;
       // RFC 9110, 6.6.1. Cloudflare's network would set it; workerd by itself does not.
-      response.headers.set("date", new Date(clock.now()).toUTCString());
+      response.headers.set("date", httpDate(clock.now()));
       return response;
     } catch (error) {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);

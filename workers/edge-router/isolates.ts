@@ -9,6 +9,7 @@ import {
   type Call,
   decodeCall,
   FAULT_HEADER,
+  HEAD_HEADER,
   HOPS_HEADER,
   KEY_HEADER,
   MAX_HOPS,
@@ -37,12 +38,8 @@ export default {
     const given = request.headers.get(CALL_HEADER);
     if (given === null) return room.answer(request.headers, env.PROCESS);
     const call = known(given);
-    const headers = new Headers(request.headers);
-    headers.delete(KEY_HEADER);
     // The function's own runtime handles this: it is told no more of the call than it may know.
-    headers.delete(CALL_HEADER);
-    const { body, method } = request;
-    const cf = request.cf ?? {};
+    const headers = passedOn(request.headers);
     // A function that says of itself that it is cold is believed: it only colours its own log.
     const started = (answer: Response): Response => {
       const { name, isCold } = isolate?.start() ?? { name: "-", isCold: true };
@@ -55,12 +52,11 @@ export default {
       return response;
     };
     let isolate: Isolate | null = null;
-    const leave = headers.has(HOPS_HEADER) ? crowd.enter(call.id) : () => undefined;
+    const leave = HOPS_HEADER in headers ? crowd.enter(call.id) : () => undefined;
     if (!leave) return new Response("loop detected\n", { status: 508 });
     try {
-      const init = { method, headers, cf, redirect: "manual" as const, signal: request.signal };
       isolate = await (hasNamespace(env) ? byNamespace(env) : byLoader(env, ctx.exports)).of(call);
-      const answer = await isolate.fetch(request.url, body === null ? init : { ...init, body });
+      const answer = await isolate.fetch(request, headers);
       return started(answer);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
@@ -83,6 +79,17 @@ export default {
     }
   },
 } satisfies ExportedHandler<IsolatesEnv>;
+
+const PASSED_ON = [HEAD_HEADER, HOPS_HEADER, "upgrade"];
+
+function passedOn(given: Headers): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const name of PASSED_ON) {
+    const value = given.get(name);
+    if (value !== null) headers[name] = value;
+  }
+  return headers;
+}
 
 /** By their text: a function is called with the same one each time. */
 const calls = new Map<string, Call>();

@@ -14,7 +14,7 @@ import { chooseNode } from "./node.ts";
 import { type Project, readProject, shownFolder } from "./project.ts";
 import { type Command, run } from "./run.ts";
 import { buildScriptOf, emitService, pruneOf } from "./service.ts";
-import { ensureTool, type Tool } from "./tools.ts";
+import { ensureTool, INSTALL, type Tool } from "./tools.ts";
 import { readTree } from "./tree.ts";
 import { commandOf, NOISE, prepare, tidy, VERCEL } from "./vercel.ts";
 
@@ -147,10 +147,10 @@ async function needTool(
   machine: Record<string, string>,
 ): Promise<string> {
   const tools = join(dirname(config.cache), "tools");
-  return ensureTool(tools, tool, async (folder, what) => {
+  const install = async (folder: string, what: string) => {
     log.say("info", `Installing ${what} for this region, once`);
     const command: Command = {
-      command: "npm install --ignore-scripts --no-package-lock --loglevel=error",
+      command: INSTALL,
       what: `Installing ${what}`,
       cwd: folder,
       env: { ...machine, PATH: `${dirname(process.execPath)}${delimiter}${machine.PATH ?? ""}` },
@@ -162,7 +162,8 @@ async function needTool(
         ? new BuildFault(error.code, error.message, error.fix, true)
         : error;
     });
-  });
+  };
+  return ensureTool(tools, tool, install, watch.signal);
 }
 
 async function readyNode(one: Build, { manifest, settings }: Project, machine: Record<string, string>) {

@@ -41,3 +41,24 @@ test("an installation that fails leaves nothing behind, and is tried again by th
   expect(readdirSync(tools)).toEqual([]);
   expect(existsSync(await ensureTool(tools, TOOL, install))).toBe(true);
 });
+
+test("of several processes one installs, and a lock whose holder has ended holds nobody up", async () => {
+  const tools = folder();
+  mkdirSync(tools, { recursive: true });
+  const name = "@scope+tool@1.2.3";
+  // The number of no process: Linux gives none above 4,194,304.
+  writeFileSync(join(tools, `.lock-${name}`), "4194305");
+  const at = await ensureTool(tools, TOOL, install);
+  expect(readdirSync(tools)).toEqual([name]);
+  expect(existsSync(join(at, "node_modules/made"))).toBe(true);
+});
+
+test("who waits for another's installation can be called off", async () => {
+  const tools = folder();
+  mkdirSync(tools, { recursive: true });
+  writeFileSync(join(tools, ".lock-@scope+tool@1.2.3"), String(process.pid));
+  const calling = new AbortController();
+  const waiting = ensureTool(tools, TOOL, install, calling.signal);
+  calling.abort(new Error("canceled"));
+  await expect(waiting).rejects.toThrow();
+});

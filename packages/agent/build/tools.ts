@@ -2,8 +2,9 @@
  * Programs that builds need and that do not come with the agent: installed once from npm, in a folder of their own each,
  * and shared by all builds of the region.
  */
-import { mkdir, mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
 
 export interface Tool {
   /** Name on npm. */
@@ -17,12 +18,49 @@ export interface Tool {
 /** Runs npm's install in a folder. */
 export type Install = (folder: string, what: string) => Promise<void>;
 
-/** @param tools Folder of all tools. @returns The folder that holds the tool's `node_modules`. @throws As `install` does. */
-export async function ensureTool(tools: string, tool: Tool, install: Install): Promise<string> {
+/** How a tool is installed, for a shell. */
+export const INSTALL = "npm install --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error";
+
+const LOOK_EVERY_MS = 200;
+/** Longer than an installation takes: whoever holds a lock for longer is another program with a number that was free. */
+const MAX_LOCK_MS = 10 * 60_000;
+
+/**
+ * One of all that need it installs it, in whatever process they are; the others wait for it.
+ *
+ * @param tools Folder of all tools. @returns The folder that holds the tool's `node_modules`. @throws As `install` does, or
+ * the signal's reason.
+ */
+export async function ensureTool(
+  tools: string,
+  tool: Tool,
+  install: Install,
+  signal?: AbortSignal,
+): Promise<string> {
   const name = `${tool.package.replaceAll("/", "+")}@${tool.version}`;
   const folder = join(tools, name);
-  if (await isThere(folder)) return folder;
+  const lock = join(tools, `.lock-${name}`);
   await mkdir(tools, { recursive: true });
+  while (!(await isThere(folder))) {
+    signal?.throwIfAborted();
+    if (await take(lock)) {
+      try {
+        if (!(await isThere(folder))) await make(tools, folder, name, tool, install);
+      } finally {
+        await rm(lock, { force: true });
+      }
+    } else await after(LOOK_EVERY_MS, undefined, { signal });
+  }
+  return folder;
+}
+
+async function make(
+  tools: string,
+  folder: string,
+  name: string,
+  tool: Tool,
+  install: Install,
+): Promise<void> {
   const draft = await mkdtemp(join(tools, ".draft-"));
   try {
     const manifest = {
@@ -32,13 +70,36 @@ export async function ensureTool(tools: string, tool: Tool, install: Install): P
     };
     await writeFile(join(draft, "package.json"), JSON.stringify(manifest));
     await install(draft, name);
-    await rename(draft, folder).catch(async (error: unknown) => {
-      // Another build was quicker; what it made is the same.
-      if (!(await isThere(folder))) throw error;
-    });
-    return folder;
+    await rename(draft, folder);
   } finally {
     await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** A lock whose holder has ended is nobody's. */
+async function take(lock: string): Promise<boolean> {
+  const claimed = await writeFile(lock, String(process.pid), { flag: "wx" }).then(
+    () => true,
+    () => false,
+  );
+  if (claimed) return true;
+  const [holder, since] = await Promise.all([
+    readFile(lock, "utf8").then(Number, () => 0),
+    stat(lock).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => Date.now(),
+    ),
+  ]);
+  if (holder > 0 && (!isAlive(holder) || Date.now() - since > MAX_LOCK_MS)) await rm(lock, { force: true });
+  return false;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

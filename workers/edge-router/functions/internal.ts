@@ -1,9 +1,8 @@
 /** On one machine: what the isolates' own process asks of the platform. Only with the key that both were given. */
 import type { Call } from "#features/functions/call.ts";
-import type { Line } from "#features/logs/policy.ts";
 import type { Env } from "../env.ts";
 import { readCode, readMaps } from "./code.ts";
-import { writeLines } from "./sink.ts";
+import { type Batch, writeLines } from "./sink.ts";
 
 export const INTERNAL_HOST = "platform.internal";
 
@@ -15,8 +14,7 @@ export async function internal(request: Request, env: Env): Promise<Response> {
     case "/maps":
       return Response.json(await readMaps(env, await request.json<Call>()));
     case "/lines": {
-      const { deployment, lines } = await request.json<{ deployment: string; lines: Line[] }>();
-      await writeLines(env, deployment, lines);
+      await writeLines(env, await request.json<Batch>());
       return new Response(null, { status: 204 });
     }
     default:

@@ -2,13 +2,14 @@
  * Lines of functions on their way to their deployment's log: masked, capped, gathered for a moment. A second that brings
  * more than a deployment may write ends in one row that counts what was dropped.
  */
-import { type Millis, SECOND, systemRandom } from "#core/time.ts";
+import { type Millis, SECOND } from "#core/time.ts";
 import type { Call } from "#features/functions/call.ts";
 import type { Mask } from "#features/logs/mask.ts";
-import { BYTES_A_SECOND, type Level, LINES_A_SECOND, type Line } from "#features/logs/policy.ts";
+import { BYTES_A_SECOND, type Entry, type Level, LINES_A_SECOND } from "#features/logs/policy.ts";
+import type { Batch } from "./sink.ts";
 import type { Traced } from "./traced.ts";
 
-export type Write = (deployment: string, lines: Line[]) => Promise<void>;
+export type Write = (batch: Batch) => Promise<void>;
 
 const GATHER_MS = 25;
 /** Of a deployment that has just written: so that many calls share a write. */
@@ -29,7 +30,7 @@ const LEVELS: Record<Traced["level"], Level> = {
 };
 
 interface Pending {
-  lines: Line[];
+  lines: Entry[];
   /** Of the line that came last. */
   stream: string;
   /** When the call that writes them began to gather; `null`: nobody does. */
@@ -44,8 +45,6 @@ interface Pending {
 
 export class LogBuffer {
   readonly #pending = new Map<string, Pending>();
-  /** Lines of one writer are numbered; several write to one log, and each begins somewhere else. */
-  #n: number | null = null;
 
   /**
    * The first of them is who writes, for all that come meanwhile; nobody else waits for it, since a promise belongs to
@@ -75,13 +74,6 @@ export class LogBuffer {
     for (const [deployment, { since }] of this.#pending) if (since === null) this.#pending.delete(deployment);
   }
 
-  /** Chance is not to be had before the first request. */
-  #next(): number {
-    const n = this.#n ?? systemRandom.bytes(6).reduce((sum, byte) => sum * 256 + byte, 0);
-    this.#n = n + 1;
-    return n;
-  }
-
   #take(held: Pending, stream: string, { level, text, at, cut = 0, gap = 0 }: Traced, mask: Mask): void {
     held.stream = stream;
     const second = Math.floor(at / SECOND);
@@ -100,14 +92,14 @@ export class LogBuffer {
       return;
     }
     const shown = cut > 0 ? `${mask.maskCut(text)}… (${cut} characters cut)` : mask.mask(text);
-    held.lines.push({ stream, n: this.#next(), at, level: LEVELS[level] ?? "info", text: shown });
+    held.lines.push({ stream, at, level: LEVELS[level] ?? "info", text: shown });
   }
 
   /** Says what the second that is over has cost. */
   #close(held: Pending, stream: string, at: number): void {
     if (held.dropped === 0) return;
     const text = `${held.dropped} lines were dropped: at most ${LINES_A_SECOND} lines and ${BYTES_A_SECOND / 1024} KiB a second are kept, and 200 KiB of one call`;
-    held.lines.push({ stream, n: this.#next(), at, level: "warn", text, gap: held.dropped });
+    held.lines.push({ stream, at, level: "warn", text, gap: held.dropped });
     held.dropped = 0;
   }
 
@@ -116,9 +108,10 @@ export class LogBuffer {
     const lines = held.lines.splice(0);
     held.wroteAt = Date.now();
     held.since = null;
+    const batch = { id: crypto.randomUUID(), deployment, lines };
     for (let tries = 1; lines.length > 0; tries++) {
       try {
-        return await write(deployment, lines);
+        return await write(batch);
       } catch (error) {
         if (tries === TRIES) throw error;
         await scheduler.wait(100 * 2 ** tries);

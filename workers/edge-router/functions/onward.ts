@@ -1,5 +1,5 @@
 /** What a function is told of the request, wherever it runs. */
-import { setAll } from "#core/headers.ts";
+import { Fields, setAll } from "#core/headers.ts";
 import { geoHeaders } from "#features/functions/geo.ts";
 import type { Scope } from "../scope.ts";
 import type { Asked } from "../stages/call.ts";
@@ -10,11 +10,10 @@ export function onward(
   { request, url, name, changes, more = [] }: Asked,
   hostname: string,
   region: string,
-): Headers {
+): Fields {
   const given = changes.reduce<Headers>((so, change) => change.apply(so), request.headers);
-  const headers = new Headers(given);
-  for (const header of given.keys())
-    if (header.startsWith("x-cloudify-") || header.startsWith("x-vercel-")) headers.delete(header);
+  const headers = new Fields();
+  for (const [header, value] of given) if (!isUnheard(header)) headers.set(header, value);
   const ip = headers.get("cf-connecting-ip") ?? "";
   const { cf = {} } = request;
   const encodings = cf.clientAcceptEncoding as string | undefined;
@@ -31,7 +30,6 @@ export function onward(
     ["x-matched-path", `/${name}`],
     ...geoHeaders(cf as Record<string, unknown>),
   ];
-  for (const one of UNHEARD) headers.delete(one);
   for (const [key, value] of set) {
     if (value !== "") headers.set(key, value);
     else headers.delete(key);
@@ -41,7 +39,11 @@ export function onward(
 }
 
 /** Of visitors: who passed it on is known better here, and to go on with a page is asked by the platform alone. */
-const UNHEARD = ["forwarded", "next-resume"];
+const isUnheard = (name: string): boolean =>
+  name.startsWith("x-cloudify-") ||
+  name.startsWith("x-vercel-") ||
+  name === "forwarded" ||
+  name === "next-resume";
 
 /** Where an edge function runs; `dev1` is what libraries call a machine of one's own. */
 export function coloOf({ cf }: Request): string {

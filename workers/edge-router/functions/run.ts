@@ -1,11 +1,14 @@
 /** Calls one function, and makes of every way that it can go wrong a clear answer. */
+import type { Fields } from "#core/headers.ts";
 import { Problem } from "#core/problem.ts";
 import { SECOND } from "#core/time.ts";
 import {
   ALIVE,
   CALL_HEADER,
+  encodeHead,
   FAULT_HEADER,
   type Fault,
+  HEAD_HEADER,
   HOPS_HEADER,
   KEY_HEADER,
   PROCESS_HEADER,
@@ -46,7 +49,7 @@ export interface Isolate {
 export interface Question {
   url: string;
   method: string;
-  headers: Headers;
+  headers: Fields;
   body: ReadableStream | null;
   hops: number;
   /** The call, encoded. */
@@ -86,10 +89,15 @@ export async function run(scope: Scope, code: string, asked: Question): Promise<
 async function once(scope: Scope, code: string, asked: Question, seat: Seat): Promise<Ran> {
   try {
     const { url, method, headers, body } = asked;
-    headers.set(CALL_HEADER, asked.call);
-    headers.set(KEY_HEADER, scope.env.INTERNAL_KEY ?? "");
-    if (asked.hops > 0) headers.set(HOPS_HEADER, String(asked.hops));
-    const init = { method, headers, redirect: "manual" as const };
+    const told: Record<string, string> = {};
+    told[CALL_HEADER] = asked.call;
+    told[KEY_HEADER] = scope.env.INTERNAL_KEY ?? "";
+    told[HEAD_HEADER] = encodeHead(headers.toInit());
+    if (asked.hops > 0) told[HOPS_HEADER] = String(asked.hops);
+    // The runtime makes a WebSocket of no other request.
+    const upgrade = headers.get("upgrade");
+    if (upgrade !== null) told.upgrade = upgrade;
+    const init = { method, headers: told, redirect: "manual" as const };
     const { ISOLATES, QUARANTINE } = scope.env;
     const place = seat.where === "quarantine" && QUARANTINE ? QUARANTINE : ISOLATES;
     const found = await within(place.fetch(url, body === null ? init : { ...init, body }));

@@ -13,8 +13,7 @@ type About = Pick<Call, "team" | "deployment" | "name" | "env">;
 
 /** Without its environment nothing is told of a call: the line might show it. */
 export function tell(scope: Scope, about: About, lines: readonly Traced[]): void {
-  const add = (mask: Mask) =>
-    logs.add(about, lines, mask, (deployment, batch) => writeLines(scope.env, deployment, batch));
+  const add = (mask: Mask) => logs.add(about, lines, mask, (batch) => writeLines(scope.env, batch));
   const known = knownMask(about.team, about.env);
   const written = known ? add(known) : maskOf(scope.env, about.team, about.env).then(add);
   if (written) scope.keepAlive(written.catch(() => undefined));

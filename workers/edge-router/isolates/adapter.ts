@@ -2,7 +2,8 @@
 import type { Call } from "#features/functions/call.ts";
 
 export interface Isolate {
-  fetch(url: string, init: RequestInit): Promise<Response>;
+  /** @param headers In the place of the request's own. */
+  fetch(request: Request, headers: Record<string, string>): Promise<Response>;
   /** Whether this call had the isolate made, and, if so, its short name. Known when it has answered. */
   start(): { name: string; isCold: boolean };
 }

@@ -43,7 +43,7 @@ export function byNamespace(env: IsolatesEnv & Namespace): Isolates {
       });
       const worker = env.DISPATCHER.get(name);
       return {
-        fetch: (url, init) => worker.fetch(url, init),
+        fetch: (request, headers) => worker.fetch(request, { headers }),
         // Which of its isolates answers is Cloudflare's affair.
         start: () => ({ name: name.slice(3, 7), isCold }),
       };

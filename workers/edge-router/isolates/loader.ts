@@ -16,7 +16,7 @@ export function byLoader(env: IsolatesEnv, exports: ExecutionContext["exports"])
         return workerCode(code, exports.Outbound({ props: call }));
       });
       return {
-        fetch: (url, init) => worker.getEntrypoint().fetch(url, init),
+        fetch: (request, headers) => worker.getEntrypoint().fetch(request, { headers }),
         start: () => ({ name: crypto.randomUUID().slice(0, 4), isCold }),
       };
     },

@@ -4,10 +4,9 @@
  */
 import { type Call, KEY_HEADER } from "#features/functions/call.ts";
 import { type Mask, maskFor } from "#features/logs/mask.ts";
-import type { Line } from "#features/logs/policy.ts";
 import { type LoadedCode, readCode, readMaps } from "../functions/code.ts";
 import { LogBuffer } from "../functions/lines.ts";
-import { writeLines } from "../functions/sink.ts";
+import { type Batch, writeLines } from "../functions/sink.ts";
 import type { Traced } from "../functions/traced.ts";
 import type { IsolatesEnv } from "./env.ts";
 import { Maps } from "./maps.ts";
@@ -32,7 +31,7 @@ export async function report(env: IsolatesEnv, call: Call, lines: readonly Trace
   maps ??= new Maps((of) => (env.PLATFORM ? ask(env, "/maps", of) : readMaps(env, of)));
   const told: Traced[] = [];
   for (const line of lines) told.push({ ...line, text: await maps.map(call, line.text) });
-  await logs.add(call, told, await maskOf(env, call), (deployment, batch) => write(env, deployment, batch));
+  await logs.add(call, told, await maskOf(env, call), (batch) => write(env, batch));
 }
 
 /** An isolate may be older than this Worker's memory: then its environment is read again before a line is shown. */
@@ -41,9 +40,9 @@ async function maskOf(env: IsolatesEnv, call: Call): Promise<Mask> {
   return masks.get(call.id) ?? maskFor([]);
 }
 
-async function write(env: IsolatesEnv, deployment: string, lines: Line[]): Promise<void> {
-  if (!env.PLATFORM) return writeLines(env, deployment, lines);
-  await post(env, "/lines", { deployment, lines });
+async function write(env: IsolatesEnv, batch: Batch): Promise<void> {
+  if (!env.PLATFORM) return writeLines(env, batch);
+  await post(env, "/lines", batch);
 }
 
 async function ask<T>(env: IsolatesEnv, path: string, call: Call): Promise<T> {

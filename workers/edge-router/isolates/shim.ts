@@ -4,7 +4,7 @@
  * they look for. The main module calls the handler and tells its faults apart. Nothing here is trusted: it runs beside
  * customers' code, and is told nothing that they may not know.
  */
-import { FAULT_HEADER, HOPS_HEADER } from "#features/functions/call.ts";
+import { FAULT_HEADER, HEAD_HEADER, HOPS_HEADER } from "#features/functions/call.ts";
 import { RESERVED_MODULES } from "#features/functions/function.ts";
 import { LINES_A_SECOND } from "#features/logs/policy.ts";
 import { CALL_LOG_BYTES, CUT, GAP, LINE_CHARACTERS } from "../functions/traced.ts";
@@ -61,7 +61,7 @@ import { formatWithOptions, inspect } from "node:util";
 
 export const requests = new AsyncLocalStorage();
 // Customers may replace what they find; what we call afterwards is what was there.
-export const native = { Response, Headers, Request, Promise, String, Number, Object, JSON };
+export const native = { Response, Request, Promise, String, Number, Object, parse: JSON.parse };
 const { setTimeout, Date, TextEncoder, fetch: nativeFetch } = globalThis;
 const { stringify } = JSON;
 const encoder = new TextEncoder();
@@ -169,29 +169,34 @@ ${HANDLER}`;
 }
 
 const HANDLER = `
-const { Response, Headers, Request, Promise, String, Number, Object } = native;
+const { Response, Request, Promise, String, Number, Object, parse } = native;
 const exported = entry.default ?? globalThis._ENTRIES?.[Object.keys(globalThis._ENTRIES ?? {})[0]]?.default;
 const inner = exported?.default ?? exported;
 const handler = typeof inner === "function" ? inner
   : typeof inner?.fetch === "function" ? (request, context, env) => inner.fetch(request, env, context)
   : null;
 
+class Context {
+  #asked;
+  constructor(asked, waitUntil) {
+    this.#asked = asked;
+    this.waitUntil = waitUntil;
+  }
+  passThroughOnException() {}
+  get headers() { return Object.fromEntries(this.#asked.headers); }
+  get url() { return this.#asked.url; }
+  get signal() { return this.#asked.signal; }
+}
+
 const fault = (kind) => new Response(null, { status: 500, headers: { "${FAULT_HEADER}": kind } });
 
 export default {
   async fetch(request, env, ctx) {
     const hops = Number(request.headers.get("${HOPS_HEADER}") ?? 0);
-    const asked = new Request(request);
-    if (hops > 0) asked.headers.delete("${HOPS_HEADER}");
+    const asked = new Request(request, { headers: parse(request.headers.get("${HEAD_HEADER}")) });
     const later = (work) => ctx.waitUntil(work);
     const waitUntil = (work) => later(Promise.resolve(work).catch((error) => console.error("waitUntil:", error)));
-    const context = {
-      waitUntil,
-      passThroughOnException() {},
-      get headers() { return Object.fromEntries(asked.headers); },
-      get url() { return request.url; },
-      get signal() { return request.signal; },
-    };
+    const context = new Context(asked, waitUntil);
     const state = requestState(later);
     begin(state);
     return requests.run({ hops, context, state }, async () => {

@@ -9,6 +9,7 @@ import {
   type IngressFault,
   TIMEOUT_HEADER,
 } from "@cloudify/protocol";
+import type { Fields } from "#core/headers.ts";
 import { type Millis, SECOND } from "#core/time.ts";
 import { type Ending, endingOfStatus, isIdempotent } from "#features/regions/failover.ts";
 import type { Region } from "../resolution/regions.ts";
@@ -27,7 +28,7 @@ export interface Question {
   /** Behind the ingress's origin. */
   path: string;
   method: string;
-  headers: Headers;
+  headers: Fields;
   body: Body;
   /** To the first byte. */
   limit: Millis;
@@ -45,7 +46,7 @@ export async function attempt(scope: Scope, region: Region, question: Question):
   const over = new AbortController();
   const sent = send(scope.env, `${region.ingress}${question.path}`, {
     method,
-    headers,
+    headers: headers.toInit(),
     redirect: "manual",
     encodeResponseBody: "manual",
     signal: over.signal,
