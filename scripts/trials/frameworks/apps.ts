@@ -12,11 +12,13 @@ export interface App {
 }
 
 export interface Check {
-  what: "ssr" | "static" | "asset" | "api" | "prerendered" | "middleware" | "stream";
+  what: "action" | "ssr" | "static" | "asset" | "api" | "prerendered" | "middleware" | "stream";
   path: string;
   method?: "POST";
   headers?: Readonly<Record<string, string>>;
   body?: string;
+  /** The form of the page at `path` is sent, as a browser without scripts does, with these fields beside its hidden ones. */
+  form?: Readonly<Record<string, string>>;
   /** 200 unless it says otherwise. */
   status?: number;
   text?: RegExp;
@@ -85,6 +87,26 @@ export default async function Post({ params }: { params: Promise<{ id: string }>
   return <h1>Post {(await params).id}</h1>;
 }
 `,
+    "app/action/actions.ts": `"use server";
+
+export async function add(_: number, form: FormData) {
+  return Number(form.get("n")) + 1;
+}
+`,
+    "app/action/page.tsx": `"use client";
+import { useActionState } from "react";
+import { add } from "./actions";
+
+export default function Page() {
+  const [sum, act] = useActionState(add, 0);
+  return (
+    <form action={act}>
+      <input name="n" />
+      <b>sum {sum}</b>
+    </form>
+  );
+}
+`,
     "app/slow/page.tsx": `import { connection } from "next/server";
 import { Suspense } from "react";
 
@@ -131,6 +153,8 @@ export const config = { matcher: ["/ssr", "/from"] };
     { what: "ssr", path: "/posts/never-built", text: /Post (?:<!-- -->)?never-built/ },
     ...SSR,
     { what: "stream", path: "/slow", text: /early part.*late part/s },
+    { what: "action", path: "/action", text: /sum (?:<!-- -->)?0/ },
+    { what: "action", path: "/action", form: { n: "41" }, text: /sum (?:<!-- -->)?42/ },
     {
       what: "ssr",
       path: "/ssr?name=Ada",

@@ -22,7 +22,9 @@ const late = (): Promise<string> =>
 
 async function failureOf(origin: string, check: Check): Promise<string | null> {
   const { path, method = "GET", headers = {}, body, status = 200, text, header, refersTo } = check;
-  const found = await get(origin + path, { method, headers, ...(body === undefined ? {} : { body }) });
+  const found = check.form
+    ? await send(origin, path, check.form)
+    : await get(origin + path, { method, headers, ...(body === undefined ? {} : { body }) });
   const answer = await found.text();
   const beginning = JSON.stringify(answer.slice(0, 200));
   if (found.status !== status) return `${found.status}, not ${status}: ${beginning}`;
@@ -36,3 +38,21 @@ async function failureOf(origin: string, check: Check): Promise<string | null> {
   await file.arrayBuffer();
   return file.status === 200 ? null : `${other}, which it refers to, answers ${file.status}`;
 }
+
+async function send(origin: string, path: string, fields: Readonly<Record<string, string>>) {
+  const page = await (await get(origin + path)).text();
+  const form = new FormData();
+  for (const [input] of page.matchAll(/<input type="hidden"[^>]*>/g)) {
+    const [name, value] = ["name", "value"].map((key) =>
+      unescaped(new RegExp(`${key}="([^"]*)"`).exec(input)?.[1]),
+    );
+    if (name) form.append(name, value ?? "");
+  }
+  for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  // What a form is as bytes, and of which type, a Request knows.
+  const request = new Request(origin, { method: "POST", body: form });
+  const headers = { "content-type": request.headers.get("content-type") ?? "", origin };
+  return get(origin + path, { method: "POST", headers, body: await request.text() });
+}
+
+const unescaped = (text = ""): string => text.replaceAll("&quot;", '"').replaceAll("&amp;", "&");
