@@ -44,8 +44,12 @@ export class PointerObject extends Custody<Effect> implements PointerRpc {
   }
 
   async send(of: Of, event: PointerEvent, by: By | null): Promise<PointerStep> {
-    const why: Why = by ? { by: "caller", actor: by.actor.id } : { by: "release" };
-    return this.#step(of, event, by, why);
+    if (!by) return this.#step(of, event, null, { by: "release" });
+    const isOfRollout = event.type === "advance" || event.type === "abort";
+    const pointer = isOfRollout ? this.readFact<Pointer>("pointer") : null;
+    const detail = pointer ? { detail: { ...by.audit.detail, ...aboutRollout(pointer) } } : {};
+    const why: Why = { by: "caller", actor: by.actor.id };
+    return this.#step(of, event, { ...by, audit: { ...by.audit, ...detail } }, why);
   }
 
   async remove(): Promise<void> {
@@ -107,13 +111,12 @@ export class PointerObject extends Custody<Effect> implements PointerRpc {
   }
 
   /** The entry of what nobody asked for. */
-  #byItself(action: string, { canary, live }: Pointer, detail: Record<string, unknown>): By {
-    const target = canary?.release.deployment ?? "";
-    const about = { percent: canary?.percent, stage: canary?.rolling?.stage, live: live?.deployment };
+  #byItself(action: string, pointer: Pointer, detail: Record<string, unknown>): By {
+    const { deployment, ...about } = aboutRollout(pointer);
     return {
       actor: { type: "system", id: "rolling-release" },
       requestId: newId("request", this.clock.now(), this.random),
-      audit: { action, target, detail: { ...about, ...detail } },
+      audit: { action, target: deployment, detail: { ...about, ...detail } },
     };
   }
 
@@ -171,3 +174,10 @@ export class PointerObject extends Custody<Effect> implements PointerRpc {
       .run();
   }
 }
+
+/** What an entry tells of the rollout that it is about: how far that was. */
+const aboutRollout = ({ canary }: Pointer) => ({
+  deployment: canary?.release.deployment ?? "",
+  percent: canary?.percent ?? 0,
+  stage: canary?.rolling?.stage ?? 0,
+});

@@ -85,14 +85,16 @@ export const PointerAnswer = z
     held: z.boolean(),
     live: z.string().nullable(),
     canary: Canary.nullable(),
-    rolling: RollingRelease.extend({
-      stage: z.number().int().openapi({ description: "Index of the stage it is in, from 0" }),
-      since: MillisSchema.openapi({ description: "When this stage began" }),
-      startedAt: MillisSchema,
-      nextAt: MillisSchema.nullable().openapi({
-        description: "When it goes on by itself; `null`: when it is advanced",
-      }),
-    })
+    rolling: z
+      .object({
+        ...RollingRelease.shape,
+        stage: z.number().int().openapi({ description: "Index of the stage it is in, from 0" }),
+        since: MillisSchema.openapi({ description: "When this stage began" }),
+        startedAt: MillisSchema,
+        nextAt: MillisSchema.nullable().openapi({
+          description: "When it goes on by itself; `null`: when it is advanced",
+        }),
+      })
       .nullable()
       .openapi({ description: "The plan by which the canary grows; `null`: by hand" }),
     url: z.string(),

@@ -203,7 +203,9 @@ test("of callers that advance what they saw, one wins; each refused one changes 
   expect(sent.map((one) => one.ok).sort()).toEqual([false, false, false, false, true]);
   await settled(stub);
   expect((await stub.read())?.canary?.percent).toBe(50);
-  expect(await entriesOf(of.team)).toHaveLength(1);
+  const [entry, ...others] = await entriesOf(of.team);
+  expect([entry?.actor_id, others]).toEqual(["tok_1", []]);
+  expect(JSON.parse(String(entry?.detail))).toEqual({ deployment: names.next, percent: 10, stage: 0 });
   expect(await logOf(names.next)).toHaveLength(2);
 });
 

@@ -110,7 +110,7 @@ function rowsOf({ url, live, canary, rolling, figures, verdict, last }: Rollout)
   if (figures) {
     rows.push(
       ["errors", `${errorsOf(figures.canary)} of the release; ${errorsOf(figures.live)} of what is live`],
-      ["so it is", verdict ?? "-"],
+      ["verdict", verdict ?? "-"],
     );
   }
   if (last) {
