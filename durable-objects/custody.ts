@@ -31,8 +31,8 @@ export abstract class Custody<Effect> extends DurableObject<Env> {
 
   /** When the state itself next has work, or `null`. */
   protected abstract dueAt(): Millis | null;
-  /** Lets the state do what is due. */
-  protected abstract tick(): void;
+  /** Lets the state do what is due. One that fails is tried again by the alarm. */
+  protected abstract tick(): void | Promise<void>;
   /** Does one effect; throws to have it tried again. Doing it twice must change nothing. */
   protected abstract perform(effect: Effect): Promise<void>;
 
@@ -139,7 +139,7 @@ export abstract class Custody<Effect> extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     await this.#setAlarm(Date.now() + RETRY_MAX_MS);
     try {
-      this.tick();
+      await this.tick();
       await this.drive();
       await this.#setAlarm(this.#due());
     } catch (error) {

@@ -136,8 +136,14 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     const release = { deployment: id, site: state.site, createdAt };
     for (const pointed of spec.pointerTargets) {
       const pointer = this.env.POINTERS.get(this.env.POINTERS.idFromName(pointerName(project, pointed)));
-      const percent = (pointed === "production" ? spec.percent : null) ?? undefined;
-      await pointer.send({ team, project, target: pointed }, { type: "assign", release, percent }, null);
+      const isShared = pointed === "production";
+      const percent = (isShared ? spec.percent : null) ?? undefined;
+      const plan = (isShared ? spec.rolling : null) ?? undefined;
+      await pointer.send(
+        { team, project, target: pointed },
+        { type: "assign", release, percent, plan },
+        null,
+      );
     }
     await this.send({ type: "released" }, null);
   }
@@ -209,9 +215,9 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
   }
 }
 
-/** What was stored before there were regions lacks what came with them. */
+/** What was stored before there were regions, or rolling releases, lacks what came with them. */
 function completed(held: Deployment): Deployment {
-  const state = { ...held, spec: { ...WITHOUT_REGIONS, ...held.spec } };
+  const state = { ...held, spec: { ...BEFORE, ...held.spec } };
   switch (state.status) {
     case "compiling":
       return { ...state, manifest: state.manifest ?? state.spec.manifest };
@@ -227,7 +233,7 @@ function completed(held: Deployment): Deployment {
   }
 }
 
-const WITHOUT_REGIONS = { source: null, regions: [], policy: "any" } as const;
+const BEFORE = { source: null, regions: [], policy: "any", rolling: null } as const;
 
 const hasWorkloads = (state: Deployment): boolean =>
   (state.status === "releasing" || state.status === "ready") && Object.keys(state.workloads).length > 0;

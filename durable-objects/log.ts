@@ -76,6 +76,11 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
     this.#notify();
   }
 
+  async note(deployment: string, line: Line): Promise<void> {
+    if (this.#isFolded()) await this.#unfold(deployment);
+    await this.append([line]);
+  }
+
   async finish(deployment: string, isLive: boolean): Promise<void> {
     if (this.#isFolded()) return;
     const budget = this.#fact<Budget>("budget");
@@ -137,6 +142,23 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
     if (this.#rows(rows.at(-1)?.seq ?? 0, 1).length > 0) return;
     await this.#clear();
     this.#setFact("folded", true);
+  }
+
+  /** Its rows are here again, with their numbers; it is folded anew as after its end. */
+  async #unfold(deployment: string): Promise<void> {
+    const { rows } = await this.#folded(deployment, 0, Number.MAX_SAFE_INTEGER);
+    // Somebody else may have opened it meanwhile.
+    if (!this.#isFolded()) return;
+    this.ctx.storage.transactionSync(() => {
+      // One by one: a text that SQLite takes as a parameter has an end.
+      for (const { seq, at, stream, level, text, gap } of rows) {
+        const values = [seq, at, stream, level, text, gap ?? null];
+        this.ctx.storage.sql.exec("insert into rows values (?, ?, ?, ?, ?, ?)", ...values);
+      }
+      this.ctx.storage.sql.exec("delete from facts where name = 'folded'");
+      this.#setFact("finished", deployment);
+    });
+    await this.ctx.storage.setAlarm(Date.now() + FOLD_AFTER_MS);
   }
 
   async #feed(

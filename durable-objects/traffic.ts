@@ -7,6 +7,8 @@ import {
   KEEP_MS,
   type Minute,
   minuteOf,
+  SLOTS_KEEP_MS,
+  servedBy,
   type TrafficEvent,
 } from "#features/traffic/machine.ts";
 import type { TrafficRpc } from "#features/traffic/rpc.ts";
@@ -20,7 +22,8 @@ export class TrafficObject extends DurableObject<Env> implements TrafficRpc {
 
   async add(batch: string, events: TrafficEvent[]): Promise<void> {
     const { sql } = this.ctx.storage;
-    const oldest = systemClock(Number(this.env.CLOCK_OFFSET_MS ?? 0)).now() - KEEP_MS;
+    const now = systemClock(Number(this.env.CLOCK_OFFSET_MS ?? 0)).now();
+    const oldest = now - KEEP_MS;
     this.ctx.storage.transactionSync(() => {
       const [known] = sql.exec("select 1 from batches where id = ?", batch);
       if (known) return;
@@ -29,6 +32,17 @@ export class TrafficObject extends DurableObject<Env> implements TrafficRpc {
         const rollup = of.reduce(add, this.#minute(minute));
         sql.exec("insert or replace into minutes values (?, ?)", minute, JSON.stringify(rollup));
       }
+      for (const { slot, deployment, requests, errors } of servedBy(events)) {
+        sql.exec(
+          `insert into served values (?, ?, ?, ?) on conflict (slot, deployment) do update set
+             requests = requests + excluded.requests, errors = errors + excluded.errors`,
+          slot,
+          deployment,
+          requests,
+          errors,
+        );
+      }
+      sql.exec("delete from served where slot < ?", now - SLOTS_KEEP_MS);
       sql.exec("delete from batches where at < ?", oldest);
       sql.exec("delete from minutes where minute < ?", oldest);
     });
@@ -41,6 +55,19 @@ export class TrafficObject extends DurableObject<Env> implements TrafficRpc {
       limit,
     );
     return [...rows].map((row) => JSON.parse(row.value) as Minute);
+  }
+
+  async count(deployments: string[], from: Millis): Promise<{ requests: number; errors: number }[]> {
+    return deployments.map((deployment) =>
+      this.ctx.storage.sql
+        .exec<{ requests: number; errors: number }>(
+          `select coalesce(sum(requests), 0) as requests, coalesce(sum(errors), 0) as errors from served
+           where slot >= ? and deployment = ?`,
+          from,
+          deployment,
+        )
+        .one(),
+    );
   }
 
   async remove(): Promise<void> {
@@ -59,7 +86,9 @@ export class TrafficObject extends DurableObject<Env> implements TrafficRpc {
   #createTables(): void {
     this.ctx.storage.sql.exec(
       `create table if not exists batches (id text primary key, at integer not null);
-       create table if not exists minutes (minute integer primary key, value text not null)`,
+       create table if not exists minutes (minute integer primary key, value text not null);
+       create table if not exists served (slot integer not null, deployment text not null, requests integer not null,
+         errors integer not null, primary key (slot, deployment))`,
     );
   }
 }

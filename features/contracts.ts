@@ -8,12 +8,14 @@ import { envVars } from "#features/env-vars/contract.ts";
 import { functions } from "#features/functions/contract.ts";
 import { projects } from "#features/projects/contract.ts";
 import { regions } from "#features/regions/contract.ts";
+import { rollouts } from "#features/rollouts/contract.ts";
 import { traffic } from "#features/traffic/contract.ts";
 
 export const contracts = {
   accounts,
   projects,
   deployments,
+  rollouts,
   functions,
   blobs,
   envVars,

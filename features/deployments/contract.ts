@@ -4,6 +4,7 @@ import { type Contract, MillisSchema, op, PageQuery, page } from "#core/contract
 import { MAX_BLOB_BYTES, Sha256Schema } from "#features/blobs/contract.ts";
 import { TargetSchema } from "#features/env-vars/contract.ts";
 import { BuildOverrides, Canary } from "#features/projects/contract.ts";
+import { planFields, RollingRelease } from "#features/rollouts/schemas.ts";
 
 export const MAX_FILES = 25_000;
 export const MAX_DEPLOYMENT_BYTES = 5 * 1024 * 1024 * 1024;
@@ -84,6 +85,18 @@ export const PointerAnswer = z
     held: z.boolean(),
     live: z.string().nullable(),
     canary: Canary.nullable(),
+    rolling: z
+      .object({
+        ...RollingRelease.shape,
+        stage: z.number().int().openapi({ description: "Index of the stage it is in, from 0" }),
+        since: MillisSchema.openapi({ description: "When this stage began" }),
+        startedAt: MillisSchema,
+        nextAt: MillisSchema.nullable().openapi({
+          description: "When it goes on by itself; `null`: when it is advanced",
+        }),
+      })
+      .nullable()
+      .openapi({ description: "The plan by which the canary grows; `null`: by hand" }),
     url: z.string(),
   })
   .openapi("Pointer");
@@ -102,7 +115,7 @@ const LogRow = z
 
 const params = z.object({ deployment: z.string().openapi({ description: "Id, or one of its hostnames" }) });
 const ofProject = z.object({ project: z.string().openapi({ description: "Id or name" }) });
-const ifEpoch = z
+export const ifEpoch = z
   .number()
   .int()
   .optional()
@@ -120,9 +133,18 @@ export const deployments = {
     params: ofProject,
     body: z.object({
       target: TargetSchema.default("preview"),
-      percent: z.number().int().min(1).max(100).optional().openapi({
-        description: "Of production's visitors, once it is ready; see /rollout. Absent: all",
-      }),
+      percent: z
+        .number()
+        .int()
+        .min(1)
+        .max(100)
+        .optional()
+        .openapi({
+          description:
+            "Of production's visitors, once it is ready; see /rollout. Absent: all, or by `stages`, or by the project's " +
+            "`rollingRelease`",
+        }),
+      ...planFields,
       git: Git.optional(),
       files: z.array(ManifestFile).min(1).max(MAX_FILES),
       source: z.boolean().default(false),
@@ -187,8 +209,11 @@ export const deployments = {
     path: "/api/deployments/{deployment}/promote",
     tag: "Deployments",
     summary: "Make a ready deployment what production serves",
+    description:
+      "With `stages`, or a project's `rollingRelease`, a rolling release begins instead. What is being rolled out already " +
+      "is given to everybody, unless `stages` are given.",
     params,
-    body: z.object({ ifEpoch }).optional(),
+    body: z.object({ ifEpoch, ...planFields }).optional(),
     output: PointerAnswer,
     scope: "deployments:write",
     audit: "deployment.promote",

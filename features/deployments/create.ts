@@ -7,7 +7,9 @@ import { canonicalJson, sha256 } from "#core/encoding.ts";
 import { Problem } from "#core/problem.ts";
 import { DIGESTS_A_QUERY, insertBlob, keepBlobs, storeBlob } from "#features/blobs/service.ts";
 import { manifestBlobs } from "#features/blobs/tables.ts";
+import type { Plan } from "#features/pointers/rolling.ts";
 import { getProject, type ProjectRow } from "#features/projects/service.ts";
+import { type Given, planOf } from "#features/rollouts/plan.ts";
 import { MAX_DEPLOYMENT_BYTES } from "./contract.ts";
 import { insert } from "./insert.ts";
 import { checkManifest, checkSource, type ManifestFile } from "./manifest.ts";
@@ -15,7 +17,7 @@ import { getRow } from "./read.ts";
 import type { Source } from "./state.ts";
 import { type GitData, UNFINISHED } from "./tables.ts";
 
-interface CreateInput {
+interface CreateInput extends Given {
   target: string;
   git?: GitData | undefined;
   percent?: number | undefined;
@@ -30,7 +32,8 @@ export async function create(ctx: Ctx, idOrName: string, input: CreateInput) {
   const project = await getProject(ctx, idOrName);
   checkKind(project);
   checkTarget(input.target);
-  checkPercent(input);
+  checkShare(input);
+  const rolling = rollingOf(project, input);
   checkFiles(input);
   const { text, digest: manifest } = await manifestOf(input.files);
   const isKnown = await checkUploaded(ctx, input, manifest);
@@ -42,7 +45,7 @@ export async function create(ctx: Ctx, idOrName: string, input: CreateInput) {
   const made = input.source
     ? { manifest: "", source: sourceOf(project, { manifest, ...counts }, input.build ?? {}) }
     : { manifest, source: null };
-  const about = { target, git, buildLog, percent, redeployOf: null, ...counts, ...made };
+  const about = { target, git, buildLog, percent, rolling, redeployOf: null, ...counts, ...made };
   const named = [...new Set([...digestsOf(input), manifest])];
   return insert(ctx, project, about, (id) => [insertBlob(ctx, manifest, size), ...nameBlobs(ctx, id, named)]);
 }
@@ -61,7 +64,9 @@ export async function redeploy(ctx: Ctx, idOrHost: string, to: string | undefine
   const source = before.source && sourceOf(project, before.source, before.source.overrides);
   const { bytes, fileCount } = source ?? before;
   const made = { manifest: source ? "" : before.manifest, source, bytes, fileCount };
-  const about = { ...made, git, target: to ?? target, buildLog: null, percent: null, redeployOf: before.id };
+  const rolling = rollingOf(project, { target: to ?? target });
+  const own = { buildLog: null, percent: null, rolling, redeployOf: before.id };
+  const about = { ...made, ...own, git, target: to ?? target };
   return insert(ctx, project, about, (id) => copyNames(ctx, before.id, id));
 }
 
@@ -109,11 +114,32 @@ function checkTarget(target: string): void {
   });
 }
 
-function checkPercent({ target, percent }: CreateInput): void {
-  if (percent === undefined || target === "production") return;
-  throw new Problem("invalid_input", `percent is of production's visitors, not of ${target}'s.`, {
-    fix: "Leave it out, or deploy to production.",
-  });
+function checkShare({ target, percent, stages, guard }: CreateInput): void {
+  const [given] = Object.entries({ percent, stages, guard }).flatMap(([name, one]) =>
+    one === undefined ? [] : name,
+  );
+  if (given !== undefined && target !== "production") {
+    throw new Problem("invalid_input", `${given} is of production's visitors, not of ${target}'s.`, {
+      fix: "Leave it out, or deploy to production.",
+    });
+  }
+  if (percent === undefined || (stages === undefined && guard === undefined)) return;
+  throw new Problem(
+    "invalid_input",
+    "percent is a share that is moved by hand, stages and guard are of one that moves.",
+    {
+      fix: "Give percent, or stages.",
+    },
+  );
+}
+
+/** @returns By which stages it takes production; `null`: by none. @throws Problem `invalid_input` */
+export function rollingOf(
+  { settings }: Pick<ProjectRow, "settings">,
+  { target, percent, ...given }: Given & { target: string; percent?: number | undefined },
+): Plan | null {
+  if (target !== "production" || percent !== undefined) return null;
+  return planOf(given, settings.rollingRelease ?? null);
 }
 
 /**

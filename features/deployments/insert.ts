@@ -10,6 +10,7 @@ import { effects } from "#features/effects.ts";
 import { freeze } from "#features/env-vars/freeze.ts";
 import { branchLabels, branchTarget, environmentLabels, immutableLabel } from "#features/hosts/names.ts";
 import { insertHost, insertHostOnce, pointerHost } from "#features/hosts/service.ts";
+import type { Plan } from "#features/pointers/rolling.ts";
 import { getProject, type NewProject, type ProjectRow } from "#features/projects/service.ts";
 import { placementOf } from "./placement.ts";
 import { type DeploymentRow, shape } from "./show.ts";
@@ -29,6 +30,7 @@ export interface About {
   git: GitData | null;
   buildLog: string | null;
   percent: number | null;
+  rolling: Plan | null;
   redeployOf: string | null;
 }
 

@@ -28,6 +28,7 @@ const spec: Spec = {
   target: "production",
   branch: null,
   percent: null,
+  rolling: null,
   pointerTargets: ["production"],
   manifest: "m",
   source: null,

@@ -1,15 +1,12 @@
 /** Moves that decide what is built and served. */
-import { and, eq } from "drizzle-orm";
-import { addressOf, type Ctx } from "#core/ctx.ts";
+import type { Ctx } from "#core/ctx.ts";
 import { notFound, Problem } from "#core/problem.ts";
-import { hosts } from "#features/hosts/tables.ts";
-import type { PointerEvent, PointerStep } from "#features/pointers/machine.ts";
-import type { By } from "#features/pointers/rpc.ts";
+import type { PointerEvent } from "#features/pointers/machine.ts";
 import { getProject } from "#features/projects/service.ts";
-import { pin, unpin } from "./hold.ts";
-import { byOf, releaseOf, tellDeployment, tellPointer } from "./objects.ts";
+import { type Given, planOf } from "#features/rollouts/plan.ts";
+import { byOf, releaseOf, tellDeployment } from "./objects.ts";
+import { point } from "./point.ts";
 import { get, getRow } from "./read.ts";
-import type { DeploymentRow } from "./show.ts";
 import { startDeployment } from "./start.ts";
 
 export async function cancel(ctx: Ctx, idOrHost: string) {
@@ -32,10 +29,20 @@ export async function cancel(ctx: Ctx, idOrHost: string) {
   return { ...shown, state: sent.state.status, error };
 }
 
-export async function promote(ctx: Ctx, idOrHost: string, ifEpoch: number | undefined) {
+/** By stages, if the caller or the project's settings give any. */
+export async function promote(
+  ctx: Ctx,
+  idOrHost: string,
+  { ifEpoch, ...given }: Given & { ifEpoch?: number | undefined },
+) {
   const row = await getRow(ctx, idOrHost);
-  const event: PointerEvent = { type: "promote", release: releaseOf(row), ifEpoch };
-  return point(ctx, row.projectId, row, event, byOf(ctx, "deployment.promote", row.id));
+  const { settings } = await getProject(ctx, row.projectId);
+  const plan = planOf(given, settings.rollingRelease ?? null);
+  const staged = plan ? { plan: { ...plan, isDefault: given.stages === undefined } } : {};
+  const event: PointerEvent = { type: "promote", release: releaseOf(row), ifEpoch, ...staged };
+  const by = byOf(ctx, "deployment.promote", row.id);
+  const detail = plan ? { detail: { stages: plan.stages, guard: plan.guard } } : {};
+  return point(ctx, row.projectId, row, event, { ...by, audit: { ...by.audit, ...detail } });
 }
 
 export async function rollback(
@@ -64,48 +71,4 @@ export async function rollout(
   const event: PointerEvent = { type: "rollout", release: row && releaseOf(row), percent, ifEpoch };
   const by = byOf(ctx, "deployment.rollout", row?.id ?? id);
   return point(ctx, id, row, event, { ...by, audit: { ...by.audit, detail: { percent } } });
-}
-
-/** @param row Named by the caller; what the pointer itself remembers can't be removed without its knowing. */
-async function point(ctx: Ctx, project: string, row: DeploymentRow | null, event: PointerEvent, by: By) {
-  const pinned = row && (await pin(ctx, row.id));
-  const step = await tellPointer(ctx, project, "production", event, by);
-  if (row && pinned !== null) ctx.keepAlive(unpin(ctx, row.id, pinned).catch(() => undefined));
-  if (!step.ok) throw refused(step.reason);
-  const [host] = await ctx.db
-    .select()
-    .from(hosts)
-    .where(and(eq(hosts.projectId, project), eq(hosts.ref, "production")));
-  const url = host ? addressOf(ctx, host.hostname) : "";
-  const { epoch, held, live, canary } = step.state;
-  return {
-    projectId: project,
-    target: "production",
-    epoch,
-    held,
-    live: live?.deployment ?? null,
-    canary: canary ? { deploymentId: canary.release.deployment, percent: canary.percent } : null,
-    url,
-  };
-}
-
-function refused(reason: Extract<PointerStep, { ok: false }>["reason"]): Problem {
-  switch (reason) {
-    case "stale-epoch":
-      return new Problem("conflict", "Production was changed meanwhile.", {
-        fix: "Look at what it serves now, then decide again.",
-      });
-    case "nothing-before":
-      return new Problem("illegal_transition", "There is nothing before it to go back to.", {
-        fix: "Name a ready deployment, or promote one.",
-      });
-    case "no-canary":
-      return new Problem("illegal_transition", "No rollout of it is under way.", {
-        fix: "Name the deployment that a share of the visitors should get.",
-      });
-    case "live":
-      return new Problem("illegal_transition", "Everybody gets this deployment already.", {
-        fix: "Name another deployment, or go back with a rollback.",
-      });
-  }
 }

@@ -25,6 +25,7 @@ export async function startDeployment(base: Base, deployment: string): Promise<v
     branch,
     pointerTargets,
     percent,
+    rolling,
     manifest,
     source,
     placement,
@@ -34,7 +35,7 @@ export async function startDeployment(base: Base, deployment: string): Promise<v
     createdAt,
   } = row;
   const stub = base.objects.deployments.get(base.objects.deployments.idFromName(id));
-  const about = { target, branch, pointerTargets, percent, buildLog, env, hostname, createdAt };
+  const about = { target, branch, pointerTargets, percent, rolling, buildLog, env, hostname, createdAt };
   const made = { source, manifest: source ? null : manifest };
   await stub.start({ id, team, project, ...about, ...made, ...(placement ?? NOWHERE) });
 }

@@ -4,6 +4,7 @@
  */
 import type { BuildSettings } from "@cloudify/protocol";
 import type { Millis } from "#core/time.ts";
+import type { Plan } from "#features/pointers/rolling.ts";
 import type { FromRegion } from "#features/regions/rpc.ts";
 import type { Failure } from "./failures.ts";
 import type { Placing, Policy } from "./placing.ts";
@@ -20,6 +21,8 @@ export interface Spec {
   pointerTargets: string[];
   /** Of production's visitors, while it is rolled out; `null`: all of them at once. */
   percent: number | null;
+  /** The stages by which it is; `null`: as `percent` says. */
+  rolling: Plan | null;
   /** SHA-256 of the output's manifest, a blob of the team; `null`: it is to be built. */
   manifest: string | null;
   /** What it is built from. */

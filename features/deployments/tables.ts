@@ -1,4 +1,5 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { Plan } from "#features/pointers/rolling.ts";
 import type { Placement } from "./placement.ts";
 import type { Source } from "./state.ts";
 
@@ -47,6 +48,8 @@ export const deployments = sqliteTable(
     pointerTargets: text("pointer_targets", { mode: "json" }).$type<string[]>().notNull(),
     /** When it is ready it takes so much of production; `null`: all of it. */
     percent: integer("percent"),
+    /** When it is ready it takes production by these stages; `null`: as `percent` says. */
+    rolling: text("rolling", { mode: "json" }).$type<Plan>(),
     buildLog: text("build_log"),
     /** What it is built from; `null`: an output was uploaded. */
     source: text("source", { mode: "json" }).$type<Source>(),

@@ -5,7 +5,7 @@ import { sha256 } from "#core/encoding.ts";
 import { Problem } from "#core/problem.ts";
 import { SECOND } from "#core/time.ts";
 import { insertBlob, storeBlob } from "#features/blobs/service.ts";
-import { manifestOf, nameBlobs } from "#features/deployments/create.ts";
+import { manifestOf, nameBlobs, rollingOf } from "#features/deployments/create.ts";
 import { insertOnce, isLostName, type Place } from "#features/deployments/insert.ts";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
 import { planProject } from "#features/projects/service.ts";
@@ -52,7 +52,8 @@ export async function deploy(ctx: Ctx, input: DeployInput) {
     const detail = { name: input.name, bytes, percent: about.percent, isNew: place.fresh !== undefined };
     const audit = { action: "function.deploy", target: place.project.id, detail };
     try {
-      await insertOnce(ctx, { ...place, audit }, about, naming);
+      const rolling = rollingOf(place.project, { target: about.target, percent: input.percent });
+      await insertOnce(ctx, { ...place, audit }, { ...about, rolling }, naming);
       return await get(ctx, place.project.id);
     } catch (error) {
       if (!isLostName(error) || tries === MAX_TRIES) throw error;

@@ -8,6 +8,8 @@ export interface LogRpc extends Rpc.DurableObjectBranded {
   append(lines: Line[]): Promise<void>;
   /** Of a writer that tells all of a batch again, or nothing: it costs a third of what numbered lines do. */
   appendBatch(batch: string, lines: Entry[]): Promise<void>;
+  /** A line of what came of the deployment long after: a folded log is opened for it. */
+  note(deployment: string, line: Line): Promise<void>;
   /**
    * The deployment has ended: followers are let go once they have read everything, and the log is folded later; unless
    * it is live, since its functions go on writing.

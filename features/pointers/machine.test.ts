@@ -17,6 +17,10 @@ const release = fc.integer({ min: 0, max: 40 }).map((n) => ({
   createdAt: Math.floor(n / 2),
 }));
 const ifEpoch = fc.option(fc.nat(30), { nil: undefined });
+const plan = fc
+  .uniqueArray(fc.integer({ min: 1, max: 99 }), { maxLength: 4 })
+  .map((shares) => [...shares.sort((a, b) => a - b), 100].map((percent) => ({ percent })))
+  .map((stages) => ({ stages, guard: null }));
 const event: fc.Arbitrary<PointerEvent> = fc.oneof(
   { weight: 4, arbitrary: release.map((one) => ({ type: "assign" as const, release: one })) },
   {
@@ -27,7 +31,22 @@ const event: fc.Arbitrary<PointerEvent> = fc.oneof(
       percent: fc.integer({ min: 1, max: 100 }),
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({ type: fc.constant("assign" as const), release, plan }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant("promote" as const), release, ifEpoch }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant("promote" as const),
+      release,
+      ifEpoch,
+      plan: fc.tuple(plan, fc.boolean()).map(([one, isDefault]) => ({ ...one, isDefault })),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant("advance" as const), ifEpoch }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("abort" as const), ifEpoch }) },
   {
     weight: 2,
     arbitrary: fc.record({ type: fc.constant("rollback" as const), release: fc.option(release), ifEpoch }),
@@ -67,6 +86,8 @@ function check(before: Pointer, event: PointerEvent, after: Pointer): void {
     if (was?.release.deployment === after.canary.release.deployment) {
       expect(after.canary.salt).toBe(was.salt);
     }
+    const { rolling, percent } = after.canary;
+    if (rolling) expect(rolling.stages[rolling.stage]?.percent).toBe(percent);
   }
   if (before.canary && event.type !== "forget") {
     const { createdAt, deployment } = before.canary.release;
@@ -79,7 +100,7 @@ function check(before: Pointer, event: PointerEvent, after: Pointer): void {
   if (before.live) expect(after.live).not.toBeNull();
   if (before.held && event.type === "assign") expect(moved).toBe(false);
   if (after.held && !before.held) expect(event.type).toBe("rollback");
-  if (before.held && !after.held) expect(["promote", "rollout"]).toContain(event.type);
+  if (before.held && !after.held) expect(["promote", "rollout", "advance"]).toContain(event.type);
   if (moved && event.type === "assign" && before.live && after.live) {
     expect(after.live.createdAt).toBeGreaterThanOrEqual(before.live.createdAt);
   }
@@ -138,6 +159,21 @@ test("of two promotes that saw the same epoch, one wins", () => {
 
 test("an older deployment that finishes later does not take over", () => {
   expect(run({ type: "assign", release: at(2) }, { type: "assign", release: at(1) }).live).toEqual(at(2));
+});
+
+test("an older deployment that finishes during a rollout does not end it, nor one that is told again", () => {
+  const assign = (n: number): PointerEvent => ({ type: "assign", release: at(n), percent: 10 });
+  const rolling = run(assign(1), assign(3));
+  expect(run(assign(1), assign(3), { type: "assign", release: at(2) })).toMatchObject({
+    live: at(1),
+    canary: { release: at(3), percent: 10 },
+    waiting: [at(2)],
+  });
+  const moved = run(assign(1), assign(3), { type: "rollout", release: null, percent: 50 }, assign(3));
+  expect(moved.canary?.percent).toBe(50);
+  expect(rolling.canary?.percent).toBe(10);
+  const ended = run(assign(1), assign(3), { type: "abort" }, assign(3));
+  expect(ended.canary).toBeUndefined();
 });
 
 test("a live deployment is forgotten only for a replacement", () => {

@@ -4,12 +4,15 @@
  *     assign   a finished deployment takes the target, unless a rollback holds it or a newer one is live
  *     promote  someone chooses a deployment; a hold ends
  *     rollout  a share of the visitors goes to a second deployment, the canary; all of them: a promote
+ *     advance  a canary that grows by stages goes on to its next; behind the last, it is live
+ *     abort    a rollout ends: everybody is back on what is live
  *     rollback someone goes back: out of a rollout, else to what was live before. The latter holds until a promote
  *     forget   a deployment is removed from the history; refused while it is served
  *
  * Every change of what is served raises the epoch by one. The rules know neither who calls nor where it is stored.
  */
 import type { Millis } from "#core/time.ts";
+import { begun, byHand, type Plan, type Rolling, stageEnds } from "./rolling.ts";
 
 export const POINTER_VERSION = 1;
 export const PREVIOUS_LIMIT = 20;
@@ -30,6 +33,8 @@ export interface Canary {
   percent: number;
   /** Another for each canary, so that it is not the same visitors who try everything first. */
   salt: string;
+  /** Absent: it grows by hand, and nobody watches it. */
+  rolling?: Rolling;
 }
 
 export interface Pointer {
@@ -51,15 +56,21 @@ export interface Pointer {
 }
 
 export type PointerEvent =
-  | { type: "assign"; release: Release; percent?: number | undefined }
-  | { type: "promote"; release: Release; ifEpoch?: number | undefined }
+  /** @property plan Goes before `percent`. */
+  | { type: "assign"; release: Release; percent?: number | undefined; plan?: Plan | undefined }
+  | { type: "promote"; release: Release; ifEpoch?: number | undefined; plan?: Promotion | undefined }
   | { type: "rollout"; release: Release | null; percent: number; ifEpoch?: number | undefined }
+  | { type: "advance"; ifEpoch?: number | undefined }
+  | { type: "abort"; ifEpoch?: number | undefined }
   | { type: "rollback"; release: Release | null; ifEpoch?: number | undefined }
   | { type: "forget"; deployment: string; replacement: Release | null };
 
+/** By which stages; `isDefault`: nobody asked for them, so they do not begin again for what is rolled out already. */
+type Promotion = Plan & { isDefault: boolean };
+
 export type PointerStep =
   | { ok: true; changed: boolean; state: Pointer }
-  | { ok: false; reason: "stale-epoch" | "nothing-before" | "no-canary" | "live" };
+  | { ok: false; reason: "stale-epoch" | "nothing-before" | "no-canary" | "no-stages" | "live" };
 
 export const emptyPointer = (team: string, now: Millis): Pointer => ({
   v: POINTER_VERSION,
@@ -75,22 +86,35 @@ export const emptyPointer = (team: string, now: Millis): Pointer => ({
 export function step(state: Pointer, event: PointerEvent, now: Millis): PointerStep {
   switch (event.type) {
     case "assign": {
-      const { release } = event;
-      if (state.held || (state.live && !isNewer(release, state.live))) {
-        return wait(state, release, now);
-      }
-      return event.percent === undefined
-        ? live(state, release, false, now)
-        : rollout(state, release, event.percent, now);
+      const { release, percent = 100, plan } = event;
+      // It was told before: a rollout that was moved or ended since does not begin again.
+      if (known(state, release.deployment)) return { ok: true, changed: false, state };
+      if (state.held || !isNewest(state, release)) return wait(state, release, now);
+      return plan ? roll(state, release, plan, now) : rollout(state, release, percent, now);
     }
     case "promote": {
       if (isStale(state, event.ifEpoch)) return { ok: false, reason: "stale-epoch" };
-      return live(state, event.release, false, now);
+      const { release, plan } = event;
+      const isUnderWay = state.canary?.release.deployment === release.deployment;
+      const isLive = state.live?.deployment === release.deployment;
+      if (!plan || isLive || (plan.isDefault && isUnderWay)) return live(state, release, false, now);
+      return roll(state, release, plan, now);
     }
     case "rollout": {
       if (isStale(state, event.ifEpoch)) return { ok: false, reason: "stale-epoch" };
       const release = event.release ?? state.canary?.release;
       return release ? rollout(state, release, event.percent, now) : { ok: false, reason: "no-canary" };
+    }
+    case "advance": {
+      if (isStale(state, event.ifEpoch)) return { ok: false, reason: "stale-epoch" };
+      if (!state.canary) return { ok: false, reason: "no-canary" };
+      const { rolling } = state.canary;
+      return rolling ? advance(state, state.canary, rolling, now) : { ok: false, reason: "no-stages" };
+    }
+    case "abort": {
+      if (isStale(state, event.ifEpoch)) return { ok: false, reason: "stale-epoch" };
+      if (!state.canary) return { ok: false, reason: "no-canary" };
+      return { ok: true, changed: true, state: revert(state, now) };
     }
     case "rollback": {
       if (isStale(state, event.ifEpoch)) return { ok: false, reason: "stale-epoch" };
@@ -115,6 +139,10 @@ export function step(state: Pointer, event: PointerEvent, now: Millis): PointerS
     }
   }
 }
+
+/** When the rollout is to be advanced by itself, or `null`. */
+export const dueAt = ({ canary }: Pointer): Millis | null =>
+  canary?.rolling ? stageEnds(canary.rolling) : null;
 
 /** The release that a request which names this deployment may be pinned to. */
 export function known(state: Pointer, deployment: string): Release | undefined {
@@ -144,6 +172,10 @@ function before(state: Pointer): Release | undefined {
 const isNewer = (a: Release, b: Release): boolean =>
   a.createdAt !== b.createdAt ? a.createdAt > b.createdAt : a.deployment > b.deployment;
 
+/** Neither what is live nor what is on its way there is newer. */
+const isNewest = ({ live, canary }: Pointer, release: Release): boolean =>
+  (!live || isNewer(release, live)) && (!canary || isNewer(release, canary.release));
+
 const isStale = (state: Pointer, ifEpoch: number | undefined): boolean =>
   ifEpoch !== undefined && ifEpoch !== state.epoch;
 
@@ -169,8 +201,30 @@ function live(state: Pointer, release: Release, held: boolean, now: Millis): Poi
   };
 }
 
-/** A canary that follows another takes its place; the same one keeps its salt, so that who is in it stays in it. */
-function rollout(state: Pointer, release: Release, percent: number, now: Millis): PointerStep {
+/** By stages from the first; it is live at once when that is of everybody, or when nothing else is. */
+function roll(state: Pointer, release: Release, plan: Plan, now: Millis): PointerStep {
+  const percent = plan.stages[0]?.percent ?? 100;
+  return rollout(state, release, percent, now, begun(plan, now));
+}
+
+function advance(state: Pointer, canary: Canary, rolling: Rolling, now: Millis): PointerStep {
+  const stage = rolling.stage + 1;
+  const percent = rolling.stages[stage]?.percent ?? 100;
+  return rollout(state, canary.release, percent, now, { ...rolling, stage, since: now });
+}
+
+/**
+ * A canary that follows another takes its place; the same one keeps its salt, so that who is in it stays in it.
+ *
+ * @param rolling The stage that this share is of; without, it is set by hand.
+ */
+function rollout(
+  state: Pointer,
+  release: Release,
+  percent: number,
+  now: Millis,
+  rolling?: Rolling,
+): PointerStep {
   if (percent >= 100 || !state.live) return live(state, release, false, now);
   const { canary, ...alone } = state;
   const isSame = canary?.release.deployment === release.deployment;
@@ -181,13 +235,17 @@ function rollout(state: Pointer, release: Release, percent: number, now: Millis)
   }
   // Everybody has it already.
   if (state.live.deployment === release.deployment) return { ok: false, reason: "live" };
-  if (isSame && canary.percent === percent) return { ok: true, changed: false, state };
+  const watched = isSame ? canary.rolling : undefined;
+  if (isSame && canary.percent === percent && !watched && !rolling)
+    return { ok: true, changed: false, state };
   const rest = without(canary && !isSame ? remember(alone, canary.release) : alone, release.deployment);
   const salt = isSame ? canary.salt : `${release.deployment}.${state.epoch + 1}`;
+  const staged = rolling ?? (watched && byHand(watched, percent, now));
+  const next: Canary = { release, percent, salt, ...(staged ? { rolling: staged } : {}) };
   return {
     ok: true,
     changed: true,
-    state: { ...rest, epoch: state.epoch + 1, canary: { release, percent, salt }, updatedAt: now },
+    state: { ...rest, epoch: state.epoch + 1, canary: next, updatedAt: now },
   };
 }
 

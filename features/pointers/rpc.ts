@@ -1,7 +1,9 @@
 /** What a PointerObject answers. Results are unions: an error would lose its fields when it crosses RPC. */
 import type { Audit } from "#core/commit.ts";
 import type { Actor } from "#core/ctx.ts";
+import type { Figures, Verdict } from "./guard.ts";
 import type { Pointer, PointerEvent, PointerStep } from "./machine.ts";
+import type { Ended } from "./story.ts";
 
 /** Who wrote, for the audit entry that is stored with the change. `null`: the platform itself, which is not audited. */
 export interface By {
@@ -10,8 +12,21 @@ export interface By {
   audit: Audit;
 }
 
+/** How a rollout does. */
+export interface Watched {
+  pointer: Pointer;
+  /** `null`: nothing is being rolled out, or what counts does not answer. */
+  figures: Figures | null;
+  /** `null` without a guard, or without figures. */
+  verdict: Verdict | null;
+  /** The rolling release that ended last. */
+  last: Ended | null;
+}
+
 export interface PointerRpc extends Rpc.DurableObjectBranded {
   read(): Promise<Pointer | null>;
+  /** `null`: nothing was ever deployed to it. */
+  watch(): Promise<Watched | null>;
   /** @param of Which pointer this is; an object does not know its own name. */
   send(
     of: { team: string; project: string; target: string },

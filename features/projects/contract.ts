@@ -2,6 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { type Contract, MillisSchema, op, PageQuery, page } from "#core/contract.ts";
 import { SlugSchema } from "#features/accounts/contract.ts";
+import { RollingRelease } from "#features/rollouts/schemas.ts";
 
 const relativePath = z
   .string()
@@ -34,6 +35,13 @@ export const Settings = z
       description:
         "How many regions must be ready before visitors come: all, more than half, or one. The others are waited for " +
         "for a minute all the same",
+    }),
+    rollingRelease: RollingRelease.nullable().openapi({
+      description: "How what is deployed or promoted to production goes out. `null`: to everybody at once",
+    }),
+    affinity: z.enum(["region"]).nullable().openapi({
+      description:
+        "`region`: a visitor stays, by a cookie, in the region that answered first, as long as that is ready",
     }),
     productionBranch: z.string().nullable(),
     protection: z.enum(["public", "password", "sso"]),

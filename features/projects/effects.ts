@@ -15,7 +15,10 @@ const BATCH = 50;
 export async function copyPolicy(base: Base, { project = "" }: Record<string, string>): Promise<void> {
   const [row] = await base.db.select().from(projects).where(eq(projects.id, project));
   if (!row) return base.snapshots.delete(policyKey(project));
-  const policy: Policy = { v: 1, version: row.settingsVersion, protection: "public" };
+  const { settingsVersion: version, settings } = row;
+  // What was written before there was the setting lacks it.
+  const affinity = settings.affinity ?? null;
+  const policy: Policy = { v: 1, version, protection: "public", ...(affinity ? { affinity } : {}) };
   await base.snapshots.put(policyKey(project), JSON.stringify(policy));
 }
 

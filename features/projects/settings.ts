@@ -8,6 +8,8 @@ export const DEFAULTS: ProjectSettings = {
   regions: null,
   failover: null,
   releasePolicy: "any",
+  rollingRelease: null,
+  affinity: null,
   productionBranch: null,
   protection: "public",
 };

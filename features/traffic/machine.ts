@@ -1,5 +1,5 @@
 /** Minute rollups of a project's traffic. Adding is commutative, and a batch that comes twice counts once. */
-import { HOUR, MINUTE, type Millis } from "#core/time.ts";
+import { HOUR, MINUTE, type Millis, SECOND } from "#core/time.ts";
 
 /** One answered request, as the router saw it. */
 export interface TrafficEvent {
@@ -8,6 +8,8 @@ export interface TrafficEvent {
   project: string;
   deployment: string;
   host: string;
+  /** Whether it came by a host of production, not by the deployment's own or a preview's. */
+  isProduction: boolean;
   status: number;
   cache: "memory" | "cache" | "r2" | "none";
   bytesIn: number;
@@ -30,6 +32,34 @@ export interface Minute {
 }
 
 export const KEEP_MS = 48 * HOUR;
+
+/** What each of production's deployments answered: in finer steps, and not for as long. */
+export const SLOT_MS = 10 * SECOND;
+export const SLOTS_KEEP_MS = 2 * HOUR;
+
+/** Of one deployment in one slot. */
+export interface Served {
+  /** Unix milliseconds at which the slot begins. */
+  slot: Millis;
+  deployment: string;
+  requests: number;
+  /** Of these, answered with 5xx. */
+  errors: number;
+}
+
+/** What is added up for the deployments of production. */
+export function servedBy(events: readonly TrafficEvent[]): Served[] {
+  const served = new Map<string, Served>();
+  for (const { isProduction, at, deployment, status, sampled } of events) {
+    if (!isProduction) continue;
+    const slot = at - (at % SLOT_MS);
+    const key = `${slot} ${deployment}`;
+    const { requests, errors } = served.get(key) ?? { requests: 0, errors: 0 };
+    const failed = status >= 500 ? sampled : 0;
+    served.set(key, { slot, deployment, requests: requests + sampled, errors: errors + failed });
+  }
+  return [...served.values()];
+}
 
 export const minuteOf = (at: Millis): Millis => at - (at % MINUTE);
 

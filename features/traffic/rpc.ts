@@ -7,6 +7,12 @@ export interface TrafficRpc extends Rpc.DurableObjectBranded {
   add(batch: string, events: TrafficEvent[]): Promise<void>;
   /** Minutes from `from` on, oldest first, at most `limit`. */
   read(from: Millis, limit: number): Promise<Minute[]>;
+  /**
+   * What production's deployments answered in the slots that began at `from` or later.
+   *
+   * @returns In the order of `deployments`.
+   */
+  count(deployments: string[], from: Millis): Promise<{ requests: number; errors: number }[]>;
   remove(): Promise<void>;
 }
 

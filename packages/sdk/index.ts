@@ -1,5 +1,14 @@
 /** The typed client of Cloudify's REST API. */
 export { type Bytes, Client, type ClientOptions } from "./client.ts";
 export { ApiError, type ProblemDocument } from "./error.ts";
-export type { Deployment, EdgeFunction, EnvVar, LogRow, OperationName, Project, Region } from "./types.ts";
+export type {
+  Deployment,
+  EdgeFunction,
+  EnvVar,
+  LogRow,
+  OperationName,
+  Project,
+  Region,
+  Rollout,
+} from "./types.ts";
 export { type Source, uploadAll } from "./upload.ts";

@@ -50,6 +50,7 @@ export type Deployment = OutputFor<"GET /api/deployments/{deployment}">;
 export type Project = OutputFor<"GET /api/projects/{project}">;
 export type EnvVar = OutputFor<"GET /api/projects/{project}/env">["data"][number];
 export type EdgeFunction = OutputFor<"GET /api/functions/{function}">;
+export type Rollout = OutputFor<"GET /api/projects/{project}/rollout">;
 export type Region = OutputFor<"GET /api/regions">["data"][number];
 
 /** A row of a deployment's log; see the contract's `LogRow`. */

@@ -6,6 +6,7 @@ import type { KeyRing } from "#core/seal.ts";
 import { systemRandom } from "#core/time.ts";
 import { sealTeam } from "#features/audit/seal.ts";
 import { dataKeyOf, rotateDataKeys } from "#features/env-vars/keys.ts";
+import { type Policy, policyKey } from "#features/projects/policy.ts";
 import { type Answer, startPlatform, type TestPlatform } from "#tests/deployments/platform.ts";
 import { interrupted } from "#tests/support/interrupted.ts";
 
@@ -139,6 +140,63 @@ describe("projects", () => {
       expect(refused.body.setting).toBe(Object.keys(settings)[0]);
     }
     expect((await get("/api/projects/versions")).body.settingsVersion).toBe(3);
+  });
+
+  test("affinity reaches the edge, and is taken from it again", async () => {
+    const { id } = (await post("/api/projects", { name: "kept" })).body;
+    const set = (affinity: unknown) =>
+      platform.call("PATCH", `/api/projects/${id}`, { settings: { affinity } });
+    const policy = () => platform.snapshots.get<Policy>(policyKey(id), "json");
+    expect((await policy())?.affinity).toBeUndefined();
+    expect((await set("region")).body.settings.affinity).toBe("region");
+    expect(await policy()).toMatchObject({ version: 2, affinity: "region" });
+    expect((await set(null)).body.settings.affinity).toBeNull();
+    expect(await policy()).toEqual({ v: 1, version: 3, protection: "public" });
+    expect((await set("planet")).body.code).toBe("invalid_input");
+  });
+
+  test("stages that can't be are refused by name, in settings, deploys and promotes", async () => {
+    const { id } = (await post("/api/projects", { name: "staged" })).body;
+    const stages = [{ percent: 10, minutes: 5 }, { percent: 100 }];
+    for (const [rollingRelease, path] of [
+      [{ stages: [{ percent: 10 }] }, "settings.rollingRelease.stages"],
+      [{ stages: [{ percent: 0 }, { percent: 100 }] }, "settings.rollingRelease.stages.0.percent"],
+      [{ stages, guard: { points: 0 } }, "settings.rollingRelease.guard.points"],
+      [{ stages, advance: "auto" }, "advance"],
+    ] as const) {
+      const { status, body } = await platform.call("PATCH", `/api/projects/${id}`, {
+        settings: { rollingRelease },
+      });
+      expect([status, body.code, JSON.stringify(body)]).toEqual([
+        400,
+        "invalid_input",
+        expect.stringContaining(path),
+      ]);
+    }
+    const set = await platform.call("PATCH", `/api/projects/${id}`, {
+      settings: { rollingRelease: { stages } },
+    });
+    expect(set.body.settings.rollingRelease).toEqual({
+      stages,
+      guard: { points: 5, requests: 50, minutes: 5 },
+    });
+    const text = '{"version":3}';
+    const sha = await platform.upload(text);
+    const files = [{ path: "config.json", sha256: sha, size: text.length }];
+    const create = (more: object) => post(`/api/projects/${id}/deployments`, { files, ...more });
+    expect((await create({ target: "preview", stages })).body.detail).toContain("not of preview's");
+    expect((await create({ target: "production", percent: 5, stages })).body.fix).toBe(
+      "Give percent, or stages.",
+    );
+    expect(await get(`/api/projects/${id}/rollout`)).toMatchObject({
+      status: 200,
+      body: { epoch: 0, live: null, canary: null, rolling: null, figures: null, verdict: null, last: null },
+    });
+    for (const verb of ["advance", "abort"]) {
+      const { status, body } = await post(`/api/projects/${id}/rollout/${verb}`, {});
+      expect([status, body.code]).toEqual([409, "illegal_transition"]);
+      expect((await post(`/api/projects/${id}/rollout/${verb}`, {}, stranger)).status).toBe(404);
+    }
   });
 
   test("a removed project leaves nothing but its trail, and its name is free", async () => {

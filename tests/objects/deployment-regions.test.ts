@@ -31,6 +31,7 @@ async function begin(team: string, more: Partial<Spec> = {}) {
     branch: null,
     pointerTargets: ["production"],
     percent: null,
+    rolling: null,
     manifest: null,
     source: { manifest: "src", bytes: 1, fileCount: 1, projectName: "shop", settings, overrides: {} },
     buildLog: null,

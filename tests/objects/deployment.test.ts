@@ -34,6 +34,7 @@ const begin = async (more: Partial<Spec> = {}): Promise<{ stub: Stub; spec: Spec
     branch: null,
     pointerTargets: ["production"],
     percent: null,
+    rolling: null,
     manifest: "m",
     source: null,
     buildLog: null,

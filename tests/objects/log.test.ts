@@ -122,3 +122,24 @@ test("the log of a live deployment is not folded", async () => {
   await stub.finish(id, true);
   expect(await alarmOf(stub)).toBeNull();
 });
+
+test("what comes of a deployment long after is told behind what was folded, and folded with it", async () => {
+  const { id, stub } = newLog();
+  await stub.append([line("build", 1), { ...line("state", 1), gap: 3 }]);
+  await stub.finish(id, false);
+  const { rows } = await stub.read(id, 0, 10);
+  await runDurableObjectAlarm(stub);
+  await evictDurableObject(stub);
+  const late = { ...line("state", 7), writer: "rollout" };
+  await stub.note(id, late);
+  await stub.note(id, late);
+  const { gap: _, ...last } = { ...rows.at(-1), seq: 3, at: 7, text: "state 7" };
+  const all = { rows: [...rows, last], finished: true };
+  expect(await stub.read(id, 0, 10)).toEqual(all);
+  await evictDurableObject(stub);
+  await runDurableObjectAlarm(stub);
+  expect(
+    await runInDurableObject(stub, (_, { storage }) => storage.sql.exec("select 1 from rows").toArray()),
+  ).toEqual([]);
+  expect(await stub.read(id, 0, 10)).toEqual(all);
+});

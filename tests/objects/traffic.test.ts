@@ -12,6 +12,7 @@ const event = (at: number, more: Partial<TrafficEvent> = {}): TrafficEvent => ({
   project: "prj_1",
   deployment: "dpl_1",
   host: "h.localhost",
+  isProduction: true,
   status: 200,
   cache: "memory",
   bytesIn: 10,

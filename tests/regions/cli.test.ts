@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { regionKey } from "@cloudify/protocol";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startPlatform, type TestPlatform } from "#tests/deployments/platform.ts";
 import { ROOT } from "#tests/support/platform.ts";
@@ -36,6 +37,13 @@ test("a region from its first day to its last", async () => {
   expect(await json("regions", "ls")).toMatchObject([{ name: "fra", status: "up" }]);
   expect((await cli("regions", "inspect", "fra")).stdout).toContain("host-1, epoch 1");
   expect((await cli("regions", "status")).stdout).toMatch(/^REGION.*\nfra +up +host-1\/1/);
+
+  expect(await json("regions", "set", "fra", "--weight", "10")).toMatchObject({ weight: 10, latitude: 50.1 });
+  const key = regionKey(region.id);
+  expect(await platform.snapshots.get(key, "json")).toMatchObject({ weight: 10, longitude: 8.7 });
+  expect((await json("regions", "set", "fra")).error.code).toBe("nothing_to_set");
+  expect((await json("regions", "set", "fra", "--weight", "-1")).error.code).toBe("invalid_option");
+  expect((await json("regions", "set", "iad", "--weight", "1")).error.code).toBe("not_found");
 
   expect((await cli("regions", "drain", "fra")).stdout).toContain("--undo");
   expect(await json("regions", "status")).toMatchObject([{ status: "draining" }]);

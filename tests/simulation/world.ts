@@ -367,6 +367,7 @@ export class World {
       branch: null,
       pointerTargets: ["production"],
       percent: null,
+      rolling: null,
       manifest: isSource ? null : "manifest",
       source: null,
       buildLog: null,

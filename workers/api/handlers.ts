@@ -16,6 +16,7 @@ import * as functions from "#features/functions/service.ts";
 import * as logs from "#features/logs/service.ts";
 import * as projects from "#features/projects/service.ts";
 import * as regions from "#features/regions/service.ts";
+import * as rollouts from "#features/rollouts/service.ts";
 import * as traffic from "#features/traffic/service.ts";
 import type { ApiEnv } from "./env.ts";
 import { mount } from "./mount.ts";
@@ -44,7 +45,7 @@ export function mountFeatures(app: OpenAPIHono<ApiEnv>): void {
     list: (ctx, { params, query }) => read.list(ctx, params.project, query),
     get: (ctx, { params }) => read.get(ctx, params.deployment),
     cancel: (ctx, { params }) => move.cancel(ctx, params.deployment),
-    promote: (ctx, { params, body }) => move.promote(ctx, params.deployment, body?.ifEpoch),
+    promote: (ctx, { params, body }) => move.promote(ctx, params.deployment, body ?? {}),
     rollback: (ctx, { params, body }) =>
       move.rollback(ctx, params.project, body?.deploymentId, body?.ifEpoch),
     rollout: (ctx, { params, body }) => move.rollout(ctx, params.project, body),
@@ -55,6 +56,11 @@ export function mountFeatures(app: OpenAPIHono<ApiEnv>): void {
       const last = Number(request.headers.get("last-event-id") ?? 0);
       return logs.events(ctx, params.deployment, { ...query, after: Math.max(query.after, last || 0), sse });
     },
+  });
+  mount(app, "rollouts", contracts.rollouts, {
+    get: (ctx, { params }) => rollouts.get(ctx, params.project),
+    advance: (ctx, { params, body }) => rollouts.advance(ctx, params.project, body?.ifEpoch),
+    abort: (ctx, { params, body }) => rollouts.abort(ctx, params.project, body?.ifEpoch),
   });
   mount(app, "functions", contracts.functions, {
     list: (ctx, { query }) => functions.list(ctx, query),

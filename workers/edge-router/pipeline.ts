@@ -99,6 +99,7 @@ function finish(scope: Scope, request: Request, url: URL, target: Target, answer
     project: target.project,
     deployment: target.deployment,
     host: url.hostname,
+    isProduction: target.isProduction,
     status: response.status,
     cache,
     bytesIn: Number(request.headers.get("content-length") ?? 0),

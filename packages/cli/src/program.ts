@@ -58,6 +58,8 @@ export function makeProgram(): Command {
     .addOption(new Option("--target <env>", "deploy to an environment of your own").env("CLOUDIFY_TARGET"))
     .addOption(new Option("--branch <branch>", "deploy a preview of a branch").env("CLOUDIFY_BRANCH"))
     .addOption(percentOption("with --prod: of the visitors get it"))
+    .addOption(stagesOption("with --prod: shares with lengths by which it goes out, 10:5m,50:1h,100"))
+    .addOption(guardOption())
     .addOption(new Option("--local-build", "build on this machine").env("CLOUDIFY_LOCAL_BUILD"))
     .addOption(new Option("--prebuilt", "deploy .vercel/output or .cloudify/output").env("CLOUDIFY_PREBUILT"))
     .addOption(new Option("--static", "deploy the folder as it is, without a build").env("CLOUDIFY_STATIC"))
@@ -84,12 +86,25 @@ export function makeProgram(): Command {
     .action(answer(deployments.logs));
   word(program, "promote <deployment>", "Make a deployment what production serves, to all or to some")
     .addOption(percentOption("of the visitors get it; the others keep what is live"))
+    .addOption(stagesOption("shares with lengths by which it goes out, 10:5m,50:1h,100"))
+    .addOption(guardOption())
     .action(answer(rollout.promote));
-  word(
+  const release = word(
     program,
     "rollout [percent]",
     "Give more or fewer visitors what is being rolled out; 0 ends it",
   ).action(answer((context, percent: string | undefined) => rollout.rollout(context, percent)));
+  word(
+    release,
+    "status",
+    "Show its stage, its errors beside those of what is live, and how the last ended",
+  ).action(answer((context) => rollout.status(context)));
+  word(release, "advance", "Go on to the next stage; behind the last everybody gets it").action(
+    answer((context) => rollout.advance(context)),
+  );
+  word(release, "abort", "End it: everybody gets what is live").action(
+    answer((context) => rollout.abort(context)),
+  );
   word(program, "rollback [deployment]", "Go back to an earlier production deployment; it sticks").action(
     answer((context, id: string | undefined) => deployments.rollback(context, id)),
   );
@@ -166,6 +181,15 @@ export function makeProgram(): Command {
   word(project, "add <name>", "Create a project").action(
     answer((context, name: string) => projects.add(context, name)),
   );
+  word(project, "set <name>", "Change a project's settings; without options, show them")
+    .addOption(stagesOption("shares by which production changes, 10:5m,50:1h,100; off: for all at once"))
+    .addOption(guardOption())
+    .addOption(
+      new Option("--affinity <kind>", "region: a visitor stays in the region that answered first; off")
+        .choices(["region", "off"])
+        .env("CLOUDIFY_AFFINITY"),
+    )
+    .action(answer(projects.set));
   word(project, "rm <name>", "Remove a project with all it has").action(
     answer((context, name: string) => projects.remove(context, name)),
   );
@@ -175,17 +199,18 @@ export function makeProgram(): Command {
     word(region, "add <name>", "Add a region; prints what `kubectl apply -f -` takes")
       .addOption(latLon("--lat <degrees>", "latitude of the place").env("CLOUDIFY_LAT"))
       .addOption(latLon("--lon <degrees>", "longitude of the place").env("CLOUDIFY_LON"))
-      .addOption(
-        new Option("--weight <n>", "share of what is equally near; 0: only when no other can").env(
-          "CLOUDIFY_WEIGHT",
-        ),
-      )
+      .addOption(weightOption())
       .addOption(new Option("--shared", "other teams may use it, if they name it").env("CLOUDIFY_SHARED")),
   ).action(answer(regions.add));
   word(region, "ls", "List regions").action(answer((context) => regions.list(context)));
   word(region, "inspect <name>", "Show a region with its workloads and tasks").action(
     answer((context, name: string) => regions.inspect(context, name)),
   );
+  word(region, "set <name>", "Change where a region is, or its weight")
+    .addOption(new Option("--lat <degrees>", "latitude of the place").env("CLOUDIFY_LAT"))
+    .addOption(new Option("--lon <degrees>", "longitude of the place").env("CLOUDIFY_LON"))
+    .addOption(weightOption())
+    .action(answer(regions.set));
   word(region, "drain <name>", "Take new work and visitors away from a region")
     .addOption(new Option("--undo", "give them back").env("CLOUDIFY_UNDO"))
     .action(answer(regions.drain));
@@ -240,6 +265,11 @@ export function makeProgram(): Command {
 
 const latLon = (flags: string, about: string): Option => new Option(flags, about).makeOptionMandatory();
 
+const weightOption = (): Option =>
+  new Option("--weight <n>", "share of what is equally near; 0: only when no other can").env(
+    "CLOUDIFY_WEIGHT",
+  );
+
 const installFlags = (command: Command): Command =>
   command
     .addOption(
@@ -257,3 +287,11 @@ const targetOption = (about: string): Option =>
   new Option("--target <targets>", about).env("CLOUDIFY_TARGET");
 
 const percentOption = (about: string): Option => new Option("--percent <n>", about).env("CLOUDIFY_PERCENT");
+
+const stagesOption = (about: string): Option => new Option("--stages <stages>", about).env("CLOUDIFY_STAGES");
+
+const guardOption = (): Option =>
+  new Option(
+    "--guard <guard>",
+    "abort above so many points more errors: 5, 5:50:10m (requests, window), off",
+  ).env("CLOUDIFY_GUARD");

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import type { Client } from "@cloudify/sdk";
 import { type Context, confirm } from "../context.ts";
+import { durationOf } from "../duration.ts";
 import { age, table } from "../output.ts";
 import { CliProblem } from "../problem.ts";
 
@@ -56,20 +57,6 @@ export async function addToken(context: Context, name: string, flags: TokenFlags
   };
   context.out.note(`Created ${made.name} (${made.role}). It is shown this once:`);
   context.out.result(made, made.token);
-}
-
-/** `30d`, `12h`, `15m`. @returns Milliseconds. */
-function durationOf(text: string): number {
-  const [, number = "", unit = ""] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
-  const units: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-  const length = units[unit];
-  if (length !== undefined) return Number(number) * length;
-  throw new CliProblem(
-    "invalid_duration",
-    `${text} is not a length of time.`,
-    "Give 15m, 12h or 30d, say.",
-    2,
-  );
 }
 
 export async function revokeToken(context: Context, id: string): Promise<void> {

@@ -11,9 +11,11 @@ import { type GitData, gitDataOf } from "../git.ts";
 import { percentOf } from "../percent.ts";
 import { CliProblem } from "../problem.ts";
 import { makeShipment } from "../shipment.ts";
+import { type PlanFlags, planOf } from "../stages.ts";
 import { uploadMissing } from "../uploads.ts";
+import { refuseBoth } from "./rollout.ts";
 
-export interface DeployFlags {
+export interface DeployFlags extends PlanFlags {
   prod?: boolean;
   target?: string;
   branch?: string;
@@ -30,6 +32,7 @@ export async function deploy(context: Context, folder = ".", flags: DeployFlags)
   const target = targetOf(flags);
   const mode = modeOf(flags);
   const percent = shareOf(flags);
+  const plan = planOf(flags);
   const project = await findProject(context, root);
   const stop = new AbortController();
   // Beside the folder, not in it: what is deployed stays as it was.
@@ -57,6 +60,7 @@ export async function deploy(context: Context, folder = ".", flags: DeployFlags)
           target,
           files: manifest,
           ...(percent === null ? {} : { percent }),
+          ...plan,
           ...(git ? { git } : {}),
           ...(isSource ? { source: true } : {}),
           ...(buildLog === null ? {} : { buildLog }),
@@ -75,7 +79,7 @@ export async function deploy(context: Context, folder = ".", flags: DeployFlags)
     const { id, url, state, projectId, aliases } = done;
     const { uploaded, reused } = upload;
     const answer = { id, url, state, target: done.target, projectId, aliases, uploaded, reused };
-    if (percent !== null && flags.wait) await tellShare(context, client, done);
+    if (done.target === "production" && flags.wait) await tellShare(context, client, done, percent !== null);
     for (const alias of aliases) out.note(`${color.dim("Alias")} ${alias}`);
     out.result(answer, url);
   } catch (error) {
@@ -125,12 +129,16 @@ function targetOf({ prod, target, branch }: DeployFlags): string {
   return prod ? "production" : (target ?? "preview");
 }
 
-/** @returns `null`: all of them. */
-function shareOf({ prod, percent }: DeployFlags): number | null {
-  if (percent === undefined) return null;
-  if (prod) return percentOf(percent, 1);
-  const fix = "Give --prod with it; previews have no visitors to share.";
-  throw new CliProblem("percent_of_preview", "--percent is a share of production's visitors.", fix, 2);
+/** @returns `null`: all of them, unless there are stages. */
+function shareOf(flags: DeployFlags): number | null {
+  const { prod, percent } = flags;
+  const name = (["percent", "stages", "guard"] as const).find((one) => flags[one] !== undefined);
+  if (name !== undefined && !prod) {
+    const fix = "Give --prod with it; previews have no visitors to share.";
+    throw new CliProblem("percent_of_preview", `--${name} is about production's visitors.`, fix, 2);
+  }
+  refuseBoth(flags);
+  return percent === undefined ? null : percentOf(percent, 1);
 }
 
 async function gitOf(root: string, { branch }: DeployFlags): Promise<GitData | null> {
@@ -150,14 +158,26 @@ function modeOf({ prebuilt, static: isStatic, localBuild }: DeployFlags): Mode {
   return prebuilt ? "prebuilt" : isStatic ? "static" : "auto";
 }
 
-/** A first deployment goes to everybody, and one that a rollback holds to nobody, whatever was asked for. */
-async function tellShare({ out }: Context, client: Client, { id, projectId }: Deployment): Promise<void> {
-  const params = { project: projectId };
-  const { canary, live } = await client.request("GET /api/projects/{project}", { params });
+/**
+ * A first deployment goes to everybody, and one that a rollback holds to nobody, whatever was asked for.
+ *
+ * @param isAsked Whether a share was given: without one there is only something to tell if not everybody gets it.
+ */
+async function tellShare(
+  { out }: Context,
+  client: Client,
+  { id, projectId }: Deployment,
+  isAsked: boolean,
+): Promise<void> {
+  const { canary, live, rolling } = await client.request("GET /api/projects/{project}/rollout", {
+    params: { project: projectId },
+  });
   if (canary?.deploymentId === id) {
-    out.note(`${canary.percent} % of the visitors get it; more with \`cloudify rollout PERCENT\``);
-  } else if (live?.deploymentId === id) out.note("Everybody gets it");
-  else out.note(`Nobody gets it yet: ${live?.deploymentId ?? "nothing"} stays live until you promote it`);
+    const more = rolling ? "see `cloudify rollout status`" : "more with `cloudify rollout PERCENT`";
+    out.note(`${canary.percent} % of the visitors get it; ${more}`);
+  } else if (live === id) {
+    if (isAsked) out.note("Everybody gets it");
+  } else out.note(`Nobody gets it yet: ${live ?? "nothing"} stays live until you promote it`);
 }
 
 async function cancel(client: Client, id: string): Promise<void> {

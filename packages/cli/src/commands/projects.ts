@@ -2,9 +2,11 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { type Mode, planBuild, runBuild } from "@cloudify/builder";
+import type { Project } from "@cloudify/sdk";
 import { type Context, confirm, ensureProject, link as linkFolder, linkOf, slugOf } from "../context.ts";
 import { age, table } from "../output.ts";
 import { CliProblem } from "../problem.ts";
+import { type PlanFlags, planOf } from "../stages.ts";
 
 export async function init(context: Context, folder = "."): Promise<void> {
   const root = resolve(folder);
@@ -70,6 +72,47 @@ export async function list(context: Context): Promise<void> {
 export async function add(context: Context, name: string): Promise<void> {
   const project = await (await context.client()).request("POST /api/projects", { body: { name } });
   context.out.result(project, `Created ${project.name} (${project.url})`);
+}
+
+interface SetFlags extends PlanFlags {
+  affinity?: "region" | "off";
+}
+
+/** What is not given stays. */
+export async function set(context: Context, name: string, flags: SetFlags): Promise<void> {
+  const client = await context.client();
+  const params = { project: name };
+  const held = await client.request("GET /api/projects/{project}", { params });
+  const change = {
+    ...rollingOf(flags, held.settings.rollingRelease),
+    ...(flags.affinity === undefined ? {} : { affinity: flags.affinity === "off" ? null : flags.affinity }),
+  };
+  const isAsked = Object.keys(change).length > 0;
+  const body = { settings: change, ifVersion: held.settingsVersion };
+  const project = isAsked ? await client.request("PATCH /api/projects/{project}", { params, body }) : held;
+  const rows = Object.entries(project.settings).map(([key, value]) => [
+    key,
+    typeof value === "string" ? value : value === null ? "-" : JSON.stringify(value),
+  ]);
+  context.out.result(project, table(rows));
+}
+
+/** A guard alone changes the stages' that are set. */
+function rollingOf({ stages, guard }: PlanFlags, held: Project["settings"]["rollingRelease"]) {
+  if (stages === "off" && guard === undefined) return { rollingRelease: null };
+  const given = planOf({
+    ...(stages === undefined ? {} : { stages }),
+    ...(guard === undefined ? {} : { guard }),
+  });
+  if (given.stages === undefined && given.guard === undefined) return {};
+  const all = given.stages ?? held?.stages;
+  if (all) return { rollingRelease: { ...held, ...given, stages: all } };
+  throw new CliProblem(
+    "guard_of_nothing",
+    "--guard is of stages, and none are set.",
+    "Give --stages with it.",
+    2,
+  );
 }
 
 export async function remove(context: Context, name: string): Promise<void> {

@@ -1,4 +1,4 @@
-/** `regions add | ls | inspect | drain | token | rm | status`. */
+/** `regions add | set | ls | inspect | drain | token | rm | status`. */
 import type { Client, Region } from "@cloudify/sdk";
 import { type Context, confirm } from "../context.ts";
 import { bytes, table } from "../output.ts";
@@ -32,6 +32,26 @@ export async function add(context: Context, name: string, flags: AddFlags): Prom
   const client = await context.client();
   const { token, ...region } = await client.request("POST /api/regions", { body });
   install(context, client, { token, region }, flags);
+}
+
+/** What is not given stays. */
+export async function set(
+  context: Context,
+  name: string,
+  flags: Partial<Pick<AddFlags, "lat" | "lon" | "weight">>,
+): Promise<void> {
+  const body = {
+    ...(flags.lat === undefined ? {} : { latitude: numberOf("--lat", flags.lat, -90, 90) }),
+    ...(flags.lon === undefined ? {} : { longitude: numberOf("--lon", flags.lon, -180, 180) }),
+    ...(flags.weight === undefined ? {} : { weight: numberOf("--weight", flags.weight, 0, 1_000) }),
+  };
+  if (Object.keys(body).length === 0) {
+    throw new CliProblem("nothing_to_set", "Nothing is to be changed.", "Give --weight, --lat or --lon.", 2);
+  }
+  const client = await context.client();
+  const region = await client.request("PATCH /api/regions/{region}", { params: { region: name }, body });
+  const { latitude, longitude, weight } = region;
+  context.out.result(region, `${region.name} is at ${latitude}, ${longitude} with a weight of ${weight}`);
 }
 
 export async function renewToken(context: Context, name: string, flags: InstallFlags): Promise<void> {
