@@ -50,3 +50,20 @@ test("in quarantine nobody is kept out by an answer that streams, nor for ever b
     expect([path, found.status, await found.text()]).toEqual([path, 200, "done"]);
   }
 }, 120_000);
+
+test("a function that takes longer than it may is not waited for, and its log says so", async () => {
+  const { id } = await platform.client.request("POST /api/projects", { body: { name: "late" } });
+  const late = `export default async () => {
+    await new Promise((resolve) => setTimeout(resolve, 60_000));
+    return new Response("late");
+  }`;
+  const { id: deployment } = await deployFunctions(platform.client, id, { late });
+  const from = Date.now();
+  const found = await get(`http://late.localhost:${platform.port}/late`);
+  expect(found.status).toBe(504);
+  expect(found.headers.get("x-cloudify-error")).toBe("function_timeout");
+  // Of what it has read: the limit is 25 s.
+  expect(Date.now() - from).toBeGreaterThan(24_000);
+  const logs = async () => (await platform.cli("logs", deployment, "--project", "late")).stdout;
+  await expect.poll(logs).toMatch(/GET \/late 504 in 2\d{4} ms.*function_timeout/);
+}, 120_000);

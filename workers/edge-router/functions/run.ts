@@ -144,20 +144,11 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
 }
 
 /**
- * To the head of the answer. What is late is ended by the runtime with its request, which asks for nothing more: an
- * abort signal in each call would cost more than the rest of its head.
+ * To the head of the answer. What is late is ended by the runtime with its request, and so is the timer of what was not:
+ * an abort signal in each call would cost more than the rest of its head, and to clear a timer as much as to set it.
  */
-async function within<T>(work: Promise<T>): Promise<T | "late"> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const late = new Promise<"late">((resolve) => {
-    timer = setTimeout(resolve, ANSWER_MS, "late");
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    if (timer !== null) clearTimeout(timer);
-  }
-}
+const within = <T>(work: Promise<T>): Promise<T | "late"> =>
+  Promise.race([work, scheduler.wait(ANSWER_MS).then(() => "late" as const)]);
 
 /** A call is under way until the last byte of its answer has gone. */
 function tracked(scope: Scope, found: Response, seat: Seat): ReadableStream | null {
