@@ -42,7 +42,7 @@ export async function callWorkload(
   const startedAt = scope.clock.now();
   const found = await findDeployment(scope, target.deployment);
   const served = "served" in found ? found.served : null;
-  const named = served?.regions ?? null;
+  const named = served?.pinned?.[entry.group] ?? served?.regions ?? null;
   const regions = await findRegions(scope, named);
   const calling = tryAll(scope, target, asked, entry, {
     regions,
