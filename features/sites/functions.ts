@@ -69,25 +69,25 @@ export async function collectFunctions(
   const candidates: Candidate[] = [];
   const [unplaced, unpinned]: [string[], string[]] = [[], []];
   let isRegional = false;
-  const configs = new Map<string, Config>();
-  for (const [name, unit] of [...units].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const read = await readConfig(base, team, name, unit, configs);
-    if (!read.ok) return read;
-    const { config } = read;
+  const read = await readConfigs(base, team, units);
+  if (!read.ok) return read;
+  // Rendered for who asks, rather than once for all.
+  for (const { name, config } of read.units)
+    if (isNode(config.runtime) && pages.onDemand.has(name) && isReachable(name, dests))
+      delete prerenders[name];
+  // Whatever their own pages are: others' go on from there.
+  const resumed = new Set(Object.values(prerenders).flatMap(({ resume }) => (resume ? [resume.name] : [])));
+  for (const { name, unit, config } of read.units) {
     if (config.runtime === "edge") {
       const made = await compileFunction(base, team, folderOf(name), unit.files, config);
       if (!made.ok) return made;
       functions[name] = { code: made.code };
       warnings.push(...made.warnings);
       if (isPinned(config.regions)) unpinned.push(name);
-    } else if (isReachable(name, dests)) {
-      // Rendered for who asks, rather than once for all.
-      if (isNode(config.runtime) && pages.onDemand.has(name)) delete prerenders[name];
+    } else if (resumed.has(name) || isReachable(name, dests)) {
       // Its page is served, or it would only say that there is none.
-      const isNeeded = !Object.hasOwn(prerenders, name) && !NOT_FOUND.test(name);
-      const page = prerenders[name];
-      const isAsked =
-        page?.resume !== undefined || (work.places.own.length > 0 && page?.bypass !== undefined);
+      const isNeeded = resumed.has(name) || (!Object.hasOwn(prerenders, name) && !NOT_FOUND.test(name));
+      const isAsked = work.places.own.length > 0 && prerenders[name]?.bypass !== undefined;
       if (isNode(config.runtime)) {
         const node = readNodeFunction(name, folderOf(name), config, workloadFiles(unit.files), work.places);
         if (!node.ok && isNeeded) return node;
@@ -106,6 +106,9 @@ export async function collectFunctions(
   // A site that can be served without a region needs none.
   const stored = await storeWorkloads(base, team, isRegional ? groupFunctions(candidates) : []);
   Object.assign(functions, stored.functions);
+  const lost = [...resumed].find((name) => !Object.hasOwn(functions, name));
+  if (lost !== undefined)
+    return refuse("invalid_output", `A page goes on in ${lost}, which is not a function of the output.`, FIX);
   if (isRegional && unplaced.length > 0) warnings.push(unknownRegions(unplaced));
   if (unpinned.length > 0)
     warnings.push(`their regions have no effect, since they run at the edge: ${listed(unpinned)}`);
@@ -166,6 +169,28 @@ function strayOf(
 function isReachable(name: string, dests: readonly string[]): boolean {
   const dynamic = name.lastIndexOf("]");
   return dynamic < 0 || dests.some((dest) => dest.startsWith(`/${name.slice(0, dynamic + 1)}`));
+}
+
+interface Described {
+  name: string;
+  unit: Unit;
+  config: Config;
+}
+
+/** In the order of their names. */
+async function readConfigs(
+  base: Base,
+  team: string,
+  units: ReadonlyMap<string, Unit>,
+): Promise<{ ok: true; units: Described[] } | { ok: false; failure: Failure }> {
+  const held = new Map<string, Config>();
+  const all: Described[] = [];
+  for (const [name, unit] of [...units].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const read = await readConfig(base, team, name, unit, held);
+    if (!read.ok) return read;
+    all.push({ name, unit, config: read.config });
+  }
+  return { ok: true, units: all };
 }
 
 async function readConfig(
