@@ -67,7 +67,7 @@ async function respond(
   const answer = await answerWith(visit, routed);
   const made = transformed(answer.made, routed.responseChanges);
   const functionMs = middlewares.ms === null ? answer.functionMs : middlewares.ms + (answer.functionMs ?? 0);
-  return { ...answer, made, functionMs };
+  return { ...answer, made, functionMs, region: answer.region ?? middlewares.region };
 }
 
 async function answerWith(visit: Visit, routed: Resolution<Output, Made>): Promise<Answer> {
