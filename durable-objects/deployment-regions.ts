@@ -2,7 +2,7 @@
 import { workloadId } from "@cloudify/protocol";
 import { BUILD_MS } from "#features/deployments/machine.ts";
 import type { RegionAnswer } from "#features/deployments/rpc.ts";
-import type { Source, Spec } from "#features/deployments/state.ts";
+import type { Pinned, Source, Spec } from "#features/deployments/state.ts";
 import type { Env } from "./env.ts";
 
 interface Attempt {
@@ -55,13 +55,28 @@ export async function withdrawBuild(env: Env, spec: Spec): Promise<void> {
   await Promise.all(regions.map((region) => stubOf(env, region).withdraw(taskOf(spec.id))));
 }
 
-export async function place(env: Env, spec: Spec, workloads: Record<string, string>): Promise<void> {
+/** Each group in its own regions, if it has such. */
+export async function place(
+  env: Env,
+  spec: Spec,
+  workloads: Record<string, string>,
+  pinned: Pinned,
+): Promise<void> {
   const { id, team, project, env: frozen, regions } = spec;
-  const wanted = Object.entries(workloads).map(([group, digest]) => {
-    const owner = { team, project, deployment: id };
-    return { id: workloadId(id, group), ...owner, spec: digest, env: frozen, isWarm: true };
-  });
-  await Promise.all(regions.map((region) => stubOf(env, region).desire(wanted)));
+  const owner = { team, project, deployment: id };
+  await Promise.all(
+    regions.map((region) => {
+      const own = Object.entries(workloads).filter(([group]) => pinned[group]?.includes(region) ?? true);
+      const wanted = own.map(([group, digest]) => ({
+        id: workloadId(id, group),
+        ...owner,
+        spec: digest,
+        env: frozen,
+        isWarm: true,
+      }));
+      return stubOf(env, region).desire(wanted);
+    }),
+  );
 }
 
 export async function forget(env: Env, { id, regions }: Spec): Promise<void> {

@@ -96,7 +96,7 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
         return;
       case "place":
         // Given up meanwhile: what is owed to regions then comes behind this.
-        if (state.status === "releasing") await regions.place(this.env, spec, effect.workloads);
+        if (state.status === "releasing") await this.#place(spec, effect);
         return;
       case "forget":
         return regions.forget(this.env, spec);
@@ -110,6 +110,11 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
       case "project":
         return this.#project(spec, effect.event);
     }
+  }
+
+  /** What was owed before functions had regions of their own names none. */
+  #place(spec: Spec, { workloads, pinned = {} }: Extract<Effect, { kind: "place" }>): Promise<void> {
+    return regions.place(this.env, spec, workloads, pinned);
   }
 
   async #offer(attempt: number): Promise<void> {
@@ -126,7 +131,8 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     const state = this.#read();
     if (state?.status !== "releasing" || state.placing) return;
     const { id, team, project, createdAt, env, hostname, target, branch } = spec;
-    const where = Object.keys(state.workloads).length > 0 ? { regions: spec.regions } : {};
+    const pinned = Object.keys(state.pinned).length > 0 ? { pinned: state.pinned } : {};
+    const where = Object.keys(state.workloads).length > 0 ? { regions: spec.regions, ...pinned } : {};
     const about = { env, hostname, target, branch, ...where };
     const served: ServedDeployment = { v: 1, id, site: state.site, team, project, createdAt, ...about };
     await this.env.SNAPSHOTS.put(deploymentKey(id), JSON.stringify(served));
@@ -222,9 +228,16 @@ function completed(held: Deployment): Deployment {
     case "compiling":
       return { ...state, manifest: state.manifest ?? state.spec.manifest };
     case "releasing":
-      return { ...state, workloads: state.workloads ?? {}, placing: state.placing ?? null };
+      return {
+        ...state,
+        workloads: state.workloads ?? {},
+        pinned: state.pinned ?? {},
+        placing: state.placing
+          ? { ...state.placing, sets: state.placing.sets ?? [state.placing.regions] }
+          : null,
+      };
     case "ready":
-      return { ...state, workloads: state.workloads ?? {} };
+      return { ...state, workloads: state.workloads ?? {}, pinned: state.pinned ?? {} };
     case "queued":
     case "building":
     case "error":

@@ -54,7 +54,7 @@ export class TrafficObject extends DurableObject<Env> implements TrafficRpc {
       from,
       limit,
     );
-    return [...rows].map((row) => JSON.parse(row.value) as Minute);
+    return [...rows].map(minuteIn);
   }
 
   async count(deployments: string[], from: Millis): Promise<{ requests: number; errors: number }[]> {
@@ -80,7 +80,7 @@ export class TrafficObject extends DurableObject<Env> implements TrafficRpc {
       "select value from minutes where minute = ?",
       minute,
     );
-    return row ? (JSON.parse(row.value) as Minute) : emptyMinute(minute);
+    return row ? minuteIn(row) : emptyMinute(minute);
   }
 
   #createTables(): void {
@@ -91,4 +91,10 @@ export class TrafficObject extends DurableObject<Env> implements TrafficRpc {
          errors integer not null, primary key (slot, deployment))`,
     );
   }
+}
+
+/** What was stored before regions were counted lacks them. */
+function minuteIn({ value }: { value: string }): Minute {
+  const held = JSON.parse(value) as Minute;
+  return { ...emptyMinute(held.minute), ...held };
 }

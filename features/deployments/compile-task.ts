@@ -9,6 +9,7 @@ import type { Shares } from "#features/sites/shares.ts";
 import { blobKey } from "#features/sites/site.ts";
 import { parseBuildLog } from "./build-log.ts";
 import type { Failure } from "./failures.ts";
+import { placesOf } from "./placement.ts";
 import type { CompileTask } from "./rpc.ts";
 import type { Spec } from "./state.ts";
 
@@ -42,7 +43,7 @@ export async function runCompile(base: Base, task: CompileTask, memory: Shares):
     const compiled = await compile(base, spec.team, manifest, {
       alive,
       memory,
-      hasRegion: spec.regions.length > 0,
+      places: await placesOf(base, spec),
     });
     if (!compiled.ok) return await fail(compiled.failure, false);
     await say("warn", shortened(compiled.warnings));
@@ -54,6 +55,7 @@ export async function runCompile(base: Base, task: CompileTask, memory: Shares):
         site: compiled.site,
         hasFunctions: compiled.facts.functions > 0,
         workloads: compiled.workloads,
+        pinned: compiled.pinned,
       },
       null,
     );

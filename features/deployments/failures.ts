@@ -52,7 +52,7 @@ export const NO_REGION: Failure = {
 
 export const notHealthy = (placing: Placing): Failure => ({
   code: "not_healthy",
-  detail: `Too few regions (${placing.policy} of ${placing.regions.length}) could start it.\n${faultsOf(placing)}`,
+  detail: `Too few regions (${placing.policy} of ${countsOf(placing)}) could start it.\n${faultsOf(placing)}`,
   fix: "Correct what keeps it from starting, and deploy again; a region that is silent stands in `cloudify regions ls`.",
 });
 
@@ -61,3 +61,7 @@ export const RELEASE_TIMEOUT: Failure = {
   detail: "The deployment could not be released in time.",
   fix: "Deploy again, or promote it by a redeploy.",
 };
+
+/** `3`, or where groups have regions of their own `3, and of 1`. */
+const countsOf = ({ sets }: Placing): string =>
+  [...new Set(sets.map(({ length }) => length))].sort((a, b) => b - a).join(", and of ");

@@ -19,7 +19,7 @@ import {
 } from "./machine.ts";
 import { type Policy, SETTLE_MS } from "./placing.ts";
 import { SLOT_MS } from "./slots.ts";
-import type { Deployment, Effect, Input, Spec } from "./state.ts";
+import type { Deployment, Effect, In, Input, Pinned, Spec } from "./state.ts";
 
 const spec: Spec = {
   id: "dpl_1",
@@ -50,7 +50,7 @@ const failure = { code: "boom", detail: "It broke.", fix: "Mend it." };
 const attempt = fc.integer({ min: 1, max: MAX_ATTEMPTS + 1 });
 const build = fc.integer({ min: 1, max: MAX_BUILDS + 1 });
 const region = fc.constantFrom("fra", "iad", "sin");
-const compiled = { type: "compiled", site: "s", hasFunctions: true } as const;
+const compiled = { type: "compiled", site: "s", hasFunctions: true, pinned: {} } as const;
 const failed = { failure: fc.constant(failure), retryable: fc.boolean() };
 
 /** What may be created. */
@@ -74,8 +74,12 @@ const input: fc.Arbitrary<Input> = fc.oneof(
   { weight: 2, arbitrary: attempt.map((n): Input => ({ type: "claim", attempt: n })) },
   attempt.map((n): Input => ({ type: "heartbeat", attempt: n })),
   fc
-    .tuple(attempt, fc.constantFrom({}, { g0: "w" }))
-    .map(([n, workloads]): Input => ({ ...compiled, attempt: n, workloads })),
+    .tuple(
+      attempt,
+      fc.constantFrom({}, { g0: "w" }, { g0: "w", g1: "w" }),
+      fc.constantFrom<Pinned>({}, { g1: ["iad"] }, { g0: ["sin"], g1: ["iad", "sin"] }),
+    )
+    .map(([n, workloads, pinned]): Input => ({ ...compiled, attempt: n, workloads, pinned })),
   fc.record({ type: fc.constant("failed" as const), attempt, ...failed }),
   fc.record({ type: fc.constantFrom("offered" as const, "build-claimed" as const), attempt: build, region }),
   build.map((n): Input => ({ type: "built", attempt: n, manifest: "o", bytes: 1, fileCount: 1 })),
@@ -105,6 +109,8 @@ const begun = fc
     [granted],
     [granted, began, built, claim],
     [granted, began, built, claim, regional],
+    [granted, began, built, claim, { ...regional, pinned: { g0: ["iad"] } }],
+    [granted, began, built, claim, { ...regional, workloads: {} }, { type: "assigning" }],
   )
   .map((inputs) => inputs.map((one): [Input, number] => [one, 1]));
 /** What happens, and how long after the last thing. */
@@ -155,12 +161,15 @@ function checkMove(before: Deployment, after: Deployment, effects: Effect[]): vo
 
 /** Nobody is sent to what too few regions run. */
 function checkPublished(
-  { spec: { regions, policy } }: Deployment,
+  { spec: { regions, policy }, workloads, pinned }: In<"releasing">,
   answers: ReadonlyMap<string, boolean>,
 ): void {
-  const ready = regions.filter((one) => answers.get(one)).length;
-  const least = { all: regions.length, quorum: (regions.length + 1) / 2, any: 1 };
-  expect(ready).toBeGreaterThanOrEqual(least[policy]);
+  for (const group of Object.keys(workloads)) {
+    const own = pinned[group] ?? regions;
+    const ready = own.filter((one) => answers.get(one)).length;
+    const least = { all: own.length, quorum: (own.length + 1) / 2, any: 1 };
+    expect(ready).toBeGreaterThanOrEqual(least[policy]);
+  }
 }
 
 const EVERYTHING = [
@@ -343,6 +352,37 @@ test("created without a region, it runs in the one that builds it; an output wit
   const run: Input = { ...compiled, attempt: 1, workloads: { g0: "w" } };
   expect(then(state, run, 0)).toMatchObject({ status: "error", failure: { code: "no_region" } });
   expect(then(state, { ...run, workloads: {} }, 0)).toMatchObject({ status: "releasing", placing: null });
+});
+
+test("each group runs where it is pinned to, and the deployment where any of them runs", () => {
+  const state = after({ ...spec, regions: ["fra", "gru", "iad"], policy: "all" }, [
+    granted,
+    { type: "claim", attempt: 1 },
+  ]);
+  const workloads = { g0: "w", g1: "x" };
+  const pinned = { g0: ["iad", "sin"], g1: ["fra"] };
+  const next = step(state, { ...compiled, attempt: 1, workloads, pinned }, 0);
+  expect(next).toMatchObject({
+    state: { spec: { regions: ["fra", "iad", "sin"] }, placing: { sets: [["iad", "sin"], ["fra"]] } },
+    effects: [{ kind: "place", workloads, pinned }],
+  });
+  // One that runs wherever the deployment does gains no region by another's.
+  const further = step(state, { ...compiled, attempt: 1, workloads, pinned: { g1: ["sin"] } }, 0);
+  expect(further).toMatchObject({
+    state: { spec: { regions: ["fra", "gru", "iad", "sin"] } },
+    effects: [{ pinned: { g0: ["fra", "gru", "iad"], g1: ["sin"] } }],
+  });
+  const less = step(state, { ...compiled, attempt: 1, workloads: { g1: "x" }, pinned }, 0);
+  expect(less).toMatchObject({ state: { spec: { regions: ["fra"] }, pinned: {} } });
+});
+
+test("a deployment that has no region runs if its functions name some, and only then", () => {
+  const state = after({ ...spec, regions: [] }, [granted, { type: "claim", attempt: 1 }]);
+  const pinned = { g1: ["iad"] };
+  const run = (workloads: Record<string, string>) =>
+    then(state, { ...compiled, attempt: 1, workloads, pinned }, 0);
+  expect(run({ g1: "w" })).toMatchObject({ status: "releasing", spec: { regions: ["iad"] } });
+  expect(run({ g0: "w", g1: "w" })).toMatchObject({ status: "error", failure: { code: "no_region" } });
 });
 
 const placing = (policy: Policy): Deployment =>

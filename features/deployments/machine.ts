@@ -148,8 +148,9 @@ export function step(state: Deployment, input: Input, now: Millis): Step {
       return state.assigning ? nothing : quiet({ ...state, assigning: true });
     case "released": {
       if (state.status !== "releasing" || state.placing) return illegal;
-      const { spec, seq, site, hasFunctions, workloads } = state;
-      const ready = { spec, seq, status: "ready", site, hasFunctions, workloads, readyAt: now } as const;
+      const { spec, seq, site, hasFunctions, workloads, pinned } = state;
+      const released = { site, hasFunctions, workloads, pinned };
+      const ready = { spec, seq, status: "ready", ...released, readyAt: now } as const;
       return move(state, ready, "released", now, ENDING);
     }
     case "cancel":
@@ -197,25 +198,26 @@ function building(state: In<"building">, input: OfBuild, now: Millis): Step {
 }
 
 /** Regions first, when it needs them. */
-function release(state: In<"compiling">, { site, hasFunctions, workloads }: Released, now: Millis): Step {
+function release(state: In<"compiling">, compiled: Released, now: Millis): Step {
   const { spec, seq } = state;
-  const released = {
-    spec,
-    seq,
-    status: "releasing",
-    site,
-    hasFunctions,
-    workloads,
-    assigning: false,
-  } as const;
-  if (Object.keys(workloads).length === 0) {
-    const to = { ...released, placing: null, deadline: now + RELEASE_MS };
+  const { site, hasFunctions, workloads } = compiled;
+  const about = { site, hasFunctions, workloads, assigning: false };
+  const released = { spec, seq, status: "releasing", ...about } as const;
+  const groups = Object.keys(workloads);
+  if (groups.length === 0) {
+    const to = { ...released, pinned: {}, placing: null, deadline: now + RELEASE_MS };
     return move(state, to, "compiled", now, [{ kind: "publish" }]);
   }
-  if (spec.regions.length === 0) return end(state, "error", NO_REGION, NO_REGION.code, now);
-  const placing = beginPlacing(spec.regions, spec.policy);
-  const to = { ...released, placing, deadline: now + PLACE_MS };
-  return move(state, to, "compiled", now, [{ kind: "place", workloads }]);
+  const own = groups.map((group): [string, string[]] => [group, compiled.pinned[group] ?? spec.regions]);
+  const sets = own.map(([, set]) => set);
+  if (sets.some((set) => set.length === 0)) return end(state, "error", NO_REGION, NO_REGION.code, now);
+  const used = new Set(sets.flat());
+  const regions = [...new Set([...spec.regions, ...used])].filter((region) => used.has(region));
+  // What ran wherever the deployment does is pinned, too, if another group brings a further region.
+  const pinned = Object.fromEntries(own.filter(([, set]) => set.length < regions.length));
+  const placing = beginPlacing(regions, sets, spec.policy);
+  const to = { ...released, pinned, spec: { ...spec, regions }, placing, deadline: now + PLACE_MS };
+  return move(state, to, "compiled", now, [{ kind: "place", workloads, pinned }]);
 }
 
 function settle(state: In<"releasing">, placing: Placing, now: Millis): Step {

@@ -1,8 +1,10 @@
 /** Where a deployment runs, as its project's settings say; frozen when it is created. */
-import type { Ctx } from "#core/ctx.ts";
+import type { Base, Ctx } from "#core/ctx.ts";
 import { Problem } from "#core/problem.ts";
 import type { ProjectSettings } from "#features/projects/tables.ts";
+import type { NamedRegion, Places } from "#features/sites/function-regions.ts";
 import type { Policy } from "./placing.ts";
+import type { Spec } from "./state.ts";
 
 export interface Placement {
   /** Ids, in failover order. */
@@ -27,6 +29,19 @@ export async function placementOf(
   if (regions !== null) return { regions: unique([...resolve(regions, usable), ...further]), policy };
   const own = usable.filter((one) => one.isOwn === 1).map((one) => one.id);
   return { regions: unique([...own.filter((id) => !further.includes(id)), ...further]), policy };
+}
+
+/** What a function of the deployment may name: where it runs, and the rest of the team's own. */
+export async function placesOf(base: Base, { team, regions }: Spec): Promise<Places> {
+  const { results } = await base.d1
+    .prepare(
+      `select id, name from regions
+       where removed_at is null and (team_id = ?1 or id in (select value from json_each(?2))) order by id`,
+    )
+    .bind(team, JSON.stringify(regions))
+    .all<NamedRegion>();
+  const own = regions.map((id) => results.find((one) => one.id === id) ?? { id, name: id });
+  return { own, further: results.filter(({ id }) => !regions.includes(id)) };
 }
 
 /** @throws Problem `invalid_input` that names those that there are not, and those that there are. */

@@ -1,6 +1,8 @@
 /**
  * When enough regions run a release. Each of them says that it is ready, or that it can't be, and may say so anew; one
- * that says nothing is waited for, but not by those who need no more than are ready. Pure.
+ * that says nothing is waited for, but not by those who need no more than are ready. What is counted is the regions of
+ * each group: those that run one group only say nothing of another. A region is ready for none of its groups before it
+ * is so for all. Pure.
  */
 import { type Millis, SECOND } from "#core/time.ts";
 
@@ -15,17 +17,21 @@ export const SETTLE_MS = 60 * SECOND;
 
 export interface Placing {
   policy: Policy;
-  /** In failover order; at least one. */
+  /** All that run any of it, in failover order; at least one. */
   regions: string[];
+  /** Of these, the ones that each group runs in: enough of each set must be ready. */
+  sets: string[][];
   /** `null`: it is ready; else why it can't be. */
   answers: Record<string, string | null>;
   /** Since there are enough: until when the rest is waited for. */
   settleAt: Millis | null;
 }
 
-export const beginPlacing = (regions: string[], policy: Policy): Placing => ({
+/** @param sets Of each group; together they are all the regions. */
+export const beginPlacing = (regions: string[], sets: string[][], policy: Policy): Placing => ({
   policy,
   regions,
+  sets: [...new Map(sets.map((set) => [set.join(" "), set])).values()],
   answers: {},
   settleAt: null,
 });
@@ -33,20 +39,24 @@ export const beginPlacing = (regions: string[], policy: Policy): Placing => ({
 /** @param why `null`: it is ready. */
 export function answered(placing: Placing, region: string, why: string | null, now: Millis): Placing {
   const answers = { ...placing.answers, [region]: why };
-  const isEnough = readyOf({ ...placing, answers }).length >= neededOf(placing);
+  const isEnough = isReady({ ...placing, answers });
   return { ...placing, answers, settleAt: isEnough ? (placing.settleAt ?? now + SETTLE_MS) : null };
 }
 
 /** @param isLast Whether nothing more is waited for. */
 export function verdictOf(placing: Placing, now: Millis, isLast: boolean): "wait" | "go" | "fail" {
-  const { regions, answers, settleAt } = placing;
-  const ready = readyOf(placing).length;
-  const open = regions.filter((region) => answers[region] === undefined).length;
-  const needed = neededOf(placing);
-  if (ready + open < needed) return "fail";
-  if (ready >= needed && (open === 0 || isLast || (settleAt !== null && now >= settleAt))) return "go";
+  const { regions, sets, answers, settleAt, policy } = placing;
+  const mayBe = (region: string): boolean => answers[region] === null || answers[region] === undefined;
+  if (sets.some((set) => set.filter(mayBe).length < neededOf(policy, set.length))) return "fail";
+  const isSettled = regions.every((region) => answers[region] !== undefined);
+  if (isReady(placing) && (isSettled || isLast || (settleAt !== null && now >= settleAt))) return "go";
   return isLast ? "fail" : "wait";
 }
+
+const isReady = ({ sets, answers, policy }: Placing): boolean =>
+  sets.every(
+    (set) => set.filter((region) => answers[region] === null).length >= neededOf(policy, set.length),
+  );
 
 export const readyOf = ({ regions, answers }: Placing): string[] =>
   regions.filter((region) => answers[region] === null);
@@ -58,12 +68,12 @@ export const faultsOf = ({ regions, answers }: Placing): string =>
     .map((region) => `${region}: ${answers[region] ?? "it has not said that it is ready"}`)
     .join("\n");
 
-function neededOf({ policy, regions }: Placing): number {
+function neededOf(policy: Policy, regions: number): number {
   switch (policy) {
     case "all":
-      return regions.length;
+      return regions;
     case "quorum":
-      return Math.floor(regions.length / 2) + 1;
+      return Math.floor(regions / 2) + 1;
     case "any":
       return 1;
   }

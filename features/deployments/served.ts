@@ -19,6 +19,8 @@ export interface ServedDeployment {
   branch: string | null;
   /** Ids of the regions that run its workloads, in failover order. Absent: it needs none. */
   regions?: string[];
+  /** Group → the regions among these that run it, if not all of them do. Absent: all run all of it. */
+  pinned?: Record<string, string[]>;
 }
 
 export const deploymentKey = (id: string): string => `deployment:${id}`;

@@ -33,7 +33,10 @@ export interface Spec {
   env: string;
   /** Its own, immutable host. */
   hostname: string;
-  /** Ids of the regions that run its workloads, in failover order. None: the one that builds it. */
+  /**
+   * Ids of the regions that run its workloads, in failover order. None: the one that builds it. Once it is compiled,
+   * those that its functions name are among them, and those that none of them runs in are not.
+   */
   regions: string[];
   policy: Policy;
   createdAt: Millis;
@@ -88,7 +91,11 @@ export interface Released {
   hasFunctions: boolean;
   /** Group → digest of its spec. */
   workloads: Record<string, string>;
+  pinned: Pinned;
 }
+
+/** Group → ids of the regions that it runs in, in failover order. One that is not named runs in all of the deployment's. */
+export type Pinned = Record<string, string[]>;
 
 export type Deployment = Common &
   (
@@ -140,7 +147,7 @@ export type Effect =
   /** Shows what was built: who stored it has told the collector what it names. */
   | { kind: "note-output"; manifest: string; bytes: number; fileCount: number }
   | { kind: "dispatch"; attempt: number }
-  | { kind: "place"; workloads: Record<string, string> }
+  | { kind: "place"; workloads: Record<string, string>; pinned: Pinned }
   /** Ends its workloads in all regions. */
   | { kind: "forget" }
   | { kind: "publish" }

@@ -7,6 +7,8 @@ import { type IngressFault, NEVER_BEGUN } from "@cloudify/protocol";
 export type Ending =
   /** No connection: nothing was sent. */
   | { kind: "refused" }
+  /** The proxy before its ingress has lost the workload on the way: it may have begun. */
+  | { kind: "bad-gateway" }
   | { kind: "fault"; fault: IngressFault }
   /** The connection ended before the head of an answer. */
   | { kind: "broken" }
@@ -36,6 +38,7 @@ export function isOfRegion({ kind }: Ending): boolean {
     case "broken":
     case "silent":
       return true;
+    case "bad-gateway":
     case "late":
     case "fault":
       return false;
@@ -48,6 +51,7 @@ export function verdictOf(ending: Ending, method: string, isWhole: boolean): Ver
   switch (ending.kind) {
     case "refused":
       return "next";
+    case "bad-gateway":
     case "broken":
     case "silent":
       return isIdempotent(method) ? "next" : "end";
@@ -60,23 +64,32 @@ export function verdictOf(ending: Ending, method: string, isWhole: boolean): Ver
 }
 
 /**
- * What Cloudflare's network answers in the place of an origin (its documentation of 5xx errors). On one machine there is
- * no such network, and they would be a function's own.
+ * What an answer means that no workload made, but something on the way to it: Cloudflare's network (its documentation of
+ * 5xx errors), or the proxy of a cluster, Traefik mostly.
+ *
+ * @returns `null`: it is about the request itself, and would be the same elsewhere.
  */
-export function endingOfStatus(status: number): Ending | null {
+export function endingOfStranger(status: number): Ending | null {
   switch (status) {
-    case 521: // It refuses connections.
-    case 522: // It takes none in time.
-    case 523: // There is no way to it.
-    case 525: // TLS can't be agreed upon.
-    case 526: // Its certificate is not valid.
-    case 530: // Its name can't be resolved.
-      return { kind: "refused" };
+    case 400: // It is no HTTP.
+    case 413: // Its body is too large.
+    case 414: // Its address is.
+    case 431: // Its headers are.
+      return null;
+    case 404: // There is no route to the workload, or the ingress key is not the region's.
+      return { kind: "fault", fault: "absent" };
+    case 503: // There is one, and nothing at its end.
+      return { kind: "fault", fault: "unreachable" };
+    case 500:
+    case 502: // What is at its end takes no connection, or has broken it off.
+    case 504: // It says nothing for as long as the proxy waits.
+      return { kind: "bad-gateway" };
     case 520: // What it says is no HTTP, or it broke off.
       return { kind: "broken" };
     case 524: // It took the connection and said nothing.
       return { kind: "silent" };
     default:
-      return null;
+      // 521, 522, 523, 525, 526, 530: no connection was made. A login, a redirect, a welcome page: nothing gets through.
+      return { kind: "refused" };
   }
 }

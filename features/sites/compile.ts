@@ -42,6 +42,8 @@ export type Compiled =
       site: string;
       /** Group → digest of its spec. */
       workloads: Record<string, string>;
+      /** Group → ids of the regions that it runs in, where that is not wherever the deployment does. */
+      pinned: Record<string, string[]>;
       facts: Facts;
       warnings: string[];
     }
@@ -92,6 +94,7 @@ export async function compile(base: Base, team: string, manifest: string, work: 
     ok: true,
     site: stored.site,
     workloads: made.workloads,
+    pinned: made.pinned,
     facts: { files: index.size, bytes, routes, functions, encoded },
     warnings,
   };

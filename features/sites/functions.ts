@@ -11,6 +11,7 @@ import type { Failure } from "#features/deployments/failures.ts";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
 import { type FunctionEntry, MAX_FUNCTIONS } from "#features/functions/function.ts";
 import { compileFunction } from "./function-code.ts";
+import { isPinned } from "./function-regions.ts";
 import { type Candidate, groupFunctions, type Process } from "./groups.ts";
 import { isNode, readNodeFunction } from "./node-functions.ts";
 import { type Pages, prerendersOf } from "./prerenders.ts";
@@ -30,6 +31,7 @@ const functionConfig = z.looseObject({
   entrypoint: z.string().optional(),
   environment: z.record(z.string(), z.string()).optional(),
   assets: z.array(z.looseObject({ name: z.string(), path: z.string() })).optional(),
+  regions: z.union([z.array(z.string()), z.string()]).optional(),
 });
 type Config = z.infer<typeof functionConfig>;
 
@@ -37,6 +39,8 @@ interface Made {
   functions: Record<string, FunctionEntry>;
   /** Group → digest of its spec, which is stored. */
   workloads: Record<string, string>;
+  /** Group → ids of the regions that it runs in, where that is not wherever the deployment does. */
+  pinned: Record<string, string[]>;
   prerenders: Record<string, Prerender>;
   warnings: string[];
 }
@@ -63,29 +67,33 @@ export async function collectFunctions(
   const foreign = strayOf(files, units, pages);
   const warnings: string[] = [];
   const candidates: Candidate[] = [];
+  const [unplaced, unpinned]: [string[], string[]] = [[], []];
   let isRegional = false;
-  const configs = new Map<string, Config>();
-  for (const [name, unit] of [...units].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const read = await readConfig(base, team, name, unit, configs);
-    if (!read.ok) return read;
-    const { config } = read;
+  const read = await readConfigs(base, team, units);
+  if (!read.ok) return read;
+  // Rendered for who asks, rather than once for all.
+  for (const { name, config } of read.units)
+    if (isNode(config.runtime) && pages.onDemand.has(name) && isReachable(name, dests))
+      delete prerenders[name];
+  // Whatever their own pages are: others' go on from there.
+  const resumed = new Set(Object.values(prerenders).flatMap(({ resume }) => (resume ? [resume.name] : [])));
+  for (const { name, unit, config } of read.units) {
     if (config.runtime === "edge") {
       const made = await compileFunction(base, team, folderOf(name), unit.files, config);
       if (!made.ok) return made;
       functions[name] = { code: made.code };
       warnings.push(...made.warnings);
-    } else if (isReachable(name, dests)) {
-      // Rendered for who asks, rather than once for all.
-      if (isNode(config.runtime) && pages.onDemand.has(name)) delete prerenders[name];
+      if (isPinned(config.regions)) unpinned.push(name);
+    } else if (resumed.has(name) || isReachable(name, dests)) {
       // Its page is served, or it would only say that there is none.
-      const isNeeded = !Object.hasOwn(prerenders, name) && !NOT_FOUND.test(name);
-      const page = prerenders[name];
-      const isAsked = page?.resume !== undefined || (work.hasRegion && page?.bypass !== undefined);
+      const isNeeded = resumed.has(name) || (!Object.hasOwn(prerenders, name) && !NOT_FOUND.test(name));
+      const isAsked = work.places.own.length > 0 && prerenders[name]?.bypass !== undefined;
       if (isNode(config.runtime)) {
-        const node = readNodeFunction(name, folderOf(name), config, workloadFiles(unit.files));
+        const node = readNodeFunction(name, folderOf(name), config, workloadFiles(unit.files), work.places);
         if (!node.ok && isNeeded) return node;
         if (node.ok) candidates.push(node.candidate);
         if (node.ok && isNeeded) warnings.push(...node.warnings);
+        if (node.ok && node.unknown.length > 0) unplaced.push(`${name} (${node.unknown.join(", ")})`);
         isRegional ||= isNeeded || isAsked;
       } else if (isNeeded) foreign.push(`${name} (${config.runtime})`);
     }
@@ -98,28 +106,42 @@ export async function collectFunctions(
   // A site that can be served without a region needs none.
   const stored = await storeWorkloads(base, team, isRegional ? groupFunctions(candidates) : []);
   Object.assign(functions, stored.functions);
+  const lost = [...resumed].find((name) => !Object.hasOwn(functions, name));
+  if (lost !== undefined)
+    return refuse("invalid_output", `A page goes on in ${lost}, which is not a function of the output.`, FIX);
+  if (isRegional && unplaced.length > 0) warnings.push(unknownRegions(unplaced));
+  if (unpinned.length > 0)
+    warnings.push(`their regions have no effect, since they run at the edge: ${listed(unpinned)}`);
   const stale = Object.entries(prerenders).filter(([, one]) => one.expiration !== false);
   if (stale.length > 0) {
     const named = listed(stale.map(([name]) => name));
     warnings.push(`prerendered pages are served as they were built, and not rendered anew: ${named}`);
   }
-  return { ok: true, functions, workloads: stored.workloads, prerenders, warnings };
+  return { ok: true, ...stored, functions, prerenders, warnings };
 }
 
 async function storeWorkloads(base: Base, team: string, processes: readonly Process[]) {
   const functions: Record<string, FunctionEntry> = {};
   const workloads: Record<string, string> = {};
-  for (const { spec, durations } of processes) {
+  const pinned: Record<string, string[]> = {};
+  for (const { spec, regions, durations } of processes) {
     const { group } = spec;
     const text = canonicalJson(spec);
     const digest = await sha256(text);
     await base.blobs.put(workloadKey(team, digest), text);
     workloads[group] = digest;
+    if (regions) pinned[group] = [...regions];
     for (const [name, maxDuration] of Object.entries(durations))
       functions[name] = { workload: digest, group, maxDuration };
   }
-  return { functions, workloads };
+  return { functions, workloads, pinned };
 }
+
+/** @param functions Each with the names in brackets. */
+const unknownRegions = (functions: readonly string[]): string =>
+  `no region of this team has the name in brackets: ${listed(functions)}. A function runs in the others that it names, ` +
+  "and where it names no other wherever the project's settings say. Add a region of that name (`cloudify regions add " +
+  "iad` is also Vercel's iad1), or take the name out";
 
 /** What lies in `functions/` and is neither a function nor the page of one: it is named, never ignored. */
 function strayOf(
@@ -147,6 +169,28 @@ function strayOf(
 function isReachable(name: string, dests: readonly string[]): boolean {
   const dynamic = name.lastIndexOf("]");
   return dynamic < 0 || dests.some((dest) => dest.startsWith(`/${name.slice(0, dynamic + 1)}`));
+}
+
+interface Described {
+  name: string;
+  unit: Unit;
+  config: Config;
+}
+
+/** In the order of their names. */
+async function readConfigs(
+  base: Base,
+  team: string,
+  units: ReadonlyMap<string, Unit>,
+): Promise<{ ok: true; units: Described[] } | { ok: false; failure: Failure }> {
+  const held = new Map<string, Config>();
+  const all: Described[] = [];
+  for (const [name, unit] of [...units].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const read = await readConfig(base, team, name, unit, held);
+    if (!read.ok) return read;
+    all.push({ name, unit, config: read.config });
+  }
+  return { ok: true, units: all };
 }
 
 async function readConfig(

@@ -12,6 +12,7 @@ const made = (
   name,
   node: 24,
   memory: 1_024,
+  regions: null,
   run: {
     handler: "index.js",
     cwd: ".",
@@ -51,6 +52,7 @@ test("the pages of a framework, equal but for a little, are one process", () => 
 test.each<[string, Partial<Candidate>]>([
   ["another Node", { node: 22 }],
   ["other memory", { memory: 2_048 }],
+  ["regions of its own", { regions: ["iad"] }],
   ["other bytes at a path", { files: new Map([["index.js", file("b")]]) }],
   ["a file where the other has a folder", { files: new Map([["lib", file("b")]]) }],
   ["a folder where the other has a file", { files: new Map([["index.js/a.js", file("b")]]) }],
@@ -68,6 +70,24 @@ test("variables are a process's: functions with others do not share it", () => {
   expect(namesOf([made("a", files), made("b", files, { run }), made("c", files, { run })])).toEqual([
     ["a"],
     ["b", "c"],
+  ]);
+});
+
+test("functions that run in the same regions share a process, which runs there", () => {
+  const files = { "index.js": file("a") };
+  const groups = groupFunctions([
+    made("a", files),
+    made("b", files, { regions: ["iad", "sin"] }),
+    made("c", files, { regions: ["iad", "sin"] }),
+    made("d", files, { regions: ["iad"], run: { command: "npm start", maxDuration: 1 } }),
+  ]);
+  expect(groups.map(({ regions, durations }) => [Object.keys(durations), regions])).toEqual([
+    [["a"], null],
+    [
+      ["b", "c"],
+      ["iad", "sin"],
+    ],
+    [["d"], ["iad"]],
   ]);
 });
 

@@ -13,6 +13,8 @@ export interface Candidate {
   name: string;
   node: number;
   memory: number;
+  /** Ids of the regions that it runs in, in failover order; `null`: wherever the deployment does. */
+  regions: readonly string[] | null;
   /** A program of its own shares its process with nobody. */
   run: NodeFunction | { command: string; maxDuration: number };
   /** Path inside its folder → file. */
@@ -21,6 +23,8 @@ export interface Candidate {
 
 export interface Process {
   spec: WorkloadSpec;
+  /** As {@link Candidate.regions}. */
+  regions: readonly string[] | null;
   /** Name of a function that it answers for → seconds to the first byte. */
   durations: Record<string, number>;
 }
@@ -49,12 +53,13 @@ export function groupFunctions(candidates: readonly Candidate[]): Process[] {
   return groups.map(processOf);
 }
 
-/** Whether one process can be both: variables are a process's, not a function's. */
+/** Whether one process can be both: variables and regions are a process's, not a function's. */
 function isProcessOf(first: Candidate, one: Candidate): boolean {
   if ("command" in first.run || "command" in one.run) return false;
   return (
     first.node === one.node &&
     first.memory === one.memory &&
+    first.regions?.join() === one.regions?.join() &&
     variables(first.run.environment) === variables(one.run.environment)
   );
 }
@@ -106,13 +111,14 @@ export const sizeOf = (files: Iterable<WorkloadFile>): number =>
   [...files].reduce((sum, file) => sum + ("size" in file ? file.size : 0), 0);
 
 function processOf({ first, members, files }: Group, index: number): Process {
-  const { node, memory, run } = first;
+  const { node, memory, run, regions } = first;
   const durations = Object.fromEntries(members.map((one) => [one.name, one.run.maxDuration]));
   const about = { v: 1, group: `g${index}`, node, memory, files: Object.fromEntries(files) } as const;
-  if ("command" in run) return { spec: { ...about, run: { kind: "service", ...run } }, durations };
+  if ("command" in run) return { spec: { ...about, run: { kind: "service", ...run } }, regions, durations };
   const functions = members.flatMap((one) => ("handler" in one.run ? [[one.name, one.run] as const] : []));
   return {
     spec: { ...about, run: { kind: "functions", functions: Object.fromEntries(functions) } },
+    regions,
     durations,
   };
 }

@@ -8,6 +8,7 @@ const read = (config: Record<string, unknown>, own: typeof files = files) =>
     "functions/api/a.func",
     { runtime: "nodejs24.x", handler: "index.js", ...config },
     own,
+    { own: [{ id: "rgn_1", name: "fra" }], further: [{ id: "rgn_2", name: "iad" }] },
   );
 
 test("what a builder says is taken as it is said, and what it leaves out as Vercel takes it", () => {
@@ -33,15 +34,24 @@ test("a function of the web's kind is called as one", () => {
 });
 
 test("what has no effect is said", () => {
-  expect(read({ memory: 64, maxDuration: 3_600, regions: ["iad1"] })).toMatchObject({
+  expect(read({ memory: 64, maxDuration: 3_600 })).toMatchObject({
     ok: true,
     candidate: { memory: 128, run: { maxDuration: 900 } },
     warnings: [
       "functions/api/a.func: memory is 128, not 64",
       "functions/api/a.func: maxDuration is 900, not 3600",
-      expect.stringContaining("regions have no effect"),
     ],
   });
+});
+
+test("a function runs in the regions that it names, and names that the team lacks are told", () => {
+  expect(read({})).toMatchObject({ candidate: { regions: null }, unknown: [] });
+  expect(read({ regions: ["iad1", "sfo1"] })).toMatchObject({
+    candidate: { regions: ["rgn_2"] },
+    unknown: ["sfo1"],
+  });
+  expect(read({ regions: "auto" })).toMatchObject({ candidate: { regions: null }, unknown: [] });
+  expect(read({ regions: { iad1: true } })).toMatchObject({ failure: { code: "invalid_output" } });
 });
 
 test.each([

@@ -5,6 +5,7 @@
 import type { WorkloadFile } from "@cloudify/protocol";
 import { z } from "zod";
 import type { Failure } from "#features/deployments/failures.ts";
+import { type Places, pinningOf } from "./function-regions.ts";
 import { type Candidate, MAX_GROUP_BYTES, sizeOf } from "./groups.ts";
 
 /** Major versions that regions have. */
@@ -32,7 +33,15 @@ const config = z.looseObject({
 
 export const isNode = (runtime: string): boolean => RUNTIME.test(runtime);
 
-type Read = { ok: true; candidate: Candidate; warnings: string[] } | { ok: false; failure: Failure };
+type Read =
+  | {
+      ok: true;
+      candidate: Candidate;
+      warnings: string[];
+      /** Regions that it names and the team does not have. */
+      unknown: string[];
+    }
+  | { ok: false; failure: Failure };
 
 /** @param at Its folder, as messages name it. @param given Its configuration, of a runtime that {@link isNode}. */
 export function readNodeFunction(
@@ -40,13 +49,14 @@ export function readNodeFunction(
   at: string,
   given: Record<string, unknown>,
   files: ReadonlyMap<string, WorkloadFile>,
+  places: Places,
 ): Read {
   const parsed = config.safeParse(given);
   if (!parsed.success) {
     const [first] = parsed.error.issues;
     return refuse("invalid_output", `${at}: ${first?.path.join(".")}: ${first?.message}.`, BUILD_AGAIN);
   }
-  const { handler, launcherType, command, filePathMap, regions } = parsed.data;
+  const { handler, launcherType, command, filePathMap } = parsed.data;
   const bytes = sizeOf(files.values());
   if (bytes > MAX_GROUP_BYTES) {
     const detail = `${at} has ${bytes} bytes; a function for Node.js may have ${MAX_GROUP_BYTES}.`;
@@ -66,17 +76,15 @@ export function readNodeFunction(
   const { memory: askedMemory, maxDuration: asked, environment, shouldAddHelpers, useWebApi } = parsed.data;
   const memory = number("memory", askedMemory, MIN_MEMORY, MAX_MEMORY);
   const maxDuration = asked === "max" ? MAX_DURATION : number("maxDuration", asked, 1, MAX_DURATION);
-  if (regions !== undefined && regions.length > 0) {
-    warnings.push(`${at}: its own regions have no effect: the project's settings say where it runs`);
-  }
-  const about = { name, node: Number(RUNTIME.exec(String(given.runtime))?.[1]), memory, files };
+  const { regions, unknown } = pinningOf(parsed.data.regions, places);
+  const about = { name, node: Number(RUNTIME.exec(String(given.runtime))?.[1]), memory, regions, files };
   if (launcherType === "Service") {
     if (command === undefined) {
       return refuse("invalid_output", `${at}: a service needs its command.`, BUILD_AGAIN);
     }
     if (Object.keys(environment).length > 0)
       warnings.push(`${at}: the environment of a service has no effect: set variables of the project`);
-    return { ok: true, candidate: { ...about, run: { command, maxDuration } }, warnings };
+    return { ok: true, candidate: { ...about, run: { command, maxDuration } }, warnings, unknown };
   }
   if (launcherType !== "Nodejs") {
     const detail = `${at}: its launcherType ${JSON.stringify(launcherType)} is not one that regions can run.`;
@@ -93,7 +101,8 @@ export function readNodeFunction(
     hasHelpers: shouldAddHelpers,
     ...(useWebApi ? { isWeb: true as const } : {}),
   } as const;
-  return { ok: true, candidate: { ...about, run: { ...launch, maxDuration, environment } }, warnings };
+  const candidate = { ...about, run: { ...launch, maxDuration, environment } };
+  return { ok: true, candidate, warnings, unknown };
 }
 
 /** A mapped folder stands for what lies in it. */

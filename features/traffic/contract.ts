@@ -8,6 +8,12 @@ const TrafficMinute = z
     requests: z.number().int(),
     byClass: z.record(z.string(), z.number()).openapi({ description: "By status: 2xx, 3xx, 4xx, 5xx" }),
     byCache: z.record(z.string(), z.number()).openapi({ description: "memory, cache, r2, none" }),
+    byRegion: z
+      .record(z.string(), z.number())
+      .openapi({ description: "Those that a function answered in a region, by its name" }),
+    functionMs: z
+      .number()
+      .openapi({ description: "Milliseconds of all functions together, up to the head of their answers" }),
     bytesIn: z.number().int(),
     bytesOut: z.number().int(),
   })

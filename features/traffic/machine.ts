@@ -14,7 +14,9 @@ export interface TrafficEvent {
   cache: "memory" | "cache" | "r2" | "none";
   bytesIn: number;
   bytesOut: number;
+  /** Of all functions that were asked, up to the head of their answers; `null`: none was. */
   functionMs: number | null;
+  /** Name of the one in which a function answered; `null`: it did so at the edge, or none did. */
   region: string | null;
   /** Each event stands for this many requests. */
   sampled: number;
@@ -27,6 +29,9 @@ export interface Minute {
   /** Requests by first digit of the status. */
   byClass: Record<string, number>;
   byCache: Record<string, number>;
+  /** Requests by the region that answered. */
+  byRegion: Record<string, number>;
+  functionMs: number;
   bytesIn: number;
   bytesOut: number;
 }
@@ -68,18 +73,24 @@ export const emptyMinute = (minute: Millis): Minute => ({
   requests: 0,
   byClass: {},
   byCache: {},
+  byRegion: {},
+  functionMs: 0,
   bytesIn: 0,
   bytesOut: 0,
 });
 
 export function add(to: Minute, event: TrafficEvent): Minute {
   const weight = event.sampled;
+  const { region } = event;
   const statusClass = `${Math.floor(event.status / 100)}xx`;
   return {
     minute: to.minute,
     requests: to.requests + weight,
     byClass: { ...to.byClass, [statusClass]: (to.byClass[statusClass] ?? 0) + weight },
     byCache: { ...to.byCache, [event.cache]: (to.byCache[event.cache] ?? 0) + weight },
+    byRegion:
+      region === null ? to.byRegion : { ...to.byRegion, [region]: (to.byRegion[region] ?? 0) + weight },
+    functionMs: to.functionMs + (event.functionMs ?? 0) * weight,
     bytesIn: to.bytesIn + event.bytesIn * weight,
     bytesOut: to.bytesOut + event.bytesOut * weight,
   };

@@ -16,6 +16,11 @@ export const FUNCTION_HEADER = "x-cloudify-function";
 export const TIMEOUT_HEADER = "x-cloudify-timeout-ms";
 /** Header of an answer that no function made; see {@link IngressFault}. Functions can't set it: the ingress deletes it. */
 export const INGRESS_FAULT_HEADER = "x-cloudify-ingress-fault";
+/**
+ * Header of each answer that a workload made, set by our own ingress; functions can't set it. An answer without it, and
+ * without a fault, was made by what stands before that: a cluster's proxy, a load balancer, Cloudflare's network.
+ */
+export const INGRESS_HEADER = "x-cloudify-ingress";
 /** Header of an answer: `cold <ms>` when a process was started for it. */
 export const COLD_HEADER = "x-cloudify-cold";
 /** Header of an answer to {@link HEALTH_PATH}, optional: how much of what the region can do is in use, 0 to 1. */

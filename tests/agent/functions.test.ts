@@ -62,3 +62,39 @@ test("while a process ends of an error that nobody caught, the next requests are
   expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
   await expect.poll(async () => (await (await call("breaks")).text()) === before).toBe(false);
 });
+
+test("a function that never comes back takes its process with it: those that wait are told, and the next one answers", async () => {
+  await region.stop();
+  region = await startRegion({ hangLimitMs: 2_000 });
+  const modules = {
+    pid: `module.exports = (req, res) => res.end(String(process.pid));`,
+    slow: `module.exports = (req, res) => { setTimeout(() => res.end("late"), 60_000); };`,
+    busy: `module.exports = (req, res) => { const until = Date.now() + 1_000; while (Date.now() < until); res.end("done"); };`,
+    loop: `module.exports = () => { for (;;); };`,
+  };
+  await region.apply(functions(modules));
+  const first = await (await call("pid")).text();
+  // What takes a while is no loop.
+  expect(await (await call("busy")).text()).toBe("done");
+  expect(await (await call("pid")).text()).toBe(first);
+  const waiting = [call("slow"), call("loop"), call("loop")];
+  for (const answer of await Promise.all(waiting))
+    expect([answer.status, faultOf(answer)]).toEqual([502, "crashed"]);
+  const second = await (await call("pid")).text();
+  expect(second).not.toBe(first);
+  expect(region.statuses.filter(({ reason }) => reason === "Unresponsive")).toHaveLength(1);
+  expect(region.lines.map(({ text }) => text)).toContainEqual(
+    expect.stringContaining("as in an endless loop"),
+  );
+  expect(() => process.kill(Number(first), 0)).toThrow();
+});
+
+test("a function that loops after its visitor has gone is ended, too", async () => {
+  await region.stop();
+  region = await startRegion({ hangLimitMs: 1_000 });
+  await region.apply(functions({ loop: `module.exports = () => { for (;;); };` }));
+  const headers = { "x-cloudify-function": "loop", "x-cloudify-timeout-ms": "1200" };
+  expect(faultOf(await region.ask("/", { headers }))).toBe("timeout");
+  await expect.poll(() => region.statuses.map(({ reason }) => reason)).toContain("Unresponsive");
+  await expect.poll(() => region.said()).toMatchObject({ ready: "true", restarts: 1 });
+});

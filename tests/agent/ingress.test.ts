@@ -39,6 +39,14 @@ test("a workload sees the request as it was sent, without what is the ingress's 
   expect((await region.ask("/")).headers.get("x-cloudify-cold")).toBeNull();
 });
 
+test("what a workload answers is told from what others say in its place", async () => {
+  await region.apply(region.service(echo));
+  const marked = (answer: Response) => answer.headers.get("x-cloudify-ingress");
+  expect(marked(await region.ask("/"))).toBe("1");
+  expect(marked(await region.ask("/", {}, "other"))).toBeNull();
+  expect(marked(await fetch(region.url("/")))).toBeNull();
+});
+
 test("what this region does not run is absent, and nothing was asked of anybody", async () => {
   const answer = await region.ask("/", {}, "other");
   expect([answer.status, faultOf(answer)]).toEqual([503, "absent"]);
@@ -132,6 +140,7 @@ test("a connection that becomes a WebSocket is handed through, both ways", async
     `GET ${pathname} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Cloudify-Ingress-Key: the key of this region\r\n\r\n`,
   );
   await expect.poll(() => received).toContain("101 Switching Protocols");
+  expect(received).toContain("x-cloudify-ingress: 1");
   socket.write("hello");
   await expect.poll(() => received).toContain("echo hello");
   socket.destroy();

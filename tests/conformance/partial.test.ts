@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { edge } from "#tests/support/functions.ts";
 import { get } from "#tests/support/http.ts";
-import { TestPlatform } from "#tests/support/platform.ts";
+import { node } from "#tests/support/node-functions.ts";
+import { TestPlatform, until } from "#tests/support/platform.ts";
 import { deployTree, tree } from "#tests/support/sites.ts";
 
 const platform = new TestPlatform();
@@ -31,8 +32,11 @@ const CODE = `export default async (request) => {
   return new Response(isResumed ? "<p>" + request.method + " " + (await request.text()) + " " + new URL(request.url).search + "</p>" : "whole " + request.method);
 };`;
 
+/** In a region, and not before 300 ms have passed. */
+const SLOWLY = `module.exports = (req, res) => setTimeout(() => res.end("<p>the rest</p>"), 300);`;
+
 beforeAll(async () => {
-  await platform.start();
+  await platform.start({ CLOUDIFY_REGIONS: "fra" });
   const { id } = await platform.client.request("POST /api/projects", { body: { name: "partial" } });
   const bytes = new TextEncoder().encode(STATE).length;
   const output = {
@@ -63,6 +67,15 @@ beforeAll(async () => {
       chain: { outputPath: "empty", headers: { "next-resume": "1" } },
     }),
     "functions/empty.prerender-fallback.html": STATE,
+    ...node("regional", SLOWLY),
+    "functions/regional.prerender-config.json": JSON.stringify({
+      fallback: "regional.prerender-fallback.html",
+      initialHeaders: {
+        "content-type": `application/x-nextjs-pre-render; state-length=${bytes}; origin="text/html"`,
+      },
+      chain: { outputPath: "regional", headers: { "next-resume": "1" } },
+    }),
+    "functions/regional.prerender-fallback.html": STATE + BEGUN,
     "functions/whole.prerender-config.json": JSON.stringify({ fallback: "whole.prerender-fallback.html" }),
     "functions/whole.prerender-fallback.html": "all of it",
   };
@@ -118,4 +131,17 @@ test("no visitor can send a state of their own", async () => {
 test("a page whose rest fails is cut, not passed off as whole", async () => {
   const answer = await get(at("/page?fail"));
   await expect(answer.text()).rejects.toThrow();
+});
+
+test("the traffic of such a page tells the time of its function, and the region that it ran in", async () => {
+  const answer = await get(at("/regional"));
+  expect(await answer.text()).toBe(`${BEGUN}<p>the rest</p>`);
+  const regional = await until(async () => {
+    const { data } = await platform.client.request("GET /api/projects/{project}/traffic", {
+      params: { project: "partial" },
+    });
+    return data.find(({ byRegion }) => byRegion.fra !== undefined);
+  });
+  expect(regional.byRegion).toEqual({ fra: 1 });
+  expect(regional.functionMs).toBeGreaterThanOrEqual(300);
 });

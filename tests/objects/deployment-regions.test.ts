@@ -5,7 +5,7 @@ import { BUILD_MS, OFFER_MS } from "#features/deployments/machine.ts";
 import { SETTLE_MS } from "#features/deployments/placing.ts";
 import { deploymentKey, type ServedDeployment } from "#features/deployments/served.ts";
 import { CONCURRENCY } from "#features/deployments/slots.ts";
-import type { Spec } from "#features/deployments/state.ts";
+import type { Released, Spec } from "#features/deployments/state.ts";
 import { owedBy, turnClock } from "./hands.ts";
 import { liveRegion, newRegion } from "./regions.ts";
 
@@ -56,13 +56,13 @@ async function begin(team: string, more: Partial<Spec> = {}) {
 }
 
 /** Compiled, with a workload that regions are to run. */
-async function compiled(team: string, more: Partial<Spec>) {
+async function compiled(team: string, more: Partial<Spec>, released: Partial<Released> = {}) {
   const deployment = await begin(team, { manifest: "m", source: null, ...more });
   await deployment.comesTo({ status: "compiling" });
   await deployment.stub.send({ type: "claim", attempt: 1 }, null);
   const workloads = { g0: "digest" };
   await deployment.stub.send(
-    { type: "compiled", attempt: 1, site: "s", hasFunctions: true, workloads },
+    { type: "compiled", attempt: 1, site: "s", hasFunctions: true, workloads, pinned: {}, ...released },
     null,
   );
   return deployment;
@@ -176,6 +176,28 @@ test("visitors come once a region runs it, and the edge is told which do", async
   expect(await stub.regions()).toEqual([{ id: region.id, ready: "true", detail: "" }]);
   await stub.remove();
   expect(await region.runs()).toEqual([]);
+});
+
+test("a group that is pinned runs there alone, visitors wait for it there, and the edge is told where that is", async () => {
+  const team = newTeam();
+  const [first, second, third] = [await liveRegion(team), await liveRegion(team), await liveRegion(team)];
+  const released = { workloads: { g0: "one", g1: "two" }, pinned: { g1: [second.id] } };
+  const { id, stub, comesTo, state } = await compiled(team, { regions: [first.id, second.id] }, released);
+  await expect.poll(second.runs).toEqual([`${id}.g0`, `${id}.g1`]);
+  await expect.poll(first.runs).toEqual([`${id}.g0`]);
+  expect(await third.runs()).toEqual([]);
+  // Of all that runs in the first it is ready, but nothing there runs the second group.
+  await first.report({});
+  await comesTo({ placing: { answers: { [first.id]: null }, settleAt: null } });
+  expect(await state()).toMatchObject({ status: "releasing" });
+  await second.report({});
+  await comesTo({ status: "ready" });
+  expect(await env.SNAPSHOTS.get<ServedDeployment>(deploymentKey(id), "json")).toMatchObject({
+    regions: [first.id, second.id],
+    pinned: { g1: [second.id] },
+  });
+  await stub.remove();
+  expect([await first.runs(), await second.runs()]).toEqual([[], []]);
 });
 
 test("one region is enough after a minute, and a late one changes nothing", async () => {

@@ -77,7 +77,14 @@ const source: Source = {
   settings: NO_BUILD_SETTINGS,
   overrides: {},
 };
-const compiled = { type: "compiled", attempt: 1, site: "s", hasFunctions: false, workloads: {} } as const;
+const compiled = {
+  type: "compiled",
+  attempt: 1,
+  site: "s",
+  hasFunctions: false,
+  workloads: {},
+  pinned: {},
+} as const;
 
 /** How a deployment comes to each state that is not the end, and what ends it when nothing more happens. */
 const STATES = {

@@ -26,18 +26,24 @@ const event = (at: number, more: Partial<TrafficEvent> = {}): TrafficEvent => ({
 test("a batch counts once however often it comes, and is spread over its minutes", async () => {
   const stub = newTraffic("prj_batches");
   const now = minuteOf(Date.now());
-  const batch = [event(now), event(now + 1, { status: 404, sampled: 4 }), event(now - MINUTE)];
+  const batch = [
+    event(now),
+    event(now + 1, { status: 404, sampled: 4, functionMs: 5, region: "fra" }),
+    event(now - MINUTE),
+  ];
   await stub.add("b1", batch);
   await stub.add("b1", batch);
   await evictDurableObject(stub);
   await stub.add("b1", batch);
-  await stub.add("b2", [event(now + 2, { cache: "r2" })]);
+  await stub.add("b2", [event(now + 2, { cache: "r2", functionMs: 7, region: "iad" })]);
   expect(await stub.read(0, 10)).toEqual([
     {
       minute: now - MINUTE,
       requests: 1,
       byClass: { "2xx": 1 },
       byCache: { memory: 1 },
+      byRegion: {},
+      functionMs: 0,
       bytesIn: 10,
       bytesOut: 100,
     },
@@ -46,6 +52,8 @@ test("a batch counts once however often it comes, and is spread over its minutes
       requests: 6,
       byClass: { "2xx": 2, "4xx": 4 },
       byCache: { memory: 5, r2: 1 },
+      byRegion: { fra: 4, iad: 1 },
+      functionMs: 27,
       bytesIn: 60,
       bytesOut: 600,
     },

@@ -196,6 +196,37 @@ test("a site whose pages are all rendered needs no region, though its builder wr
   expect(await isReady(platform, id)).toMatchObject({ regions: [], source: false });
 });
 
+test("a page that goes on in another's function needs a region, though that one's own page is rendered", async () => {
+  await agent.lease();
+  const page = (fallback: string, more: object = {}) =>
+    JSON.stringify({ expiration: false, fallback, ...more });
+  const begun = {
+    initialHeaders: { "content-type": 'application/x-nextjs-pre-render; state-length=2; origin="text/html"' },
+    chain: { outputPath: "shop/[slug]", headers: { "next-resume": "1" } },
+  };
+  const tree = {
+    "static/logo.svg": "<svg/>",
+    "config.json": '{"version":3}',
+    // Nothing leads there but the page that goes on in it.
+    "functions/shop/[slug].func/.vc-config.json": node(),
+    "functions/shop/[slug].func/index.js": LAUNCHER,
+    "functions/shop/[slug].prerender-config.json": page("shell.html"),
+    "functions/shop/shell.html": "shell",
+    "functions/shop/first.prerender-config.json": page("first.html", begun),
+    "functions/shop/first.html": "{}begun",
+  };
+  const id = await create({ files: await upload(tree) });
+  await expect.poll(async () => (await desiredOf(id)).map((item) => item.id)).toEqual([`${id}.g0`]);
+  await report((await desiredOf(id)).map((item) => status(item)));
+  await isReady(platform, id);
+  const without = Object.entries(tree).filter(([path]) => !path.includes("].func/"));
+  const lost = await finished(platform, await create({ files: await upload(Object.fromEntries(without)) }));
+  expect(lost).toMatchObject({
+    state: "error",
+    error: { code: "invalid_output", detail: expect.stringContaining("shop/[slug]") },
+  });
+});
+
 test("another team's region is used when it is named, and only then", async () => {
   const token = await platform.newTeam("guests");
   const asGuest = (method: string, path: string, body: object) =>

@@ -206,6 +206,56 @@ describe("a region that does not answer", () => {
     },
   );
 
+  test.each([200, 308, 404, 503] as const)(
+    "%s that its proxy says by itself is not the function's answer: any method goes on",
+    async (status) => {
+      const one = await world();
+      await one.fra.behave(status);
+      for (const ask of [{}, POST]) {
+        const found = await one.ask("/api/echo", ask);
+        expect([found.status, ((await found.json()) as Said).region]).toEqual([200, "iad"]);
+      }
+    },
+  );
+
+  test("502 of its proxy: what may have begun is repeated only if that changes nothing, and no other function suffers", async () => {
+    const one = await world({
+      functions: {
+        "api/echo": { group: "g0", maxDuration: 10 },
+        "api/other": { group: "g1", maxDuration: 10 },
+      },
+    });
+    await one.fra.behave(502);
+    expect((await (await one.ask("/api/echo")).json()) as Said).toMatchObject({ region: "iad" });
+    const post = await one.ask("/api/other", POST);
+    expect(post.status).toBe(502);
+    expect(await post.json()).toMatchObject({
+      code: "upstream_failed",
+      detail: expect.stringContaining("fra"),
+    });
+    // However often it happens, the region is not given up for it.
+    for (let i = 0; i < 10; i++) await (await one.ask("/api/echo")).body?.cancel();
+    await one.fra.behave("answer");
+    await until(async () => (await one.regionOf("/api/other")) === "fra");
+    expect(await one.regionOf("/api/other", POST)).toBe("fra");
+  });
+
+  test("a function's own 404, 502 and 503 are its answer", async () => {
+    const one = await world();
+    for (const status of [404, 502, 503, 521]) {
+      const found = await one.ask(`/api/echo?status=${status}`);
+      expect([found.status, ((await found.json()) as Said).region]).toEqual([status, "fra"]);
+    }
+    expect(await one.iad.heard()).toEqual([]);
+  });
+
+  test("what its proxy says of the request itself is told: it would be the same elsewhere", async () => {
+    const one = await world();
+    await one.fra.behave(413);
+    expect((await one.ask("/api/echo", POST)).status).toBe(413);
+    expect(await one.iad.heard()).toEqual([]);
+  });
+
   test("a body that is too large to be kept is not sent twice: the visitor is told when to come again", async () => {
     const one = await world();
     await one.fra.behave("absent");

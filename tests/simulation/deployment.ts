@@ -4,7 +4,7 @@
  */
 import { type BuildTask, NO_BUILD_SETTINGS, workloadId } from "@cloudify/protocol";
 import { BUILD_MS, create, dueAt, isFinished, step } from "#features/deployments/machine.ts";
-import type { Effect, Input, Spec, Deployment as State, Step } from "#features/deployments/state.ts";
+import type { Effect, Input, Pinned, Spec, Deployment as State, Step } from "#features/deployments/state.ts";
 import { SimulatedObject } from "./custody.ts";
 import type { World } from "./world.ts";
 
@@ -63,7 +63,7 @@ export class Deployment extends SimulatedObject<Effect> {
         );
         return;
       case "place":
-        if (state.status === "releasing") await this.#place(effect.workloads);
+        if (state.status === "releasing") await this.#place(effect.workloads, effect.pinned);
         return;
       case "forget":
         return this.#forget();
@@ -107,14 +107,17 @@ export class Deployment extends SimulatedObject<Effect> {
     }
   }
 
-  async #place(workloads: Record<string, string>): Promise<void> {
+  async #place(workloads: Record<string, string>, pinned: Pinned): Promise<void> {
     const { spec } = this.state;
     const { team, project, env, id: deployment } = spec;
-    const wanted = Object.entries(workloads).map(([group, digest]) => {
-      const id = workloadId(deployment, group);
-      return { id, team, project, deployment, spec: digest, env, isWarm: true };
+    await this.#each((region) => {
+      const own = Object.entries(workloads).filter(([group]) => pinned[group]?.includes(region.name) ?? true);
+      const wanted = own.map(([group, digest]) => {
+        const id = workloadId(deployment, group);
+        return { id, team, project, deployment, spec: digest, env, isWarm: true };
+      });
+      region.desire(wanted);
     });
-    await this.#each((region) => region.desire(wanted));
   }
 
   #forget(): Promise<void> {

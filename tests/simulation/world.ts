@@ -145,7 +145,8 @@ export class World {
       timeline.after(chance.between(100, 3_000), () => {
         if (!deployment.isUp || chance.happens(0.03)) return;
         const workloads = { main: `main of ${deployment.name}` };
-        deployment.send({ type: "compiled", attempt, site: deployment.name, hasFunctions: true, workloads });
+        const released = { site: deployment.name, hasFunctions: true, workloads, pinned: {} };
+        deployment.send({ type: "compiled", attempt, ...released });
       });
     });
   }

@@ -15,6 +15,7 @@ import {
   FUNCTION_HEADER,
   HEALTH_PATH,
   INGRESS_FAULT_HEADER,
+  INGRESS_HEADER,
   INGRESS_KEY_HEADER,
   type IngressFault,
   WORKLOAD_PREFIX,
@@ -22,8 +23,8 @@ import {
 
 const HERE = fileURLToPath(import.meta.url);
 
-/** What it does with calls; the health path always answers. */
-export type Manner = "answer" | IngressFault | "reset" | "reset-in-head";
+/** What it does with calls; the health path always answers. A status: as the proxy of a cluster would say it by itself. */
+export type Manner = "answer" | IngressFault | "reset" | "reset-in-head" | 200 | 308 | 404 | 413 | 502 | 503;
 
 /** What it was asked for a workload. */
 export interface Heard {
@@ -116,6 +117,15 @@ function serve(name: string, key: string, port: number): void {
       case "reset-in-head":
         socket.write("HTTP/1.1 200 OK\r\ncontent-type: text/pl");
         return socket.resetAndDestroy();
+      case 200:
+      case 308:
+      case 404:
+      case 413:
+      case 502:
+      case 503:
+        return res
+          .writeHead(manner, { "content-type": "text/plain", location: "https://elsewhere" })
+          .end("a stranger");
       default:
         return res.writeHead(503, { [INGRESS_FAULT_HEADER]: manner }).end();
     }
@@ -130,7 +140,7 @@ function serve(name: string, key: string, port: number): void {
       .update(`${req.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
       .digest("base64");
     socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: ${accept}\r\n\r\n`,
+      `HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: ${accept}\r\n${INGRESS_HEADER}: 1\r\n\r\n`,
     );
     // Short messages only: says each again, behind the region's name.
     socket.on("data", (frame: Buffer) => {
@@ -156,6 +166,7 @@ function serve(name: string, key: string, port: number): void {
 /** The function: it says where it is and what it was told. */
 async function run(region: string, heard: Heard, res: ServerResponse): Promise<void> {
   const { searchParams, pathname } = new URL(heard.path, "http://workload");
+  res.setHeader(INGRESS_HEADER, "1");
   res.setHeader("x-cloudify-secret-of-the-platform", "not for visitors");
   res.setHeader("set-cookie", ["a=1", "b=2"]);
   if (searchParams.has("cold")) res.setHeader(COLD_HEADER, "cold 123");

@@ -10,6 +10,7 @@ import { REGION_COOKIE } from "#features/regions/select.ts";
 import { checkPath } from "#features/routing/path.ts";
 import type { Resolution } from "#features/routing/resolution.ts";
 import { resolve } from "#features/routing/resolve.ts";
+import type { TrafficEvent } from "#features/traffic/machine.ts";
 import { finished, type Made, transformed, withHeaders } from "./answer.ts";
 import { refuse } from "./pages.ts";
 import { keptRegion } from "./regions/visitor.ts";
@@ -66,7 +67,7 @@ async function respond(
   const answer = await answerWith(visit, routed);
   const made = transformed(answer.made, routed.responseChanges);
   const functionMs = middlewares.ms === null ? answer.functionMs : middlewares.ms + (answer.functionMs ?? 0);
-  return { ...answer, made, functionMs };
+  return { ...answer, made, functionMs, region: answer.region ?? middlewares.region };
 }
 
 async function answerWith(visit: Visit, routed: Resolution<Output, Made>): Promise<Answer> {
@@ -91,9 +92,9 @@ async function answerWith(visit: Visit, routed: Resolution<Output, Made>): Promi
 
 /** What every answer carries, and the one event it leaves. */
 function finish(scope: Scope, request: Request, url: URL, target: Target, answer: Answer): Response {
-  const { made, cache, bytes, functionMs, region } = answer;
+  const { made, cache, bytes, functionMs, region, rest } = answer;
   const response = finished(made, said(scope, request, url, target, answer));
-  report(scope, {
+  const event = {
     at: scope.clock.now(),
     team: target.team,
     project: target.project,
@@ -107,9 +108,17 @@ function finish(scope: Scope, request: Request, url: URL, target: Target, answer
     functionMs,
     region,
     sampled: 1,
-  });
+  };
+  if (!rest) report(scope, event);
+  else scope.keepAlive(rest.then((more) => report(scope, withRest(event, more))));
   return response;
 }
+
+const withRest = (event: TrafficEvent, rest: Pick<TrafficEvent, "functionMs" | "region">): TrafficEvent => ({
+  ...event,
+  functionMs: rest.functionMs === null ? event.functionMs : (event.functionMs ?? 0) + rest.functionMs,
+  region: rest.region ?? event.region,
+});
 
 function said(
   scope: Scope,

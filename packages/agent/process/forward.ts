@@ -137,7 +137,7 @@ function ask(
       // What ails the request behind an answer is that the workload did not want the rest of it.
       if (isAnswered) return;
       limit.signal.removeEventListener("abort", abort);
-      if (isSent) resolve(asked.reusedSocket ? "stale" : "crashed");
+      if (isSent) resolve(asked.reusedSocket && !instance.isHung ? "stale" : "crashed");
       else resolve("unsent");
     });
     if (hasBody(req.rawHeaders)) asked.flushHeaders();

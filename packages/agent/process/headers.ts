@@ -5,6 +5,7 @@ import {
   COLD_HEADER,
   FUNCTION_HEADER,
   INGRESS_FAULT_HEADER,
+  INGRESS_HEADER,
   INGRESS_KEY_HEADER,
   type IngressFault,
   TIMEOUT_HEADER,
@@ -69,12 +70,12 @@ export function toWorkload(raw: readonly string[], kind: Kind, upgrade: string |
 /** @param coldMs How long the request waited for a start, if it did. */
 export function fromWorkload(raw: readonly string[], kind: Kind, coldMs: number | null): string[] {
   const names = hopByHop(raw);
-  names.add(COLD_HEADER);
+  for (const name of [COLD_HEADER, INGRESS_HEADER]) names.add(name);
   // Our runtime says its own faults, and lets no function do so; whatever another program says there is no fault.
   const isFault = ([lower, , value]: [string, string, string]) =>
     lower === INGRESS_FAULT_HEADER && FAULTS.some((fault) => fault === value);
   if (kind === "service" || ![...pairs(raw)].some(isFault)) names.add(INGRESS_FAULT_HEADER);
-  return [...without(raw, names), ...coldHeader(coldMs)];
+  return [...without(raw, names), INGRESS_HEADER, "1", ...coldHeader(coldMs)];
 }
 
 export const coldHeader = (coldMs: number | null): string[] =>

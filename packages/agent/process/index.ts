@@ -46,12 +46,16 @@ export interface ProcessOptions {
   idleMs?: number;
   drainMs?: number;
   startLimitMs?: number;
+  /** For how long a function may keep its process from everything else. */
+  hangLimitMs?: number;
 }
 
 const IDLE_MS = 30 * 60_000;
 const DRAIN_MS = 30_000;
 const START_LIMIT_MS = 60_000;
-/** How often it is looked who holds too much memory, or is not used. */
+/** Loading a large module, or rendering a large page, may keep a process for seconds on a busy machine. */
+const HANG_LIMIT_MS = 15_000;
+/** How often it is looked who holds too much memory, hangs, or is not used. */
 const TICK_MS = 500;
 
 export class ProcessDriver implements Driver {
@@ -217,8 +221,11 @@ export class ProcessDriver implements Driver {
     const instances = this.#instances();
     if (instances.length === 0) return;
     this.#memory = memoryByGroup();
-    for (const one of instances)
+    const mayOwe = Math.ceil((this.#options.hangLimitMs ?? HANG_LIMIT_MS) / TICK_MS);
+    for (const one of instances) {
       if ((this.#memory.get(one.pid) ?? 0) > one.memoryLimitBytes) void one.end("memory");
+      else if (one.look() > mayOwe) void one.end("hung");
+    }
   }
 }
 

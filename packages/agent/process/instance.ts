@@ -8,6 +8,7 @@ import { type Child, type Ending, startChild } from "./child.ts";
 import { type FunctionLine, LINES_FD, READY_FD, type RuntimeConfig, type RuntimeReady } from "./contract.ts";
 import { baseEnvironment } from "./environment.ts";
 import { readLines } from "./lines.ts";
+import { Pulse } from "./pulse.ts";
 import { redaction } from "./redact.ts";
 import { freePort, listening } from "./service-port.ts";
 
@@ -28,7 +29,7 @@ export interface InstanceOptions {
   onLine(line: WorkloadLine): void;
 }
 
-export type Why = "crashed" | "memory" | "unready" | "stopped";
+export type Why = "crashed" | "memory" | "hung" | "unready" | "stopped";
 
 export interface Ended extends Ending {
   why: Why;
@@ -60,17 +61,21 @@ export class Instance {
   address: Address | null = null;
   inFlight = 0;
   #child: Child;
+  /** Of programs that are servers by themselves nothing is known that they would answer. */
+  readonly #pulse: Pulse | null;
   #why: Why = "crashed";
   #onIdle: (() => void) | null = null;
 
   private constructor(child: Child, options: InstanceOptions, readiness: Promise<Address | null>) {
     this.#child = child;
+    this.#pulse = options.material.spec.run.kind === "functions" ? new Pulse() : null;
     this.pid = child.pid;
     this.startedAt = options.startedAt;
     this.memoryLimitBytes = options.material.spec.memory * MIB + OVERHEAD_BYTES;
     const lastLines = this.#read(options);
     this.ended = child.ended.then((ending) => {
       this.agent.destroy();
+      this.#pulse?.stop();
       rmSync(options.folder, { recursive: true, force: true, maxRetries: 2 });
       return { ...ending, why: this.#why, lastLines };
     });
@@ -154,9 +159,20 @@ export class Instance {
     await this.#child.stop(Math.max(GRACE_MS, until - Date.now()));
   }
 
+  /** @returns How many looks in a row it has owed an answer; 0: it does not, or nobody waits for it. */
+  look(): number {
+    return this.address && this.#pulse ? this.#pulse.look(this.address, this.inFlight > 0) : 0;
+  }
+
+  /** What was sent to it may be the reason, and must not be sent to the next one. */
+  get isHung(): boolean {
+    return this.#why === "hung";
+  }
+
   async end(why: Why): Promise<void> {
     if (this.#why === "crashed") this.#why = why;
-    await this.#child.stop(why === "memory" ? 0 : GRACE_MS);
+    // A thread that never comes back does not hear of SIGTERM.
+    await this.#child.stop(why === "memory" || why === "hung" ? 0 : GRACE_MS);
   }
 
   /** @returns The last lines, as they come. */

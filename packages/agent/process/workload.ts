@@ -276,6 +276,10 @@ function told({ code, signal, why, lastLines }: Ended, { memoryLimitBytes }: Ins
   const [reason = "", text = ""] = {
     crashed: ["Crashed", `It ended ${how}.`],
     memory: ["OutOfMemory", `It held more than ${limit} MiB, and was ended.`],
+    hung: [
+      "Unresponsive",
+      "Its thread came back to nothing else while requests waited, as in an endless loop, and it was ended.",
+    ],
     unready: ["NotListening", "It took no connection at PORT in time, and was ended."],
     stopped: ["Idle", "It was stopped."],
   }[why];

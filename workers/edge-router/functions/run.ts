@@ -24,7 +24,7 @@ import { headOf, limited, MAX_HEADER_BYTES } from "./answers.ts";
 import { type Alive, broke, enter, type Reach, type Seat } from "./processes.ts";
 
 /** To the first byte of the answer. */
-const ANSWER_MS = 25 * SECOND;
+export const ANSWER_MS = 25 * SECOND;
 
 export type Ran =
   | { ok: true; made: Made; isolate: Isolate }

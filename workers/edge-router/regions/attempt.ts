@@ -5,13 +5,14 @@
  */
 import {
   INGRESS_FAULT_HEADER,
+  INGRESS_HEADER,
   INGRESS_KEY_HEADER,
   type IngressFault,
   TIMEOUT_HEADER,
 } from "@cloudify/protocol";
 import type { Fields } from "#core/headers.ts";
 import { type Millis, SECOND } from "#core/time.ts";
-import { type Ending, endingOfStatus, isIdempotent } from "#features/regions/failover.ts";
+import { type Ending, endingOfStranger, isIdempotent } from "#features/regions/failover.ts";
 import type { Region } from "../resolution/regions.ts";
 import type { Scope } from "../scope.ts";
 import type { Body } from "./body.ts";
@@ -55,7 +56,7 @@ export async function attempt(scope: Scope, region: Region, question: Question):
   const watch = watched(scope, region, limit + GRACE_MS, mayRepeat);
   try {
     const found = await Promise.race([sent, watch.end]);
-    if (found instanceof Response) return await read(scope, found);
+    if (found instanceof Response) return await read(found);
     over.abort();
     sent.catch(() => undefined);
     return found;
@@ -66,13 +67,14 @@ export async function attempt(scope: Scope, region: Region, question: Question):
   }
 }
 
-async function read({ env }: Scope, found: Response): Promise<Attempted> {
+async function read(found: Response): Promise<Attempted> {
   const fault = found.headers.get(INGRESS_FAULT_HEADER) as IngressFault | null;
-  const ending = fault
-    ? ({ kind: "fault", fault } as const)
-    : env.REGIONS_NET
+  const isWorkloads = found.headers.has(INGRESS_HEADER);
+  const ending: Ending | null = fault
+    ? { kind: "fault", fault }
+    : isWorkloads
       ? null
-      : endingOfStatus(found.status);
+      : endingOfStranger(found.status);
   if (!ending) return { kind: "answered", found };
   await found.body?.cancel();
   return ending;

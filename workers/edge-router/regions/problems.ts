@@ -40,6 +40,13 @@ export function problemOf(ending: Ending, region: string, seconds: number): Refu
   switch (ending.kind) {
     case "refused":
       return refused("unavailable", "No region that runs this function takes connections.", STATUS, 2);
+    case "bad-gateway":
+      return refused(
+        "upstream_failed",
+        `The ingress of region ${region} lost the function before it answered.`,
+        MAY_BE_DONE,
+        1,
+      );
     case "broken":
       return refused(
         "upstream_failed",

@@ -17,7 +17,7 @@ export const send = (env: Env, url: string, init: RequestInit): Promise<Response
 /**
  * Whether its port takes connections. workerd tells of a connection that was refused and of one that broke off in the
  * same words, so a request that must not be made twice is sent to an open door only. In production Cloudflare's network
- * tells them apart by itself: see `endingOfStatus`.
+ * tells them apart by itself: see `endingOfStranger`.
  */
 export async function isOpen({ REGIONS_NET }: Env, { ingress }: Region): Promise<boolean> {
   if (!REGIONS_NET) return true;

@@ -1,9 +1,12 @@
 /** Middlewares: functions that routing asks before it goes on. */
+import { SECOND } from "#core/time.ts";
+import type { FunctionEntry } from "#features/functions/function.ts";
 import { verdictOf } from "#features/functions/middleware.ts";
 import type { Decision } from "#features/routing/resolution.ts";
 import type { RequestChange } from "#features/routing/transforms.ts";
 import type { SiteHead } from "#features/sites/site.ts";
 import type { Made } from "../answer.ts";
+import { ANSWER_MS } from "../functions/run.ts";
 import { refuse } from "../pages.ts";
 import type { Scope } from "../scope.ts";
 import type { Target } from "../target.ts";
@@ -12,6 +15,8 @@ import { type Answered, callEntry } from "./call.ts";
 export class Middlewares {
   /** Milliseconds of all that were asked; `null`: none was. */
   ms: number | null = null;
+  /** Name of the one in which a middleware gave the answer; `null`: none did, or at the edge. */
+  region: string | null = null;
   readonly #scope: Scope;
   readonly #request: Request;
   readonly #target: Target;
@@ -36,15 +41,19 @@ export class Middlewares {
     // The compiler has refused tables that name what is not there: nothing may get past a guard that is missing.
     if (!entry) throw new Error(`there is no middleware ${name}`);
     const asked = { request: this.#copy(), url, name, changes, hops: this.#hops };
-    const called = await callEntry(this.#scope, this.#target, asked, entry);
+    const called = await callEntry(this.#scope, this.#target, asked, inTime(entry));
     this.ms = (this.ms ?? 0) + called.ms;
     if (!called.ok) {
+      this.region = called.region;
       const { status } = called.problem;
       return { kind: "fault", status, answer: failed(this.#scope, this.#request, called) };
     }
     const { made } = called;
     const verdict = verdictOf(made.headers);
-    if (verdict.kind === "answer") return { kind: "answer", answer: made };
+    if (verdict.kind === "answer") {
+      this.region = called.region;
+      return { kind: "answer", answer: made };
+    }
     if (made.body instanceof ReadableStream) await made.body.cancel();
     return verdict;
   };
@@ -55,6 +64,10 @@ export class Middlewares {
     return new Request(url, { method, headers, cf: this.#request.cf ?? {} });
   }
 }
+
+/** A whole site waits for it, so it has as long in a region as it would at the edge. */
+const inTime = (entry: FunctionEntry): FunctionEntry =>
+  "code" in entry ? entry : { ...entry, maxDuration: Math.min(entry.maxDuration, ANSWER_MS / SECOND) };
 
 export function failed(scope: Scope, request: Request, called: Extract<Answered, { ok: false }>): Response {
   const response = refuse(request, called.problem, scope.requestId);

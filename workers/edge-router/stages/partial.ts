@@ -40,10 +40,14 @@ export async function partial(
   const more = [...resume.headers, ["accept-encoding", "identity"] as const];
   const about = { request: going, url, name: resume.name, changes, hops: visit.hops, more };
   const { readable, writable } = new IdentityTransformStream();
+  const calling = callEntry(scope, target, about, entry);
+  const rest = calling.then(
+    ({ ms, region }) => ({ functionMs: ms, region }),
+    () => ({ functionMs: null, region: null }),
+  );
   const follow = async (): Promise<void> => {
     const writer = writable.getWriter();
     try {
-      const calling = callEntry(scope, target, about, entry);
       await writer.write(begun);
       const called = await calling;
       if (!called.ok) throw called.problem;
@@ -58,7 +62,7 @@ export async function partial(
     }
   };
   scope.keepAlive(follow().catch(() => undefined));
-  return answer(readable);
+  return { ...answer(readable), rest };
 }
 
 const bodyOf = (made: { body: ReadableStream | Uint8Array | null; status: number }): ReadableStream | null =>

@@ -42,7 +42,7 @@ export async function callWorkload(
   const startedAt = scope.clock.now();
   const found = await findDeployment(scope, target.deployment);
   const served = "served" in found ? found.served : null;
-  const named = served?.regions ?? null;
+  const named = served?.pinned?.[entry.group] ?? served?.regions ?? null;
   const regions = await findRegions(scope, named);
   const calling = tryAll(scope, target, asked, entry, {
     regions,
@@ -112,7 +112,8 @@ async function tryAll(
 
 function learn(scope: Scope, region: Region, workload: string, ending: Attempted, body: Body): void {
   const now = scope.clock.now();
-  const fault = ending.kind === "fault" ? ending.fault : null;
+  // One that was lost on the way is not asked for there again at once, and is no reason to doubt the region.
+  const fault = ending.kind === "fault" ? ending.fault : ending.kind === "bad-gateway" ? "unreachable" : null;
   if (ending.kind === "answered" || fault) heard(region, workload, fault, now);
   // A visitor who breaks off the body breaks the call.
   else if (!body.isBroken && isOfRegion(ending)) lost(region, now);
@@ -142,7 +143,7 @@ function resultOf(
 
 /** A function, or the ingress in its place. */
 const hasSpoken = (ending: Attempted | Ending): boolean =>
-  ending.kind === "answered" || ending.kind === "fault";
+  ending.kind === "answered" || ending.kind === "fault" || ending.kind === "bad-gateway";
 
 /** `cold 310 ms, region iad after fra (refused)` */
 function whereOf(tried: readonly Tried[]): string | null {

@@ -34,4 +34,6 @@ export interface Answer {
   functionMs: number | null;
   /** Name of the region that answered. */
   region: string | null;
+  /** What a function came to that is asked while the answer is under way already. It never rejects. */
+  rest?: Promise<Pick<Answer, "functionMs" | "region">>;
 }

@@ -17,7 +17,7 @@ import { type Env, need, print } from "./exchange.ts";
 const DRAIN_MS = 25_000;
 /** A Secret reaches its pods within about a minute. */
 const KEY_MS = 2_000;
-const ENDS = ["Crashed", "OutOfMemory", "NotListening"];
+const ENDS = ["Crashed", "OutOfMemory", "Unresponsive", "NotListening"];
 
 export async function serve(env: Env, runtime: string): Promise<void> {
   const [files, secret] = [need(env, POD_ENV.files), need(env, POD_ENV.secret)];
