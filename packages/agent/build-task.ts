@@ -56,11 +56,11 @@ export async function workBuild(
   const work = async (): Promise<TaskResult> => {
     const source = await laidOut(options, task, folder, signal);
     const { id, attempt, deployment, project, target, branch } = task;
-    const { env, secrets } = await insist((epoch) => options.client.environment(id, epoch, attempt, signal));
+    const variables = await insist((epoch) => options.client.environment(id, epoch, attempt, signal));
     const cache = join(options.home, "caches", cacheName(project, target, branch));
     const onLine = (level: "info" | "warn" | "error", text: string) =>
       options.onLine(deployment, level, text);
-    const end = await options.driver.build({ task, env, secrets, source, output, cache, onLine }, signal);
+    const end = await options.driver.build({ task, ...variables, source, output, cache, onLine }, signal);
     if (end.ok) return { ok: true, output: await upload(signal) };
     const { code, detail, fix, isRetryable } = end;
     return { ok: false, failure: { code, detail, fix }, isRetryable };

@@ -40,6 +40,7 @@ function build(program: string, signal: AbortSignal, limits: { memoryMib?: numbe
     task: { ...task, limitMs: limits.limitMs ?? 60_000 },
     env: { SECRET: "canary" },
     secrets: ["SECRET"],
+    sensitive: [],
     source: home,
     output: join(home, "output"),
     cache: join(home, "cache"),

@@ -199,7 +199,7 @@ async function toolPath(
 
 async function checkOutput({ config, variables, log }: Build): Promise<void> {
   const files = await readTree(config.output);
-  for (const warning of await checkExposed(files, variables.env, variables.secrets)) log.say("warn", warning);
+  for (const warning of await checkExposed(files, variables)) log.say("warn", warning);
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
   log.say("info", `The output has ${files.length} files, ${(bytes / 1e6).toFixed(1)} MB`);
 }

@@ -9,6 +9,7 @@ import { type Child, startChild } from "./child.ts";
 import { BUILD_FD, type BuildConfig, type BuildMessage, type BuildVariables } from "./contract.ts";
 import { baseEnvironment } from "./environment.ts";
 import { readLines } from "./lines.ts";
+import { redaction } from "./redact.ts";
 import { memoryUnder } from "./usage.ts";
 
 export interface BuildOptions {
@@ -39,7 +40,7 @@ export async function runBuild(options: BuildOptions, job: BuildJob, signal: Abo
     const { source, output, cache } = job;
     const envFile = join(folder, "variables.json");
     const config: BuildConfig = { source, output, cache, settings, target, branch, url, limitMs, envFile };
-    const variables: BuildVariables = { env: job.env, secrets: job.secrets };
+    const variables: BuildVariables = { env: job.env, secrets: job.secrets, sensitive: job.sensitive };
     await writeFile(envFile, JSON.stringify(variables), { mode: 0o600 });
     await writeFile(join(folder, "build.json"), JSON.stringify(config), { mode: 0o600 });
     if (signal.aborted) return CANCELED;
@@ -95,7 +96,8 @@ async function watched(
 }
 
 /** Hands on what the build says. */
-function hear(child: Child, { onLine }: BuildJob): { end(): BuildEnd | null } {
+function hear(child: Child, { onLine, env, secrets }: BuildJob): { end(): BuildEnd | null } {
+  const redact = redaction(env, secrets);
   let end: BuildEnd | null = null;
   let bytes = 0;
   const say = (level: "info" | "warn" | "error", text: string) => {
@@ -104,10 +106,11 @@ function hear(child: Child, { onLine }: BuildJob): { end(): BuildEnd | null } {
     if (bytes <= MAX_LOG_BYTES) onLine(level, text);
     else if (isHeard) onLine("warn", "The build's log is longer than 32 MiB: the rest of it is left out.");
   };
+  // Commands' lines come by the pipe, with nothing to hide; this is what the build program says when it breaks.
+  const plain = () => redact.before(readLines((text) => say("info", text)));
   const readers = [
-    { stream: child.stdout, reader: readLines((text) => say("info", text)) },
-    // Tools say there how far they are, not only what is wrong.
-    { stream: child.stderr, reader: readLines((text) => say("info", text)) },
+    { stream: child.stdout, reader: plain() },
+    { stream: child.stderr, reader: plain() },
     {
       stream: child.pipe(BUILD_FD),
       reader: readLines((text) => {
