@@ -3,6 +3,7 @@ import { workloadId } from "@cloudify/protocol";
 import { BUILD_MS } from "#features/deployments/machine.ts";
 import type { RegionAnswer } from "#features/deployments/rpc.ts";
 import type { Source, Spec } from "#features/deployments/state.ts";
+import type { Presence } from "#features/regions/rpc.ts";
 import type { Env } from "./env.ts";
 
 interface Attempt {
@@ -55,13 +56,20 @@ export async function withdrawBuild(env: Env, spec: Spec): Promise<void> {
   await Promise.all(regions.map((region) => stubOf(env, region).withdraw(taskOf(spec.id))));
 }
 
-export async function place(env: Env, spec: Spec, workloads: Record<string, string>): Promise<void> {
+/** @returns Whether each region could hear it. */
+export async function place(
+  env: Env,
+  spec: Spec,
+  workloads: Record<string, string>,
+): Promise<{ region: string; presence: Presence }[]> {
   const { id, team, project, env: frozen, regions } = spec;
   const wanted = Object.entries(workloads).map(([group, digest]) => {
     const owner = { team, project, deployment: id };
     return { id: workloadId(id, group), ...owner, spec: digest, env: frozen, isWarm: true };
   });
-  await Promise.all(regions.map((region) => stubOf(env, region).desire(wanted)));
+  return Promise.all(
+    regions.map(async (region) => ({ region, presence: await stubOf(env, region).desire(wanted) })),
+  );
 }
 
 export async function forget(env: Env, { id, regions }: Spec): Promise<void> {

@@ -1,6 +1,7 @@
 /** Custody of one deployment. The rules are in features/deployments/machine.ts. */
 import type { Millis } from "#core/time.ts";
 import { create, dueAt, isFinished, step } from "#features/deployments/machine.ts";
+import type { Placing } from "#features/deployments/placing.ts";
 import type { DeploymentRpc, RegionAnswer, Sent } from "#features/deployments/rpc.ts";
 import { deploymentKey, type ServedDeployment } from "#features/deployments/served.ts";
 import type {
@@ -96,7 +97,7 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
         return;
       case "place":
         // Given up meanwhile: what is owed to regions then comes behind this.
-        if (state.status === "releasing") await regions.place(this.env, spec, effect.workloads);
+        if (state.status === "releasing") await this.#place(spec, effect.workloads);
         return;
       case "forget":
         return regions.forget(this.env, spec);
@@ -119,6 +120,12 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     if (!spec.source) throw new Error("only what has a source is built");
     const region = await regions.offerBuild(this.env, spec, spec.source, { attempt, lost });
     if (region !== null) await this.send({ type: "offered", attempt, region }, null);
+  }
+
+  async #place(spec: Spec, workloads: Record<string, string>): Promise<void> {
+    for (const { region, presence } of await regions.place(this.env, spec, workloads))
+      if (presence !== "live")
+        await this.send({ type: "unheard", region, isGone: presence === "gone" }, null);
   }
 
   /** The edge's copy first, then the pointers: a host never points at what can't be served. */
@@ -222,7 +229,7 @@ function completed(held: Deployment): Deployment {
     case "compiling":
       return { ...state, manifest: state.manifest ?? state.spec.manifest };
     case "releasing":
-      return { ...state, workloads: state.workloads ?? {}, placing: state.placing ?? null };
+      return { ...state, workloads: state.workloads ?? {}, placing: placingOf(state.placing ?? null) };
     case "ready":
       return { ...state, workloads: state.workloads ?? {} };
     case "queued":
@@ -233,7 +240,9 @@ function completed(held: Deployment): Deployment {
   }
 }
 
-const BEFORE = { source: null, regions: [], policy: "any", rolling: null } as const;
+const placingOf = (held: Placing | null): Placing | null => held && { ...held, silent: held.silent ?? [] };
+
+const BEFORE = { source: null, regions: [], policy: "any", names: {}, rolling: null } as const;
 
 const hasWorkloads = (state: Deployment): boolean =>
   (state.status === "releasing" || state.status === "ready") && Object.keys(state.workloads).length > 0;

@@ -19,6 +19,8 @@ export interface Placing {
   regions: string[];
   /** `null`: it is ready; else why it can't be. */
   answers: Record<string, string | null>;
+  /** Nobody acts for these at the moment: waited for only by who needs them. */
+  silent: string[];
   /** Since there are enough: until when the rest is waited for. */
   settleAt: Millis | null;
 }
@@ -27,35 +29,47 @@ export const beginPlacing = (regions: string[], policy: Policy): Placing => ({
   policy,
   regions,
   answers: {},
+  silent: [],
   settleAt: null,
 });
 
 /** @param why `null`: it is ready. */
 export function answered(placing: Placing, region: string, why: string | null, now: Millis): Placing {
   const answers = { ...placing.answers, [region]: why };
+  const silent = placing.silent.filter((one) => one !== region);
   const isEnough = readyOf({ ...placing, answers }).length >= neededOf(placing);
-  return { ...placing, answers, settleAt: isEnough ? (placing.settleAt ?? now + SETTLE_MS) : null };
+  return { ...placing, answers, silent, settleAt: isEnough ? (placing.settleAt ?? now + SETTLE_MS) : null };
 }
+
+/** It may come back, and answer then. */
+export const silenced = (placing: Placing, region: string): Placing =>
+  placing.answers[region] !== undefined || placing.silent.includes(region)
+    ? placing
+    : { ...placing, silent: [...placing.silent, region] };
 
 /** @param isLast Whether nothing more is waited for. */
 export function verdictOf(placing: Placing, now: Millis, isLast: boolean): "wait" | "go" | "fail" {
-  const { regions, answers, settleAt } = placing;
+  const { regions, answers, silent, settleAt } = placing;
   const ready = readyOf(placing).length;
-  const open = regions.filter((region) => answers[region] === undefined).length;
+  const open = regions.filter((region) => answers[region] === undefined);
+  const isHeard = open.every((region) => silent.includes(region));
   const needed = neededOf(placing);
-  if (ready + open < needed) return "fail";
-  if (ready >= needed && (open === 0 || isLast || (settleAt !== null && now >= settleAt))) return "go";
+  if (ready + open.length < needed) return "fail";
+  if (ready >= needed && (isHeard || isLast || (settleAt !== null && now >= settleAt))) return "go";
   return isLast ? "fail" : "wait";
 }
 
 export const readyOf = ({ regions, answers }: Placing): string[] =>
   regions.filter((region) => answers[region] === null);
 
-/** What each region that is not ready said, for people. */
-export const faultsOf = ({ regions, answers }: Placing): string =>
+/** What each region that is not ready said, for people. @param nameOf Of a region by its id. */
+export const faultsOf = ({ regions, answers, silent }: Placing, nameOf: (id: string) => string): string =>
   regions
     .filter((region) => answers[region] !== null)
-    .map((region) => `${region}: ${answers[region] ?? "it has not said that it is ready"}`)
+    .map((region) => {
+      const unheard = silent.includes(region) ? "its agent is silent" : "it has not said that it is ready";
+      return `${nameOf(region)}: ${answers[region] ?? unheard}`;
+    })
     .join("\n");
 
 function neededOf({ policy, regions }: Placing): number {

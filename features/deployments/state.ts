@@ -36,6 +36,8 @@ export interface Spec {
   /** Ids of the regions that run its workloads, in failover order. None: the one that builds it. */
   regions: string[];
   policy: Policy;
+  /** What people call the regions, by id; one that is not here is called by its id. */
+  names: Record<string, string>;
   createdAt: Millis;
 }
 
@@ -124,6 +126,8 @@ export type Input =
   | ({ type: "compiled"; attempt: number } & Released)
   | { type: "failed"; attempt: number; failure: Failure; retryable: boolean }
   | FromRegion
+  /** What a region was told could not be heard: nobody acts for it, or it was removed. */
+  | { type: "unheard"; region: string; isGone: boolean }
   | { type: "assigning" }
   | { type: "released" }
   | { type: "cancel" }

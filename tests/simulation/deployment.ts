@@ -110,11 +110,15 @@ export class Deployment extends SimulatedObject<Effect> {
   async #place(workloads: Record<string, string>): Promise<void> {
     const { spec } = this.state;
     const { team, project, env, id: deployment } = spec;
+    const silent: string[] = [];
     const wanted = Object.entries(workloads).map(([group, digest]) => {
       const id = workloadId(deployment, group);
       return { id, team, project, deployment, spec: digest, env, isWarm: true };
     });
-    await this.#each((region) => region.desire(wanted));
+    await this.#each((region) => {
+      if (region.desire(wanted) === "silent") silent.push(region.name);
+    });
+    for (const region of silent) this.send({ type: "unheard", region, isGone: false });
   }
 
   #forget(): Promise<void> {

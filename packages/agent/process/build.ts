@@ -109,10 +109,11 @@ function hear(child: Child, { onLine, env, secrets }: BuildJob): { end(): BuildE
   // Commands' lines come by the pipe, with nothing to hide; this is what the build program says when it breaks.
   const plain = () => redact.before(readLines((text) => say("info", text)));
   const readers = [
-    { stream: child.stdout, reader: plain() },
-    { stream: child.stderr, reader: plain() },
+    { stream: child.stdout, reader: plain(), isBounded: true },
+    { stream: child.stderr, reader: plain(), isBounded: true },
     {
       stream: child.pipe(BUILD_FD),
+      isBounded: false,
       reader: readLines((text) => {
         const message = parsed(text);
         if (message === null) return;
@@ -121,8 +122,11 @@ function hear(child: Child, { onLine, env, secrets }: BuildJob): { end(): BuildE
       }),
     },
   ];
-  for (const { stream, reader } of readers) {
-    stream.on("data", (chunk: Buffer) => reader.write(chunk));
+  for (const { stream, reader, isBounded } of readers) {
+    // What nobody will read is not looked at.
+    stream.on("data", (chunk: Buffer) =>
+      isBounded && bytes > MAX_LOG_BYTES ? undefined : reader.write(chunk),
+    );
     stream.once("close", () => reader.end());
   }
   return { end: () => end };

@@ -25,6 +25,7 @@ const HOP_BY_HOP = [
 ];
 
 const FAULTS: readonly IngressFault[] = [
+  "denied",
   "absent",
   "starting",
   "draining",
