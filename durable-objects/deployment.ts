@@ -162,7 +162,9 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     if (event.seq === state.seq) await this.#copyState(spec.id, state, event.at);
     const failure = state.status === "error" || state.status === "canceled" ? state.failure : null;
     const why = event.to === "error" || event.to === "canceled" ? failure : null;
-    const text = why ? `${event.to}: ${why.detail} ${why.fix}` : `${event.to} (${event.cause})`;
+    const text = why
+      ? `${event.to}: ${why.detail}${why.detail.includes("\n") ? "\n" : " "}${why.fix}`
+      : `${event.to} (${event.cause})`;
     const level = event.to === "error" ? "error" : "info";
     await this.#log(spec).append([{ stream: "state", n: event.seq, at: event.at, level, text }]);
   }

@@ -1,5 +1,5 @@
 /** Why a deployment ends without being ready, as people are told. Pure. */
-import { faultsOf, type Placing } from "./placing.ts";
+import { faultsOf, neededOf, type Placing, readyOf } from "./placing.ts";
 
 /** For programs, for people, and what to do. */
 export interface Failure {
@@ -52,7 +52,7 @@ export const NO_REGION: Failure = {
 
 export const notHealthy = (placing: Placing, nameOf: (id: string) => string): Failure => ({
   code: "not_healthy",
-  detail: `Too few regions (${placing.policy} of ${placing.regions.length}) could start it.\n${faultsOf(placing, nameOf)}`,
+  detail: `It is ready in ${readyOf(placing).length} of ${placing.regions.length} regions; ${neededOf(placing)} must be (policy ${placing.policy}).\n${faultsOf(placing, nameOf)}`,
   fix: "Correct what keeps it from starting, and deploy again; a region that is silent stands in `cloudify regions ls`.",
 });
 

@@ -72,7 +72,8 @@ export const faultsOf = ({ regions, answers, silent }: Placing, nameOf: (id: str
     })
     .join("\n");
 
-function neededOf({ policy, regions }: Placing): number {
+/** How many must be ready. */
+export function neededOf({ policy, regions }: Placing): number {
   switch (policy) {
     case "all":
       return regions.length;

@@ -3,9 +3,10 @@
  * caches that nobody has used for long, and those used least when there is no room. Nobody else writes here: the home is
  * locked.
  */
-import { mkdir, readdir, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, readdir, realpath, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { sizeOf } from "./build/cache.ts";
+import { endProcessesIn } from "./process/strays.ts";
 import type { Seams } from "./seams.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -26,6 +27,7 @@ export async function sweepJobs(home: string): Promise<void> {
   for (const name of await namesIn(tools)) if (name.startsWith(".draft-")) gone.push(join(tools, name));
   for (const name of await namesIn(cachesIn(home)))
     for (const half of ["kept.new", "kept.old"]) gone.push(join(cachesIn(home), name, half));
+  endProcessesIn(await realpath(jobsIn(home)).catch(() => jobsIn(home)));
   await Promise.all(gone.map((folder) => rm(folder, { recursive: true, force: true, maxRetries: 5 })));
 }
 

@@ -96,6 +96,24 @@ test("canceled, a build that ignores SIGTERM and has forked out of its group is 
   expect(running("sleep 9612")).toEqual([]);
 });
 
+test("what a build leaves behind ends with it, though it has left its group and dropped its environment", async () => {
+  const { end } = build(
+    `import { spawn } from "node:child_process";
+    import { writeSync } from "node:fs";
+    const away = { detached: true, stdio: "ignore" };
+    spawn("setsid", ["sh", "-c", "sleep 96125 & sleep 96125 &"], away).unref();
+    spawn("setsid", ["env", "-i", "PATH=" + process.env.PATH, "sleep", "96125"], away).unref();
+    setTimeout(() => {
+      writeSync(3, JSON.stringify({ end: { ok: true } }) + "\\n");
+      process.exit();
+    }, 500);`,
+    never,
+  );
+  await expect.poll(() => running("sleep 96125").length).toBeGreaterThanOrEqual(3);
+  expect(await end).toEqual({ ok: true });
+  expect(running("sleep 96125")).toEqual([]);
+});
+
 test("one that never ends is ended at its limit", async () => {
   const { end } = build("setInterval(() => undefined, 1000);", never, { limitMs: 100 });
   expect(await end).toMatchObject({ ok: false, code: "build_timeout", isRetryable: false });

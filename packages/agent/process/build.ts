@@ -2,7 +2,7 @@
  * A build as a child of the agent: with limits, with an environment of its own, and ended whole. What the build does is
  * packages/agent/build's.
  */
-import { mkdir, mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, realpath, rm, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuildEnd, BuildJob } from "../driver.ts";
 import { type Child, startChild } from "./child.ts";
@@ -50,6 +50,7 @@ export async function runBuild(options: BuildOptions, job: BuildJob, signal: Abo
       cwd: job.source,
       env: { ...npmSettings(), ...baseEnvironment(process.env, options.node, folder) },
       pipes: [BUILD_FD],
+      own: await realpath(job.source),
     });
     return await watched(child, options, job, signal);
   } finally {

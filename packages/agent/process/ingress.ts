@@ -77,7 +77,7 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
 }
 
 const TOLD = {
-  denied: "There is nothing here.",
+  denied: "Not found.",
   absent: "This region does not run it.",
   draining: "This region takes no new requests.",
 } as const satisfies Partial<Record<IngressFault, string>>;
