@@ -223,7 +223,7 @@ test("not in any file of the platform's home, the agent's among them, while it r
     const kept: string[] = [];
     let hasLog = false;
     // What came from a registry is as it was there.
-    const files = filesOf(platform.home).filter((path) => !path.includes("/caches/tools/"));
+    const files = filesOf(platform.home).filter((path) => !path.includes("/tools/"));
     for (const path of files) {
       const text = bytesOf(path);
       if (found(text).length > 0 || PARTS.test(text)) bad.push(path);
