@@ -3,6 +3,7 @@ import { workloadId } from "@cloudify/protocol";
 import { BUILD_MS } from "#features/deployments/machine.ts";
 import type { RegionAnswer } from "#features/deployments/rpc.ts";
 import type { Pinned, Source, Spec } from "#features/deployments/state.ts";
+import type { Presence } from "#features/regions/rpc.ts";
 import type { Env } from "./env.ts";
 
 interface Attempt {
@@ -55,17 +56,17 @@ export async function withdrawBuild(env: Env, spec: Spec): Promise<void> {
   await Promise.all(regions.map((region) => stubOf(env, region).withdraw(taskOf(spec.id))));
 }
 
-/** Each group in its own regions, if it has such. */
+/** Each group in its own regions, if it has such. @returns Whether each region could hear it. */
 export async function place(
   env: Env,
   spec: Spec,
   workloads: Record<string, string>,
   pinned: Pinned,
-): Promise<void> {
+): Promise<{ region: string; presence: Presence }[]> {
   const { id, team, project, env: frozen, regions } = spec;
   const owner = { team, project, deployment: id };
-  await Promise.all(
-    regions.map((region) => {
+  return Promise.all(
+    regions.map(async (region) => {
       const own = Object.entries(workloads).filter(([group]) => pinned[group]?.includes(region) ?? true);
       const wanted = own.map(([group, digest]) => ({
         id: workloadId(id, group),
@@ -74,7 +75,7 @@ export async function place(
         env: frozen,
         isWarm: true,
       }));
-      return stubOf(env, region).desire(wanted);
+      return { region, presence: await stubOf(env, region).desire(wanted) };
     }),
   );
 }

@@ -1,6 +1,7 @@
 /** Custody of one deployment. The rules are in features/deployments/machine.ts. */
 import type { Millis } from "#core/time.ts";
 import { create, dueAt, isFinished, step } from "#features/deployments/machine.ts";
+import type { Placing } from "#features/deployments/placing.ts";
 import type { DeploymentRpc, RegionAnswer, Sent } from "#features/deployments/rpc.ts";
 import { deploymentKey, type ServedDeployment } from "#features/deployments/served.ts";
 import type {
@@ -113,8 +114,10 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
   }
 
   /** What was owed before functions had regions of their own names none. */
-  #place(spec: Spec, { workloads, pinned = {} }: Extract<Effect, { kind: "place" }>): Promise<void> {
-    return regions.place(this.env, spec, workloads, pinned);
+  async #place(spec: Spec, { workloads, pinned = {} }: Extract<Effect, { kind: "place" }>): Promise<void> {
+    for (const { region, presence } of await regions.place(this.env, spec, workloads, pinned))
+      if (presence !== "live")
+        await this.send({ type: "unheard", region, isGone: presence === "gone" }, null);
   }
 
   async #offer(attempt: number): Promise<void> {
@@ -161,7 +164,9 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     if (event.seq === state.seq) await this.#copyState(spec.id, state, event.at);
     const failure = state.status === "error" || state.status === "canceled" ? state.failure : null;
     const why = event.to === "error" || event.to === "canceled" ? failure : null;
-    const text = why ? `${event.to}: ${why.detail} ${why.fix}` : `${event.to} (${event.cause})`;
+    const text = why
+      ? `${event.to}: ${why.detail}${why.detail.includes("\n") ? "\n" : " "}${why.fix}`
+      : `${event.to} (${event.cause})`;
     const level = event.to === "error" ? "error" : "info";
     await this.#log(spec).append([{ stream: "state", n: event.seq, at: event.at, level, text }]);
   }
@@ -232,9 +237,7 @@ function completed(held: Deployment): Deployment {
         ...state,
         workloads: state.workloads ?? {},
         pinned: state.pinned ?? {},
-        placing: state.placing
-          ? { ...state.placing, sets: state.placing.sets ?? [state.placing.regions] }
-          : null,
+        placing: placingOf(state.placing ?? null),
       };
     case "ready":
       return { ...state, workloads: state.workloads ?? {}, pinned: state.pinned ?? {} };
@@ -246,7 +249,10 @@ function completed(held: Deployment): Deployment {
   }
 }
 
-const BEFORE = { source: null, regions: [], policy: "any", rolling: null } as const;
+const placingOf = (held: Placing | null): Placing | null =>
+  held && { ...held, silent: held.silent ?? [], sets: held.sets ?? [held.regions] };
+
+const BEFORE = { source: null, regions: [], policy: "any", names: {}, rolling: null } as const;
 
 const hasWorkloads = (state: Deployment): boolean =>
   (state.status === "releasing" || state.status === "ready") && Object.keys(state.workloads).length > 0;

@@ -17,7 +17,7 @@ import * as secrets from "#features/regions/credentials.ts";
 import type { Feed } from "#features/regions/feed.ts";
 import * as feeds from "#features/regions/feed.ts";
 import { endLease, isCurrent, isHeld, takeLease } from "#features/regions/lease.ts";
-import type { Offered, Wanted } from "#features/regions/rpc.ts";
+import type { Offered, Presence, Wanted } from "#features/regions/rpc.ts";
 import { placed, report, type Statuses, statusesOf } from "#features/regions/statuses.ts";
 import * as work from "#features/regions/tasks.ts";
 import {
@@ -91,11 +91,12 @@ export class RegionObject extends RegionCustody implements RegionControl {
     };
   }
 
-  async desire(wanted: readonly Wanted[]): Promise<void> {
-    if (!this.region()) return;
+  async desire(wanted: readonly Wanted[]): Promise<Presence> {
+    if (!this.region()) return "gone";
     const held = this.feed();
     const feed = feeds.desire(held, wanted);
     if (feed !== held) this.save({ feed }, {}, [], null);
+    return isHeld(this.lease(), this.clock.now()) ? "live" : "silent";
   }
 
   async forget(deployment: string): Promise<void> {
@@ -217,8 +218,12 @@ export class RegionObject extends RegionCustody implements RegionControl {
       const denied = this.#deny(credential, epoch);
       if (denied) return denied;
       const holder = this.lease().held?.report.holder ?? "";
-      const region = this.region()?.id ?? "";
-      const { tasks, told, claimed } = work.claim(this.tasks(), { holder, max, region }, this.clock.now());
+      const { id = "", name = "" } = this.region() ?? {};
+      const { tasks, told, claimed } = work.claim(
+        this.tasks(),
+        { holder, max, region: { id, name } },
+        this.clock.now(),
+      );
       if (claimed.length > 0) this.save({ tasks }, {}, tell(told), null);
       return isLast || claimed.length > 0 ? { ok: true as const, tasks: claimed } : null;
     });

@@ -2,6 +2,8 @@
 import type { Base } from "#core/ctx.ts";
 import { SECOND } from "#core/time.ts";
 import { forgetBlob } from "#features/blobs/service.ts";
+import { secretValues, thaw } from "#features/env-vars/thaw.ts";
+import { type Mask, maskFor } from "#features/logs/mask.ts";
 import type { Level, Line } from "#features/logs/policy.ts";
 import { compile, type Facts } from "#features/sites/compile.ts";
 import { LostBlob } from "#features/sites/lost.ts";
@@ -37,6 +39,11 @@ export async function runCompile(base: Base, task: CompileTask, memory: Shares):
   const fail = async (failure: Failure, retryable: boolean): Promise<void> => {
     await stub.send({ type: "failed", attempt: task.attempt, failure, retryable }, null);
   };
+  // What is said of an output names its files and routes, and a build may have named them by anything.
+  const mask = async (): Promise<Mask> => {
+    const of = { team: spec.team, digest: spec.env };
+    return maskFor(secretValues(await thaw(base.blobs, base.edgeKeys, of)));
+  };
   try {
     const startedAt = base.clock.now();
     if (spec.buildLog !== null) await copyBuildLog(base, spec, spec.buildLog, say);
@@ -45,8 +52,17 @@ export async function runCompile(base: Base, task: CompileTask, memory: Shares):
       memory,
       places: await placesOf(base, spec),
     });
-    if (!compiled.ok) return await fail(compiled.failure, false);
-    await say("warn", shortened(compiled.warnings));
+    if (!compiled.ok) {
+      const { failure } = compiled;
+      return await fail({ ...failure, detail: (await mask()).mask(failure.detail) }, false);
+    }
+    if (compiled.warnings.length > 0) {
+      const masked = await mask();
+      await say(
+        "warn",
+        shortened(compiled.warnings).map((text) => masked.mask(text)),
+      );
+    }
     await say("info", [summary(compiled.facts, base.clock.now() - startedAt)]);
     await stub.send(
       {

@@ -37,6 +37,7 @@ const spec: Spec = {
   hostname: "h",
   regions: ["fra"],
   policy: "any",
+  names: { fra: "Frankfurt", iad: "Ashburn" },
   createdAt: 0,
 };
 const settings = NO_BUILD_SETTINGS;
@@ -63,12 +64,8 @@ const specs: fc.Arbitrary<Spec> = fc
   .map(({ first, ...more }) => ({ ...first, ...more }));
 
 const input: fc.Arbitrary<Input> = fc.oneof(
-  fc.constantFrom<Input>(
-    { type: "assigning" },
-    { type: "released" },
-    { type: "supersede", by: "dpl_2" },
-    { type: "cancel" },
-  ),
+  { weight: 3, arbitrary: fc.constantFrom<Input>({ type: "assigning" }, { type: "released" }) },
+  fc.constantFrom<Input>({ type: "supersede", by: "dpl_2" }, { type: "cancel" }),
   { weight: 2, arbitrary: fc.constant<Input>({ type: "granted" }) },
   { weight: 3, arbitrary: fc.constant<Input>({ type: "tick" }) },
   { weight: 2, arbitrary: attempt.map((n): Input => ({ type: "claim", attempt: n })) },
@@ -81,7 +78,9 @@ const input: fc.Arbitrary<Input> = fc.oneof(
     )
     .map(([n, workloads, pinned]): Input => ({ ...compiled, attempt: n, workloads, pinned })),
   fc.record({ type: fc.constant("failed" as const), attempt, ...failed }),
-  fc.record({ type: fc.constantFrom("offered" as const, "build-claimed" as const), attempt: build, region }),
+  fc.record({ type: fc.constant("offered" as const), attempt: build, region }),
+  fc.record({ type: fc.constant("build-claimed" as const), attempt: build, region, name: region }),
+  fc.record({ type: fc.constant("unheard" as const), region, isGone: fc.boolean() }),
   build.map((n): Input => ({ type: "built", attempt: n, manifest: "o", bytes: 1, fileCount: 1 })),
   fc.record({ type: fc.constant("build-failed" as const), attempt: build, ...failed }),
   {
@@ -98,7 +97,7 @@ const input: fc.Arbitrary<Input> = fc.oneof(
 );
 const granted: Input = { type: "granted" };
 const claim: Input = { type: "claim", attempt: 1 };
-const began: Input = { type: "build-claimed", attempt: 1, region: "fra" };
+const began: Input = { type: "build-claimed", attempt: 1, region: "fra", name: "Frankfurt" };
 const built: Input = { type: "built", attempt: 1, manifest: "o", bytes: 5, fileCount: 2 };
 const regional: Input = { ...compiled, attempt: 1, workloads: { g0: "w" } };
 
@@ -393,12 +392,20 @@ const placing = (policy: Policy): Deployment =>
   ]);
 const ready = (region: string): Input => ({ type: "placed", region, ok: true });
 const crashed = (region: string): Input => ({ type: "placed", region, ok: false, detail: "exit 1" });
+const silent = (region: string): Input => ({ type: "unheard", region, isGone: false });
+const gone = (region: string): Input => ({ type: "unheard", region, isGone: true });
 
 test.each<[Policy, Input[], number | null]>([
   ["any", [ready("iad")], SETTLE_MS],
   ["any", [ready("fra"), ready("iad"), ready("sin")], 0],
   ["any", [crashed("fra"), ready("iad"), crashed("sin")], 0],
   ["any", [crashed("fra"), ready("fra"), ready("iad"), ready("sin")], 0],
+  ["any", [silent("fra"), gone("sin"), ready("iad")], 0],
+  ["any", [silent("fra"), silent("iad"), silent("sin")], null],
+  ["any", [silent("fra"), silent("iad"), silent("sin"), ready("sin")], 0],
+  ["any", [ready("iad"), silent("fra")], SETTLE_MS],
+  ["quorum", [silent("fra"), ready("iad"), ready("sin")], 0],
+  ["all", [silent("fra"), ready("iad"), ready("sin")], null],
   ["quorum", [ready("iad")], null],
   ["quorum", [ready("iad"), ready("sin")], SETTLE_MS],
   ["all", [ready("iad"), ready("sin")], null],
@@ -417,13 +424,14 @@ test.each<[Policy, Input[], number | null]>([
 
 test.each<[Policy, Input[]]>([
   ["any", [crashed("fra"), crashed("iad"), crashed("sin")]],
+  ["any", [crashed("fra"), gone("iad"), gone("sin")]],
   ["quorum", [crashed("fra"), crashed("iad")]],
   ["all", [crashed("fra")]],
 ])("%s: once it can't be enough any more, it ends with what each region said", (policy, inputs) => {
   const state = inputs.reduce<Deployment>((so, one) => then(so, one, 0), placing(policy));
   expect(state).toMatchObject({
     status: "error",
-    failure: { detail: expect.stringContaining("fra: exit 1") },
+    failure: { detail: expect.stringContaining("Frankfurt: exit 1") },
   });
 });
 

@@ -25,7 +25,7 @@ import {
   RELEASE_TIMEOUT,
   superseded,
 } from "./failures.ts";
-import { answered, beginPlacing, type Placing, readyOf, verdictOf } from "./placing.ts";
+import { answered, beginPlacing, type Placing, readyOf, silenced, verdictOf } from "./placing.ts";
 import type {
   Building,
   Deployment,
@@ -143,6 +143,15 @@ export function step(state: Deployment, input: Input, now: Millis): Step {
       const placing = answered(state.placing, input.region, input.ok ? null : input.detail, now);
       return settle({ ...state, placing }, placing, now);
     }
+    case "unheard": {
+      if (state.status !== "releasing") return nothing;
+      const { region, isGone } = input;
+      if (!state.placing?.regions.includes(region)) return nothing;
+      const placing = isGone
+        ? answered(state.placing, region, "the region is not there any more", now)
+        : silenced(state.placing, region);
+      return settle({ ...state, placing }, placing, now);
+    }
     case "assigning":
       if (state.status !== "releasing" || state.placing) return illegal;
       return state.assigning ? nothing : quiet({ ...state, assigning: true });
@@ -173,12 +182,17 @@ function building(state: In<"building">, input: OfBuild, now: Millis): Step {
     case "offered":
       return state.claimed ? nothing : quiet({ ...state, region: input.region, offerAt: null });
     case "build-claimed": {
-      const { region } = input;
+      const { region, name } = input;
       if (state.claimed) return state.region === region ? nothing : notHolder;
       const until = now + BUILD_MS + BUILD_GRACE_MS;
-      const spec = state.spec.regions.length > 0 ? state.spec : { ...state.spec, regions: [region] };
+      const { regions, names } = state.spec;
+      const spec = {
+        ...state.spec,
+        regions: regions.length > 0 ? regions : [region],
+        names: { ...names, [region]: name },
+      };
       const claimed = { ...state, spec, region, claimed: true, until, offerAt: null };
-      return move(state, claimed, `begun in ${region}`, now, []);
+      return move(state, claimed, `begun in ${name}`, now, []);
     }
     case "built": {
       const { manifest, bytes, fileCount } = input;
@@ -226,10 +240,11 @@ function settle(state: In<"releasing">, placing: Placing, now: Millis): Step {
       return quiet(state);
     case "go": {
       const to = { ...state, placing: null, deadline: now + RELEASE_MS };
-      return move(state, to, `ready in ${readyOf(placing).join(", ")}`, now, [{ kind: "publish" }]);
+      const where = readyOf(placing).map(nameIn(state.spec)).join(", ");
+      return move(state, to, `ready in ${where}`, now, [{ kind: "publish" }]);
     }
     case "fail": {
-      const failure = notHealthy(placing);
+      const failure = notHealthy(placing, nameIn(state.spec));
       return end(state, "error", failure, failure.code, now);
     }
   }
@@ -274,6 +289,11 @@ function tick(state: Deployment, now: Millis): Step {
       return nothing;
   }
 }
+
+const nameIn =
+  ({ names }: Spec) =>
+  (region: string): string =>
+    names[region] ?? region;
 
 const ENDING: Effect[] = [{ kind: "release-slot" }, { kind: "finish-log" }];
 

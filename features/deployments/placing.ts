@@ -23,6 +23,8 @@ export interface Placing {
   sets: string[][];
   /** `null`: it is ready; else why it can't be. */
   answers: Record<string, string | null>;
+  /** Nobody acts for these at the moment: waited for only by who needs them. */
+  silent: string[];
   /** Since there are enough: until when the rest is waited for. */
   settleAt: Millis | null;
 }
@@ -33,22 +35,30 @@ export const beginPlacing = (regions: string[], sets: string[][], policy: Policy
   regions,
   sets: [...new Map(sets.map((set) => [set.join(" "), set])).values()],
   answers: {},
+  silent: [],
   settleAt: null,
 });
 
 /** @param why `null`: it is ready. */
 export function answered(placing: Placing, region: string, why: string | null, now: Millis): Placing {
   const answers = { ...placing.answers, [region]: why };
+  const silent = placing.silent.filter((one) => one !== region);
   const isEnough = isReady({ ...placing, answers });
-  return { ...placing, answers, settleAt: isEnough ? (placing.settleAt ?? now + SETTLE_MS) : null };
+  return { ...placing, answers, silent, settleAt: isEnough ? (placing.settleAt ?? now + SETTLE_MS) : null };
 }
+
+/** It may come back, and answer then. */
+export const silenced = (placing: Placing, region: string): Placing =>
+  placing.answers[region] !== undefined || placing.silent.includes(region)
+    ? placing
+    : { ...placing, silent: [...placing.silent, region] };
 
 /** @param isLast Whether nothing more is waited for. */
 export function verdictOf(placing: Placing, now: Millis, isLast: boolean): "wait" | "go" | "fail" {
-  const { regions, sets, answers, settleAt, policy } = placing;
+  const { regions, sets, answers, silent, settleAt, policy } = placing;
   const mayBe = (region: string): boolean => answers[region] === null || answers[region] === undefined;
   if (sets.some((set) => set.filter(mayBe).length < neededOf(policy, set.length))) return "fail";
-  const isSettled = regions.every((region) => answers[region] !== undefined);
+  const isSettled = regions.every((region) => answers[region] !== undefined || silent.includes(region));
   if (isReady(placing) && (isSettled || isLast || (settleAt !== null && now >= settleAt))) return "go";
   return isLast ? "fail" : "wait";
 }
@@ -61,11 +71,14 @@ const isReady = ({ sets, answers, policy }: Placing): boolean =>
 export const readyOf = ({ regions, answers }: Placing): string[] =>
   regions.filter((region) => answers[region] === null);
 
-/** What each region that is not ready said, for people. */
-export const faultsOf = ({ regions, answers }: Placing): string =>
+/** What each region that is not ready said, for people. @param nameOf Of a region by its id. */
+export const faultsOf = ({ regions, answers, silent }: Placing, nameOf: (id: string) => string): string =>
   regions
     .filter((region) => answers[region] !== null)
-    .map((region) => `${region}: ${answers[region] ?? "it has not said that it is ready"}`)
+    .map((region) => {
+      const unheard = silent.includes(region) ? "its agent is silent" : "it has not said that it is ready";
+      return `${nameOf(region)}: ${answers[region] ?? unheard}`;
+    })
     .join("\n");
 
 function neededOf(policy: Policy, regions: number): number {

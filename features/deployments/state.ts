@@ -39,6 +39,8 @@ export interface Spec {
    */
   regions: string[];
   policy: Policy;
+  /** What people call the regions, by id; one that is not here is called by its id. */
+  names: Record<string, string>;
   createdAt: Millis;
 }
 
@@ -131,6 +133,8 @@ export type Input =
   | ({ type: "compiled"; attempt: number } & Released)
   | { type: "failed"; attempt: number; failure: Failure; retryable: boolean }
   | FromRegion
+  /** What a region was told could not be heard: nobody acts for it, or it was removed. */
+  | { type: "unheard"; region: string; isGone: boolean }
   | { type: "assigning" }
   | { type: "released" }
   | { type: "cancel" }

@@ -3,6 +3,7 @@
  * a rollback is the old code with its old variables.
  * A digest of what could be guessed is keyed (HMAC).
  */
+import { guardedNames } from "@cloudify/protocol";
 import type { Ctx } from "#core/ctx.ts";
 import { canonicalJson, hmacSha256 } from "#core/encoding.ts";
 import { seal } from "#core/seal.ts";
@@ -24,7 +25,7 @@ export async function freeze(
     chosen.map(({ key, value }) => ({ key, bytes: encoder.encode(value).length })),
   );
   const values = Object.fromEntries(chosen.map(({ key, value }) => [key, value]));
-  const frozen: FrozenEnvironment = { v: 1, values };
+  const frozen: FrozenEnvironment = { v: 1, values, secrets: guardedNames(chosen) };
   const text = canonicalJson(frozen);
   const key = ctx.edgeKeys.keys[ctx.edgeKeys.current];
   if (!key) throw new Error("there is no edge key");

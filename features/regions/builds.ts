@@ -1,5 +1,11 @@
 /** What an agent needs to build a deployment, and what becomes of the output. It acts for the deployment's team only. */
-import type { BuildTask, CompleteRequest, OutputFile, TaskEnvironment } from "@cloudify/protocol";
+import {
+  type BuildTask,
+  type CompleteRequest,
+  guardedNames,
+  type OutputFile,
+  type TaskEnvironment,
+} from "@cloudify/protocol";
 import { eq, sql } from "drizzle-orm";
 import { mustHold } from "#core/commit.ts";
 import type { Ctx } from "#core/ctx.ts";
@@ -12,6 +18,7 @@ import { reach } from "#features/deployments/objects.ts";
 import { deployments } from "#features/deployments/tables.ts";
 import { valuesOf } from "#features/env-vars/service.ts";
 import { systemVariables } from "#features/functions/system.ts";
+import { maskFor } from "#features/logs/mask.ts";
 import { type Caller, contextFor } from "./caller.ts";
 import { deniedProblem, heard } from "./denied.ts";
 import type { Result } from "./tasks.ts";
@@ -29,7 +36,8 @@ export async function environment(caller: Caller, attempt: Attempt): Promise<Tas
   // A package manager that finds NODE_ENV leaves out what only builds need.
   const { NODE_ENV: _, ...system } = systemVariables({ deployment, project, url, target, branch });
   const own = Object.fromEntries(values.map(({ key, value }) => [key, value]));
-  return { env: { ...own, ...system }, secrets: Object.keys(own) };
+  const sensitive = values.filter((one) => one.sensitive).map((one) => one.key);
+  return { env: { ...own, ...system }, secrets: guardedNames(values), sensitive };
 }
 
 export async function missing(
@@ -74,9 +82,17 @@ async function takeOutput(ctx: Ctx, task: BuildTask, files: OutputFile[]): Promi
     return await keepOutput(ctx, task, files);
   } catch (error) {
     if (!(error instanceof Problem) || !FINAL.some((code) => code === error.code)) throw error;
-    const { code, message: detail, fix = "Correct the build, then deploy again." } = error;
+    const { code, message, fix = "Correct the build, then deploy again." } = error;
+    // It names files, and a build may have named them by anything.
+    const detail = maskFor(await guardedValues(ctx, task)).mask(message);
     return { ok: false, failure: { code, detail, fix }, isRetryable: false };
   }
+}
+
+async function guardedValues(ctx: Ctx, { project, target, branch }: BuildTask): Promise<string[]> {
+  const values = await valuesOf(ctx, project, target, branch);
+  const names = new Set(guardedNames(values));
+  return values.filter(({ key }) => names.has(key)).map(({ value }) => value);
 }
 
 const FINAL = ["invalid_manifest", "too_large", "size_mismatch", "conflict"] as const;

@@ -15,7 +15,7 @@ export const Region = z
     teamId: z.string().openapi({ description: "Whose it is" }),
     status: z.enum(["up", "unknown", "draining", "never"]).openapi({
       description:
-        "`unknown`: its agent is silent; traffic may still be served. `never`: no agent has come yet",
+        "`unknown`: its agent is silent, or, with no `lease`, what is known of it can't be read at the moment; traffic may still be served. `never`: no agent has come yet",
     }),
     lease: z
       .object({ holder: z.string(), epoch: z.number().int(), expiresAt: MillisSchema })

@@ -7,7 +7,7 @@ const REPEATED = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
 const fault = (one: IngressFault): Ending => ({ kind: "fault", fault: one });
 const NOT_BEGUN: Ending[] = [
   { kind: "refused" },
-  ...(["absent", "starting", "draining", "unreachable"] as const).map(fault),
+  ...(["denied", "absent", "starting", "draining", "unreachable"] as const).map(fault),
 ];
 const MAY_HAVE_BEGUN: Ending[] = [{ kind: "broken" }, { kind: "silent" }, { kind: "bad-gateway" }];
 const BEGUN: Ending[] = [{ kind: "late" }, ...(["crashed", "threw", "timeout"] as const).map(fault)];

@@ -40,8 +40,8 @@ export async function material(caller: Caller, id: string): Promise<WorkloadMate
     project,
     deployment,
     spec,
-    env: { ...system, ...own },
-    secrets: Object.keys(own),
+    env: { ...system, ...own.values },
+    secrets: own.secrets,
   };
 }
 

@@ -7,9 +7,12 @@ export type Offered = { ok: true } | { ok: false; reason: "no-agent" | "draining
 /** The workload that a deployment wants in a region; the object gives it its generation. */
 export type Wanted = Omit<Desired, "generation">;
 
+/** Whether an agent acts for a region, none does at the moment, or there is no such region. */
+export type Presence = "live" | "silent" | "gone";
+
 export interface RegionRpc extends Rpc.DurableObjectBranded {
   /** Puts workloads into the feed. Said again, it changes nothing. */
-  desire(wanted: readonly Wanted[]): Promise<void>;
+  desire(wanted: readonly Wanted[]): Promise<Presence>;
   /** Ends all workloads of a deployment by tombstones. Said again, it changes nothing. */
   forget(deployment: string): Promise<void>;
   /** What the region last said of a deployment's workloads; `unknown` once its lease has lapsed. */
@@ -29,7 +32,7 @@ export interface RegionRpc extends Rpc.DurableObjectBranded {
 export type FromRegion =
   | { type: "placed"; region: string; ok: true }
   | { type: "placed"; region: string; ok: false; detail: string }
-  | { type: "build-claimed"; attempt: number; region: string }
+  | { type: "build-claimed"; attempt: number; region: string; name: string }
   /** `manifest`: digest of the output's manifest, a blob of the team. */
   | { type: "built"; attempt: number; manifest: string; bytes: number; fileCount: number }
   | {

@@ -11,7 +11,7 @@ import { byOf, reach } from "#features/deployments/objects.ts";
 import { effects } from "#features/effects.ts";
 import { copyRegion } from "./effects.ts";
 import { newRegionSecret } from "./secret.ts";
-import { type RegionRow, show, showDetail, stubOf } from "./show.ts";
+import { type RegionRow, show, showDetail, showInList, stubOf } from "./show.ts";
 import { regions } from "./tables.ts";
 
 interface ListInput {
@@ -27,7 +27,7 @@ export async function list(ctx: Ctx, { limit, cursor }: ListInput) {
     .where(and(usable(ctx), after === null ? undefined : gt(regions.id, after)))
     .orderBy(asc(regions.id))
     .limit(limit + 1);
-  return toPageById(rows, limit, (shown) => Promise.all(shown.map((row) => show(ctx, row))));
+  return toPageById(rows, limit, (shown) => Promise.all(shown.map((row) => showInList(ctx, row))));
 }
 
 export async function get(ctx: Ctx, idOrName: string) {

@@ -10,6 +10,18 @@ export type RegionRow = typeof regions.$inferSelect;
 export const stubOf = ({ objects }: Pick<Ctx, "objects">, id: string): DurableObjectStub<RegionControl> =>
   objects.regions.get(objects.regions.idFromName(id));
 
+/** In a list: one whose object does not answer is shown as what D1 has of it, and the others as they are. */
+export async function showInList(ctx: Ctx, row: RegionRow) {
+  const view = await stubOf(ctx, row.id)
+    .inspect()
+    .catch((error: unknown) => {
+      console.warn(JSON.stringify({ level: "warn", at: "regions", region: row.id, error: String(error) }));
+      return "silent" as const;
+    });
+  if (view !== "silent") return shape(ctx.team, row, view ?? NOTHING);
+  return { ...shape(ctx.team, row, NOTHING), status: "unknown" as const };
+}
+
 /** @throws Problem `unavailable` */
 export async function show(ctx: Ctx, row: RegionRow) {
   const view = await reach(async () => await stubOf(ctx, row.id).inspect());

@@ -3,6 +3,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import * as machine from "./tasks.ts";
 
+const REGION = { id: "rgn_1", name: "fra" };
+
 const taskOf = (name: string, attempt: number): BuildTask => ({
   kind: "build",
   id: `build.${name}`,
@@ -106,7 +108,7 @@ function replay(acts: [Act, number][]) {
         tasks = machine.withdraw(tasks, `build.${one.name}`, now);
         break;
       case "claim":
-        take(machine.claim(tasks, { holder: one.holder, max: one.max, region: "rgn_1" }, now));
+        take(machine.claim(tasks, { holder: one.holder, max: one.max, region: REGION }, now));
         break;
       case "take-over":
         take(machine.takeOver(tasks, one.holder, now));
@@ -171,7 +173,7 @@ test("left alone after any history, every task that was claimed comes to an end,
 
 const claimed = (attempts = 1) => {
   const tasks = machine.offer({}, taskOf("dpl_1", attempts));
-  return machine.claim(tasks, { holder: "host-1", max: 1, region: "rgn_1" }, 0).tasks;
+  return machine.claim(tasks, { holder: "host-1", max: 1, region: REGION }, 0).tasks;
 };
 const ID = "build.dpl_1";
 

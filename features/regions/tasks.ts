@@ -54,7 +54,7 @@ export function offer(tasks: Tasks, task: BuildTask): Tasks {
 /** The oldest first: ids of deployments sort by creation. */
 export function claim(
   tasks: Tasks,
-  { holder, max, region }: { holder: string; max: number; region: string },
+  { holder, max, region }: { holder: string; max: number; region: { id: string; name: string } },
   now: Millis,
 ): TaskStep & { claimed: BuildTask[] } {
   const claimed = Object.values(tasks)
@@ -70,7 +70,7 @@ export function claim(
     tasks: { ...tasks, ...Object.fromEntries(changed) },
     told: claimed.map(({ deployment, attempt }) => ({
       deployment,
-      input: { type: "build-claimed", attempt, region },
+      input: { type: "build-claimed", attempt, region: region.id, name: region.name },
     })),
     claimed,
   };

@@ -65,7 +65,7 @@ export class Agent {
     await driver.start(() => this.feed.ingressKey, blobs, {
       onStatus: (status) => this.statuses.set(status),
       onLine: ({ deployment, function: name, at, level, text }) => {
-        const stream = name === null ? `region:${this.#options.identity.current.region}` : `function:${name}`;
+        const stream = name === null ? `region:${this.#options.identity.current.name}` : `function:${name}`;
         this.lines.add(deployment, { stream, at, level, text });
       },
     });

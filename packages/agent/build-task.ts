@@ -8,6 +8,7 @@ import { type UploadClient, uploadOutput } from "./build/upload.ts";
 import type { Answer, Client } from "./client.ts";
 import type { BlobSource, Driver } from "./driver.ts";
 import type { LeaseLoop } from "./lease-loop.ts";
+import { cachesIn, jobsIn, trimCaches, useCache } from "./leftovers.ts";
 import { faultOf, layOut } from "./process/layout.ts";
 import type { Seams } from "./seams.ts";
 import { filesOf } from "./source.ts";
@@ -16,6 +17,8 @@ import type { Done } from "./task-loop.ts";
 export interface BuildTaskOptions {
   /** Folder for sources, outputs and caches. */
   home: string;
+  /** What caches may take of the disk. */
+  cacheBytes: number;
   client: Pick<Client, "environment" | "missing" | "store">;
   lease: LeaseLoop;
   blobs: BlobSource;
@@ -48,7 +51,7 @@ export async function workBuild(
   task: BuildTask,
   signal: AbortSignal,
 ): Promise<Done> {
-  const folder = join(options.home, "jobs", `${task.id}.${task.attempt}`);
+  const folder = join(jobsIn(options.home), `${task.id}.${task.attempt}`);
   const output = join(folder, "output");
   const insist = insisting(seams, options.lease, signal);
   const upload = (until: AbortSignal) =>
@@ -56,11 +59,12 @@ export async function workBuild(
   const work = async (): Promise<TaskResult> => {
     const source = await laidOut(options, task, folder, signal);
     const { id, attempt, deployment, project, target, branch } = task;
-    const { env, secrets } = await insist((epoch) => options.client.environment(id, epoch, attempt, signal));
-    const cache = join(options.home, "caches", cacheName(project, target, branch));
+    const variables = await insist((epoch) => options.client.environment(id, epoch, attempt, signal));
+    const cache = join(cachesIn(options.home), cacheName(project, target, branch));
+    await useCache(cache, seams.clock.now());
     const onLine = (level: "info" | "warn" | "error", text: string) =>
       options.onLine(deployment, level, text);
-    const end = await options.driver.build({ task, env, secrets, source, output, cache, onLine }, signal);
+    const end = await options.driver.build({ task, ...variables, source, output, cache, onLine }, signal);
     if (end.ok) return { ok: true, output: await upload(signal) };
     const { code, detail, fix, isRetryable } = end;
     return { ok: false, failure: { code, detail, fix }, isRetryable };
@@ -72,7 +76,10 @@ export async function workBuild(
     async resupply(_missing, until) {
       await upload(until);
     },
-    dispose: () => void rm(folder, { recursive: true, force: true, maxRetries: 2 }).catch(() => undefined),
+    dispose: () =>
+      void rm(folder, { recursive: true, force: true, maxRetries: 2 })
+        .then(() => trimCaches(cachesIn(options.home), options.cacheBytes, seams))
+        .catch(() => undefined),
   };
 }
 

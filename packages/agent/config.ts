@@ -14,6 +14,7 @@ export interface Config {
   /** Folder of programs that builds need, filled when the agent begins; `null`: its own, filled by the first that asks. */
   tools: string | null;
   blobBytes: number;
+  buildCacheBytes: number;
   /** `null`: none. */
   metricsPort: number | null;
   metricsHost: string;
@@ -55,6 +56,7 @@ export function parseConfig(env: Record<string, string | undefined>, memoryBytes
     buildMemoryBytes: number(env, "CLOUDIFY_AGENT_BUILD_MEMORY", 128, 2 ** 20, buildMemory) * MIB,
     tools: env.CLOUDIFY_AGENT_TOOLS || null,
     blobBytes: number(env, "CLOUDIFY_AGENT_CACHE", 64, 2 ** 24, 10_240) * MIB,
+    buildCacheBytes: number(env, "CLOUDIFY_AGENT_BUILD_CACHE", 0, 2 ** 24, 20_480) * MIB,
     metricsPort:
       env.CLOUDIFY_METRICS_PORT === undefined ? null : number(env, "CLOUDIFY_METRICS_PORT", 0, 65_535, 0),
     metricsHost: env.CLOUDIFY_METRICS_HOST ?? "127.0.0.1",

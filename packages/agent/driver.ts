@@ -48,9 +48,12 @@ export interface DriverEvents {
 
 export interface BuildJob {
   task: BuildTask;
-  /** Variables of the project for this build; all are secrets. */
+  /** Variables of the project for this build. */
   env: Record<string, string>;
+  /** Names in `env` whose values must not appear in a line. */
   secrets: readonly string[];
+  /** Those of them that visitors must not be shown. */
+  sensitive: readonly string[];
   /** Folder that the source was put into. */
   source: string;
   /** Where the Build Output tree is to be. */

@@ -8,18 +8,11 @@ import type { Client } from "./client.ts";
 import type { Driver } from "./driver.ts";
 import { digestOf, emptyFeed, type Feed, type Todo, take } from "./feed.ts";
 import type { LeaseLoop } from "./lease-loop.ts";
+import { loadMaterial, materialFile, saveMaterial } from "./materials.ts";
 import { Progress } from "./progress.ts";
 import { Queues, type Tried } from "./queues.ts";
 import type { Seams } from "./seams.ts";
-import {
-  type KeptMaterial,
-  LAST_GOOD,
-  type LastGood,
-  load,
-  loadMaterial,
-  materialFile,
-  save,
-} from "./state.ts";
+import { LAST_GOOD, type LastGood, load, save } from "./state.ts";
 import type { StatusLoop } from "./status-loop.ts";
 
 export interface FeedOptions {
@@ -214,8 +207,7 @@ export class FeedLoop {
     if (applied.ok) {
       const held = loadMaterial(storage, id, log);
       const putUpAt = held?.generation === material.generation ? held.putUpAt : clock.now();
-      const kept: KeptMaterial = { ...material, putUpAt };
-      save(storage, materialFile(id), kept);
+      saveMaterial(storage, log, id, { ...material, putUpAt });
       return "done";
     }
     if (signal.aborted) return "again";

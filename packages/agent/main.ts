@@ -18,6 +18,7 @@ import { diskStorage } from "./disk.ts";
 import { CORES, driverOf } from "./drivers.ts";
 import { gaugesOf } from "./gauges.ts";
 import { IdentityError, IdentityFile } from "./identity.ts";
+import { cachesIn, sweepJobs, trimCaches } from "./leftovers.ts";
 import { serveMetrics } from "./metrics.ts";
 import type { Log, Seams } from "./seams.ts";
 
@@ -56,6 +57,8 @@ async function main(): Promise<void> {
   const { region, name } = identity.current;
   about = { region: name };
   const driver = await driverOf(config, name, seams);
+  const builds = join(config.home, "builds");
+  await sweepJobs(builds);
   const blobs = new BlobCache(join(config.home, "blobs"), client, seams, config.blobBytes);
   const agent = new Agent(seams, {
     client,
@@ -70,7 +73,8 @@ async function main(): Promise<void> {
       const onLine = (deployment: string, level: "info" | "warn" | "error", text: string) =>
         lines.add(deployment, { stream: "build", at: seams.clock.now(), level, text });
       const options = {
-        home: join(config.home, "builds"),
+        home: builds,
+        cacheBytes: config.buildCacheBytes,
         client,
         lease,
         blobs,
@@ -86,6 +90,9 @@ async function main(): Promise<void> {
       : await serveMetrics(config.metricsHost, config.metricsPort, () => gaugesOf(agent, driver));
   if (!ending.signal.aborted) {
     await agent.start();
+    void trimCaches(cachesIn(builds), config.buildCacheBytes, seams).catch((error: unknown) =>
+      log("warn", "Build caches could not be looked through.", { error: String(error) }),
+    );
     log("info", "The agent runs.", {
       regionId: region,
       ingress: driver.ingress,

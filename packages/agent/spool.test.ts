@@ -78,6 +78,16 @@ test("what comes too fast is counted where it is missing", () => {
   expect(lines.at(-1)).toMatchObject({ text: "later" });
 });
 
+test("a build says what it has to say at once, and none of it is missing; a program beside it has its own share", () => {
+  const spool = new Spool(memoryStorage(), "lines/d.ndjson");
+  for (let count = 0; count < 20_000; count++) spool.add(line("build", `built ${count}`), 5_000);
+  for (let count = 0; count < LINES_A_SECOND + 1; count++) spool.add(line("function:a", "x"), 5_000);
+  spool.flush(5_000);
+  const lines = spool.head(100_000);
+  expect(lines.filter(({ stream }) => stream === "build")).toHaveLength(20_000);
+  expect(lines.filter(({ stream }) => stream === "function:a")).toHaveLength(LINES_A_SECOND);
+});
+
 test("while nobody takes them, lines take only so much, and what is left out is counted", () => {
   const files = new Map<string, string>();
   const spool = new Spool(memoryStorage(files), "lines/d.ndjson");

@@ -9,7 +9,9 @@ import type { Storage } from "./seams.ts";
 
 /** Of one deployment, while nobody takes them. */
 export const MAX_SPOOL_BYTES = 8 * 1_024 * 1_024;
-/** What one deployment may say in a second; the control plane takes no more of functions. */
+/** Of its build, which says all it has to say in bursts, and in no more than 16 MiB of text. */
+const MAX_BUILD_BYTES = 4 * MAX_SPOOL_BYTES;
+/** What the functions of one deployment may say in a second; the control plane takes no more. */
 export const LINES_A_SECOND = 1_000;
 export const BYTES_A_SECOND = 256 * 1_024;
 /** Text of a line, beside its length in UTF-16. */
@@ -59,10 +61,14 @@ export class Spool {
     if (now - this.#second.from >= 1_000 || now < this.#second.from)
       this.#second = { from: now, lines: 0, bytes: 0 };
     const size = sizeOf(line);
-    this.#second.lines += 1;
-    this.#second.bytes += size;
+    const isBuild = line.stream === "build";
+    if (!isBuild) {
+      this.#second.lines += 1;
+      this.#second.bytes += size;
+    }
     const isTooFast = this.#second.lines > LINES_A_SECOND || this.#second.bytes > BYTES_A_SECOND;
-    if (isTooFast || this.#bytes + size > MAX_SPOOL_BYTES) {
+    const room = isBuild ? MAX_BUILD_BYTES : MAX_SPOOL_BYTES;
+    if ((isTooFast && !isBuild) || this.#bytes + size > room) {
       this.#gaps.set(line.stream, (this.#gaps.get(line.stream) ?? 0) + 1);
       return;
     }

@@ -3,7 +3,7 @@
  * digest; one that can't be trusted is set aside, and what it held comes again with the next snapshot.
  */
 import { createHash } from "node:crypto";
-import type { Desired, WorkloadMaterial } from "@cloudify/protocol";
+import type { Desired } from "@cloudify/protocol";
 import type { Log, Storage } from "./seams.ts";
 
 export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
@@ -56,10 +56,3 @@ export function load<T>(storage: Storage, name: string, log: Log): T | null {
 
 export const IDENTITY = "identity.json";
 export const LAST_GOOD = "desired.json";
-export const materialFile = (id: string): string => `materials/${id}.json`;
-
-/** A material, and when the generation that it is of was put up; Unix milliseconds of the agent's clock. */
-export type KeptMaterial = WorkloadMaterial & { putUpAt: number };
-
-export const loadMaterial = (storage: Storage, id: string, log: Log): KeptMaterial | null =>
-  load<KeptMaterial>(storage, materialFile(id), log);

@@ -8,7 +8,7 @@
 export const WORKLOAD_PREFIX = "/_cloudify/w/";
 /** Answers 200 when the ingress can route. */
 export const HEALTH_PATH = "/_cloudify/health";
-/** Header: the region's ingress key. Without it the ingress answers 404 to everything but the health path. */
+/** Header: the region's ingress key. Without it the ingress answers 404, `denied`, to everything but the health path. */
 export const INGRESS_KEY_HEADER = "x-cloudify-ingress-key";
 /** Header: the output's name of the function to call. */
 export const FUNCTION_HEADER = "x-cloudify-function";
@@ -27,10 +27,12 @@ export const COLD_HEADER = "x-cloudify-cold";
 export const LOAD_HEADER = "x-cloudify-load";
 
 /**
- * `absent`, `starting`, `draining`, `unreachable`: nothing was asked of the function, so another region may be.
+ * `denied`: the ingress key is none that it knows; it may have been exchanged a moment ago.
+ * `denied`, `absent`, `starting`, `draining`, `unreachable`: nothing was asked of the function, so another region may be.
  * `crashed`: it ended while it answered; `threw`: it threw; `timeout`: it did not answer in time.
  */
 export type IngressFault =
+  | "denied"
   | "absent"
   | "starting"
   | "draining"
@@ -40,7 +42,13 @@ export type IngressFault =
   | "timeout";
 
 /** These were never begun: asking another region repeats nothing. */
-export const NEVER_BEGUN: readonly IngressFault[] = ["absent", "starting", "draining", "unreachable"];
+export const NEVER_BEGUN: readonly IngressFault[] = [
+  "denied",
+  "absent",
+  "starting",
+  "draining",
+  "unreachable",
+];
 
 /** A region as the edge knows it. KV key `region:<id>`. */
 export interface RegionSnapshot {

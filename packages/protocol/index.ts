@@ -3,6 +3,7 @@ export * from "./call.ts";
 export * from "./feed.ts";
 export * from "./lease.ts";
 export * from "./logs.ts";
+export * from "./open-values.ts";
 export * from "./rbac.ts";
 export * from "./secret-forms.ts";
 export * from "./tasks.ts";

@@ -1,7 +1,7 @@
 /** Lines on their way to a deployment's log: numbered, acknowledged, sent again until they are. */
 
 export interface AgentLine {
-  /** `build`, `function:<name>`, `region:<id>`. */
+  /** `build`, `function:<name>`, `region:<name>`. */
   stream: string;
   /** Numbers the lines of the stream from one writer; a repetition adds nothing. */
   n: number;

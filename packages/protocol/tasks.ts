@@ -59,8 +59,10 @@ export interface ClaimAnswer {
 /** `GET /agent/v1/tasks/<id>/environment?epoch&attempt`. */
 export interface TaskEnvironment {
   env: Record<string, string>;
-  /** Names in `env` whose values must not appear in a log or an artifact. */
+  /** Names in `env` whose values must not appear in a log. */
   secrets: string[];
+  /** Those of them that somebody has marked as sensitive: an output that shows one to visitors is no output. */
+  sensitive: string[];
 }
 
 /** `POST /agent/v1/tasks/<id>/heartbeat`. */

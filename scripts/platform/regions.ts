@@ -14,7 +14,8 @@ import { ApiError, Client } from "@cloudify/sdk";
 import type { Place } from "./places.ts";
 
 const AGAIN_MS = LEASE_TTL_MS + 5_000;
-const STOP_MS = 40_000;
+/** More than an agent takes: 10 s for its tasks, 30 s for requests in flight, 5 s for processes. */
+const STOP_MS = 50_000;
 /** Until its ingress answers; a start that takes longer goes on without. */
 const START_MS = 15_000;
 /** The agent's exit code when nobody knows its credential: the region was removed, or given another token. */

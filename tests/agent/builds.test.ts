@@ -40,6 +40,7 @@ function build(program: string, signal: AbortSignal, limits: { memoryMib?: numbe
     task: { ...task, limitMs: limits.limitMs ?? 60_000 },
     env: { SECRET: "canary" },
     secrets: ["SECRET"],
+    sensitive: [],
     source: home,
     output: join(home, "output"),
     cache: join(home, "cache"),
@@ -93,6 +94,24 @@ test("canceled, a build that ignores SIGTERM and has forked out of its group is 
   expect(await end).toMatchObject({ ok: false, code: "canceled" });
   expect(Date.now() - began).toBeLessThan(5_000);
   expect(running("sleep 9612")).toEqual([]);
+});
+
+test("what a build leaves behind ends with it, though it has left its group and dropped its environment", async () => {
+  const { end } = build(
+    `import { spawn } from "node:child_process";
+    import { writeSync } from "node:fs";
+    const away = { detached: true, stdio: "ignore" };
+    spawn("setsid", ["sh", "-c", "sleep 96125 & sleep 96125 &"], away).unref();
+    spawn("setsid", ["env", "-i", "PATH=" + process.env.PATH, "sleep", "96125"], away).unref();
+    setTimeout(() => {
+      writeSync(3, JSON.stringify({ end: { ok: true } }) + "\\n");
+      process.exit();
+    }, 500);`,
+    never,
+  );
+  await expect.poll(() => running("sleep 96125").length).toBeGreaterThanOrEqual(3);
+  expect(await end).toEqual({ ok: true });
+  expect(running("sleep 96125")).toEqual([]);
 });
 
 test("one that never ends is ended at its limit", async () => {

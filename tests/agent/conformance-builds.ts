@@ -53,7 +53,7 @@ export function builds(driver: () => Driver): void {
       const task = { kind: "build", id, attempt: 1, ...about, ...told } as const;
       const env = { SECRET: "canary-build" };
       const onLine = (_level: string, text: string): void => void lines.push(text);
-      return { task, env, secrets: ["SECRET"], source, output, cache, onLine, lines };
+      return { task, env, secrets: ["SECRET"], sensitive: [], source, output, cache, onLine, lines };
     };
 
     const makes = `import { mkdirSync, writeFileSync } from "node:fs";

@@ -1,7 +1,6 @@
 /** A value of a deployment's environment stands nowhere but in its isolate, whatever its function does with it. */
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { bytesOf, filesOf, finder } from "#tests/support/canary.ts";
 import { deployFunctions, edge } from "#tests/support/functions.ts";
 import { get } from "#tests/support/http.ts";
 import { TestPlatform } from "#tests/support/platform.ts";
@@ -77,23 +76,7 @@ beforeAll(async () => {
 });
 afterAll(() => platform.remove());
 
-/** As it is, and as others may write it. */
-const forms = [CANARY, PLAIN].flatMap((value) => {
-  const bytes = Buffer.from(value);
-  const inner = [0, 1, 2].map((shift) =>
-    Buffer.from("x".repeat(shift) + value)
-      .toString("base64")
-      .slice(4, -4),
-  );
-  return [
-    value,
-    JSON.stringify(value).slice(1, -1),
-    encodeURIComponent(value),
-    bytes.toString("hex"),
-    ...inner,
-  ];
-});
-const found = (text: string) => forms.filter((form) => text.includes(form));
+const found = finder(CANARY, PLAIN);
 
 test("not in an answer, whether it is an error's page or a log in any of its shapes", async () => {
   const names = [...Object.keys(LEAKS), "unloadable"];
@@ -137,7 +120,7 @@ test("not in what the API tells of it, nor in the audit trail", async () => {
 test("not in what the platform printed, nor in any file of its home", async () => {
   expect(found(platform.output)).toEqual([]);
   await platform.stop();
-  const files = filesOf(platform.home).map((path) => readFileSync(path, "latin1"));
+  const files = filesOf(platform.home).map(bytesOf);
   // The one map names it as a file, and came from outside so; it is kept as a blob and beside the code.
   const own = files.filter((text) => !/\\?"sources\\?":\[\\?"src\/canary/.test(text));
   const parts = /canary "5f1d|canary-0b6f5f1d/;
@@ -148,11 +131,3 @@ test("not in what the platform printed, nor in any file of its home", async () =
   expect(own.some((text) => text.includes("at load [masked]"))).toBe(true);
   await platform.start();
 });
-
-function filesOf(folder: string): string[] {
-  return readdirSync(folder).flatMap((name) => {
-    const path = join(folder, name);
-    const about = statSync(path, { throwIfNoEntry: false });
-    return about?.isDirectory() ? filesOf(path) : about?.isFile() ? [path] : [];
-  });
-}

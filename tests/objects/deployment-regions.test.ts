@@ -39,6 +39,7 @@ async function begin(team: string, more: Partial<Spec> = {}) {
     hostname: `${id}.localhost`,
     regions: [],
     policy: "any",
+    names: {},
     createdAt: Date.now(),
     ...more,
   };

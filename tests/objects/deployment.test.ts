@@ -42,6 +42,7 @@ const begin = async (more: Partial<Spec> = {}): Promise<{ stub: Stub; spec: Spec
     hostname: `h${made}.localhost`,
     regions: [],
     policy: "any",
+    names: {},
     createdAt: Date.now() + made,
     ...more,
   };

@@ -85,6 +85,15 @@ test("a deployment that is removed leaves no process behind, and the one after i
   expect(next.map(({ region }) => region)).toEqual(["fra", "iad"]);
 });
 
+test("with objects that do not answer, regions are listed with what is known of them, as unknown", async () => {
+  await platform.stop();
+  await platform.start({ CLOUDIFY_WITHOUT: "objects" });
+  const { data } = await platform.client.request("GET /api/regions");
+  expect(data.map(({ name, status, lease }) => ({ name, status, lease }))).toEqual(
+    expect.arrayContaining(["fra", "iad"].map((name) => ({ name, status: "unknown", lease: null }))),
+  );
+});
+
 async function regionOf(name: string) {
   const { data } = await platform.client.request("GET /api/regions");
   const found = data.find((one) => one.name === name);

@@ -110,14 +110,16 @@ export class Deployment extends SimulatedObject<Effect> {
   async #place(workloads: Record<string, string>, pinned: Pinned): Promise<void> {
     const { spec } = this.state;
     const { team, project, env, id: deployment } = spec;
+    const silent: string[] = [];
     await this.#each((region) => {
       const own = Object.entries(workloads).filter(([group]) => pinned[group]?.includes(region.name) ?? true);
       const wanted = own.map(([group, digest]) => {
         const id = workloadId(deployment, group);
         return { id, team, project, deployment, spec: digest, env, isWarm: true };
       });
-      region.desire(wanted);
+      if (region.desire(wanted) === "silent") silent.push(region.name);
     });
+    for (const region of silent) this.send({ type: "unheard", region, isGone: false });
   }
 
   #forget(): Promise<void> {

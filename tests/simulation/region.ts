@@ -28,7 +28,7 @@ import {
   noLease,
   type Refused,
 } from "#features/regions/lease.ts";
-import type { FromRegion, Offered, Wanted } from "#features/regions/rpc.ts";
+import type { FromRegion, Offered, Presence, Wanted } from "#features/regions/rpc.ts";
 import { placed, report, type Statuses, statusesOf } from "#features/regions/statuses.ts";
 import * as work from "#features/regions/tasks.ts";
 import { SimulatedObject } from "./custody.ts";
@@ -77,8 +77,9 @@ export class Region extends SimulatedObject<Effect> {
     this.#save({ tasks }, tell(told));
   }
 
-  desire(wanted: readonly Wanted[]): void {
+  desire(wanted: readonly Wanted[]): Presence {
     this.#save({ feed: feeds.desire(this.feed, wanted) }, []);
+    return isHeld(this.lease, this.now) ? "live" : "silent";
   }
 
   forget(deployment: string): void {
@@ -172,7 +173,11 @@ export class Region extends SimulatedObject<Effect> {
       const denied = this.#deny(credential, epoch);
       if (denied) return denied;
       const holder = this.lease.held?.report.holder ?? "";
-      const { tasks, told, claimed } = work.claim(this.tasks, { holder, max, region: this.name }, this.now);
+      const { tasks, told, claimed } = work.claim(
+        this.tasks,
+        { holder, max, region: { id: this.name, name: this.name } },
+        this.now,
+      );
       if (claimed.length > 0) {
         this.#write(epoch);
         this.#save({ tasks }, tell(told));

@@ -376,6 +376,7 @@ export class World {
       hostname: `${id}.example`,
       regions,
       policy,
+      names: {},
       createdAt: this.timeline.now,
     };
     this.deployments.set(id, new Deployment(this, spec));

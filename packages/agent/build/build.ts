@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rm } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { isFile } from "@cloudify/builder/detect";
 import type { BuildConfig, BuildVariables } from "../process/contract.ts";
-import { restore, save } from "./cache.ts";
+import { measure, restore, save } from "./cache.ts";
 import { machineEnvironment, storeOf, systemEnvironment } from "./environment.ts";
 import { checkExposed } from "./exposed.ts";
 import { BuildFault } from "./fault.ts";
@@ -66,6 +66,7 @@ export async function build(one: Build): Promise<void> {
     return 0;
   });
   if (bytes === null) log.say("warn", "The build cache is too large, and was not kept");
+  else if (bytes > 0) await measure(config.cache, bytes).catch(() => undefined);
   log.say("info", `Built in ${((performance.now() - from) / 1_000).toFixed(1)} s`);
 }
 
@@ -199,7 +200,7 @@ async function toolPath(
 
 async function checkOutput({ config, variables, log }: Build): Promise<void> {
   const files = await readTree(config.output);
-  for (const warning of await checkExposed(files, variables.env, variables.secrets)) log.say("warn", warning);
+  for (const warning of await checkExposed(files, variables)) log.say("warn", warning);
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
   log.say("info", `The output has ${files.length} files, ${(bytes / 1e6).toFixed(1)} MB`);
 }

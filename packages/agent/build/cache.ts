@@ -76,6 +76,23 @@ async function putBack(cache: string, source: string, key: string): Promise<bool
   return true;
 }
 
+const SIZE = "bytes";
+
+/** Written down for {@link sizeOf}: to walk through all of it takes seconds. @param keptBytes Of what was saved. */
+export async function measure(cache: string, keptBytes: number): Promise<void> {
+  const stores = (await readdir(cache)).filter((name) => !name.startsWith("kept"));
+  const sizes = await Promise.all(stores.map((name) => bytesIn(join(cache, name))));
+  const bytes = sizes.reduce((sum, one) => sum + one, keptBytes);
+  await writeFile(join(cache, SIZE), String(bytes));
+}
+
+/** Bytes of a cache on the disk, with the downloads of package managers. */
+export async function sizeOf(cache: string): Promise<number> {
+  const text = await readFile(join(cache, SIZE), "utf8").catch(() => "");
+  // Its builds have all failed, or were cut off.
+  return /^\d+$/.test(text) ? Number(text) : bytesIn(cache);
+}
+
 /** @returns Bytes that are kept; `null` when it was too much. */
 export async function save(cache: string, source: string, key: string): Promise<number | null> {
   const draft = join(cache, "kept.new");

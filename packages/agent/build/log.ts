@@ -5,8 +5,11 @@ import type { BuildMessage } from "../process/contract.ts";
 import type { Needles } from "./needles.ts";
 import { needlesOf, Redactor } from "./redact.ts";
 
-/** Bytes of text that a build's log takes; the build itself goes on. */
-export const MAX_LOG_BYTES = 16 * 1024 * 1024;
+/**
+ * Bytes of text that a build's log takes; the build itself goes on. The deployment's whole log takes 16 MiB: how the build
+ * ended, and what became of it, stands behind this.
+ */
+export const MAX_LOG_BYTES = 12 * 1024 * 1024;
 /** Bytes; a longer line is told in parts. */
 const MAX_LINE_BYTES = 8 * 1024;
 /** Characters; the control plane takes 4,000. */

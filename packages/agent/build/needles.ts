@@ -21,6 +21,8 @@ export class Needles {
   readonly #fail: number[] = [ROOT];
   readonly #depth: number[] = [0];
   readonly #hit: (Hit | null)[] = [null];
+  /** By two bytes: whether a string begins with them. Most text is passed over by this alone. */
+  readonly #beginning = new Uint8Array(BYTES * BYTES);
 
   /** Length of the longest, in bytes. */
   readonly longest: number;
@@ -30,6 +32,11 @@ export class Needles {
     for (const [needle, bytes] of needles.entries()) this.#add(needle, bytes);
     this.#link();
     this.longest = needles.reduce((most, one) => Math.max(most, one.length), 0);
+  }
+
+  /** Whether one of the strings begins with these two; those of one byte do not. */
+  mayBegin(byte: number, next: number): boolean {
+    return this.#beginning[byte * BYTES + next] === 1;
   }
 
   /** How many of the bytes before may be the beginning of a string. */
@@ -52,6 +59,8 @@ export class Needles {
 
   #add(needle: number, bytes: Uint8Array): void {
     let at = ROOT;
+    const [first, second] = bytes;
+    if (first !== undefined && second !== undefined) this.#beginning[first * BYTES + second] = 1;
     for (const byte of bytes) {
       const known = at === ROOT ? this.#first[byte] : this.#next.get(at * BYTES + byte);
       if (known) {

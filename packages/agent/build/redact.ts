@@ -39,14 +39,19 @@ export class Redactor {
 
   /** @returns What of the stream can be told now. */
   push(chunk: Uint8Array): Buffer {
-    const out: number[] = [];
-    for (const byte of chunk) {
-      if (this.#held.length === 0 && this.#state === ROOT && this.#needles.step(ROOT, byte) === ROOT) {
+    const out: Uint8Array[] = [];
+    for (let at = 0; at < chunk.length; at++) {
+      if (this.#held.length === 0 && this.#state === ROOT) {
         // By far the most: nothing is held, and nothing begins.
-        out.push(byte);
-        this.#wasMasked = false;
-        continue;
+        const to = this.#beginningIn(chunk, at);
+        if (to > at) {
+          out.push(chunk.subarray(at, to));
+          this.#wasMasked = false;
+          at = to;
+        }
+        if (at === chunk.length) break;
       }
+      const byte = chunk[at] ?? 0;
       this.#held.push(byte);
       this.#isSecret.push(false);
       if (BETWEEN[byte] !== 1) {
@@ -58,7 +63,20 @@ export class Redactor {
       if (depth === 0 || this.#held.length > 2 * depth + HINT_LENGTH) this.#letGo(this.#firstOf(depth), out);
     }
     this.#letGo(this.#firstOf(this.#needles.depth(this.#state)), out);
-    return Buffer.from(out);
+    return Buffer.concat(out);
+  }
+
+  /** Where the first byte stands that may be a secret's first. */
+  #beginningIn(chunk: Uint8Array, from: number): number {
+    if (this.#needles.longest === 0) return chunk.length;
+    for (let at = from; at < chunk.length; at++) {
+      const byte = chunk[at] ?? 0;
+      const next = chunk[at + 1];
+      if (next === undefined || BETWEEN[next] === 1) {
+        if (this.#needles.step(ROOT, byte) !== ROOT) return at;
+      } else if (this.#needles.mayBegin(byte, next)) return at;
+    }
+    return chunk.length;
   }
 
   /**
@@ -66,21 +84,21 @@ export class Redactor {
    * a secret). What follows is still compared.
    */
   idle(): Buffer {
-    const out: number[] = [];
+    const out: Uint8Array[] = [];
     const isMasked = this.#compared.every((at) => this.#isSecret[at]);
     if (isMasked || this.#needles.depth(this.#state) < HINT_LENGTH) this.#letGo(this.#held.length, out);
-    return Buffer.from(out);
+    return Buffer.concat(out);
   }
 
   /** The stream has ended; a secret's beginning at its end is taken for the secret. */
   end(): Buffer {
     const depth = this.#needles.depth(this.#state);
     if (depth >= HINT_LENGTH) this.#mark(depth);
-    const out: number[] = [];
+    const out: Uint8Array[] = [];
     this.#letGo(this.#held.length, out);
     this.#state = ROOT;
     this.#wasMasked = false;
-    return Buffer.from(out);
+    return Buffer.concat(out);
   }
 
   #mark(length: number): void {
@@ -94,14 +112,16 @@ export class Redactor {
     return length > this.#compared.length ? 0 : (this.#compared[this.#compared.length - length] ?? 0);
   }
 
-  #letGo(count: number, out: number[]): void {
+  #letGo(count: number, out: Uint8Array[]): void {
     if (count === 0) return;
+    const told: number[] = [];
     for (let at = 0; at < count; at++) {
       const isSecret = this.#isSecret[at] === true;
-      if (!isSecret) out.push(this.#held[at] ?? 0);
-      else if (!this.#wasMasked) out.push(...MASK);
+      if (!isSecret) told.push(this.#held[at] ?? 0);
+      else if (!this.#wasMasked) told.push(...MASK);
       this.#wasMasked = isSecret;
     }
+    out.push(Uint8Array.from(told));
     this.#held = this.#held.slice(count);
     this.#isSecret = this.#isSecret.slice(count);
     this.#compared = this.#compared.map((at) => at - count).filter((at) => at >= 0);

@@ -90,8 +90,8 @@ export function belongingsOf(
   const { apiVersion, kind } = served.head("jobs");
   const { name, uid = "" } = owner.metadata;
   const metadata = { name, labels: labelsOf(job), ownerReferences: [{ apiVersion, kind, name, uid }] };
-  const { task, env, secrets } = job;
-  const text = { [POD.token]: token, [POD.material]: JSON.stringify({ task, env, secrets }) };
+  const { task, env, secrets, sensitive } = job;
+  const text = { [POD.token]: token, [POD.material]: JSON.stringify({ task, env, secrets, sensitive }) };
   const data = Object.fromEntries(
     Object.entries(text).map(([key, value]) => [key, Buffer.from(value).toString("base64")]),
   );

@@ -2,13 +2,14 @@
  * A build as a child of the agent: with limits, with an environment of its own, and ended whole. What the build does is
  * packages/agent/build's.
  */
-import { mkdir, mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, realpath, rm, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuildEnd, BuildJob } from "../driver.ts";
 import { type Child, startChild } from "./child.ts";
 import { BUILD_FD, type BuildConfig, type BuildMessage, type BuildVariables } from "./contract.ts";
 import { baseEnvironment } from "./environment.ts";
 import { readLines } from "./lines.ts";
+import { redaction } from "./redact.ts";
 import { memoryUnder } from "./usage.ts";
 
 export interface BuildOptions {
@@ -39,7 +40,7 @@ export async function runBuild(options: BuildOptions, job: BuildJob, signal: Abo
     const { source, output, cache } = job;
     const envFile = join(folder, "variables.json");
     const config: BuildConfig = { source, output, cache, settings, target, branch, url, limitMs, envFile };
-    const variables: BuildVariables = { env: job.env, secrets: job.secrets };
+    const variables: BuildVariables = { env: job.env, secrets: job.secrets, sensitive: job.sensitive };
     await writeFile(envFile, JSON.stringify(variables), { mode: 0o600 });
     await writeFile(join(folder, "build.json"), JSON.stringify(config), { mode: 0o600 });
     if (signal.aborted) return CANCELED;
@@ -49,6 +50,7 @@ export async function runBuild(options: BuildOptions, job: BuildJob, signal: Abo
       cwd: job.source,
       env: { ...npmSettings(), ...baseEnvironment(process.env, options.node, folder) },
       pipes: [BUILD_FD],
+      own: await realpath(job.source),
     });
     return await watched(child, options, job, signal);
   } finally {
@@ -95,7 +97,8 @@ async function watched(
 }
 
 /** Hands on what the build says. */
-function hear(child: Child, { onLine }: BuildJob): { end(): BuildEnd | null } {
+function hear(child: Child, { onLine, env, secrets }: BuildJob): { end(): BuildEnd | null } {
+  const redact = redaction(env, secrets);
   let end: BuildEnd | null = null;
   let bytes = 0;
   const say = (level: "info" | "warn" | "error", text: string) => {
@@ -104,12 +107,14 @@ function hear(child: Child, { onLine }: BuildJob): { end(): BuildEnd | null } {
     if (bytes <= MAX_LOG_BYTES) onLine(level, text);
     else if (isHeard) onLine("warn", "The build's log is longer than 32 MiB: the rest of it is left out.");
   };
+  // Commands' lines come by the pipe, with nothing to hide; this is what the build program says when it breaks.
+  const plain = () => redact.before(readLines((text) => say("info", text)));
   const readers = [
-    { stream: child.stdout, reader: readLines((text) => say("info", text)) },
-    // Tools say there how far they are, not only what is wrong.
-    { stream: child.stderr, reader: readLines((text) => say("info", text)) },
+    { stream: child.stdout, reader: plain(), isBounded: true },
+    { stream: child.stderr, reader: plain(), isBounded: true },
     {
       stream: child.pipe(BUILD_FD),
+      isBounded: false,
       reader: readLines((text) => {
         const message = parsed(text);
         if (message === null) return;
@@ -118,8 +123,11 @@ function hear(child: Child, { onLine }: BuildJob): { end(): BuildEnd | null } {
       }),
     },
   ];
-  for (const { stream, reader } of readers) {
-    stream.on("data", (chunk: Buffer) => reader.write(chunk));
+  for (const { stream, reader, isBounded } of readers) {
+    // What nobody will read is not looked at.
+    stream.on("data", (chunk: Buffer) =>
+      isBounded && bytes > MAX_LOG_BYTES ? undefined : reader.write(chunk),
+    );
     stream.once("close", () => reader.end());
   }
   return { end: () => end };

@@ -9,6 +9,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { setTimeout as after } from "node:timers/promises";
 import { MARK } from "./contract.ts";
+import { processesIn } from "./strays.ts";
 
 export interface ChildOptions {
   command: string;
@@ -17,6 +18,8 @@ export interface ChildOptions {
   env: Record<string, string>;
   /** Descriptors, of 3 and 4, that are pipes to us. */
   pipes: readonly (3 | 4)[];
+  /** Whatever works in this folder is of this child, and ends with it; real path. */
+  own?: string;
 }
 
 export interface Ending {
@@ -51,7 +54,7 @@ kill -s KILL -- -$$) </dev/null >/dev/null 2>&1 3>&- 4>&- &
 exec env "${MARK}=$mark" "$@" 5<&-`;
 
 /** @throws When it can't be started at all; that its program is not there is an ending with code 127. */
-export async function startChild({ command, args, cwd, env, pipes }: ChildOptions): Promise<Child> {
+export async function startChild({ command, args, cwd, env, pipes, own }: ChildOptions): Promise<Child> {
   const mark = randomBytes(12).toString("hex");
   const pipe = (descriptor: 3 | 4) => (pipes.includes(descriptor) ? "pipe" : "ignore");
   const child = spawn("sh", ["-c", GUARDED, "guard", mark, command, ...args], {
@@ -67,7 +70,7 @@ export async function startChild({ command, args, cwd, env, pipes }: ChildOption
   for (const stream of child.stdio) stream?.on("error", () => undefined);
 
   const stopping = { until: 0 };
-  const ended = endOf(child, pid, mark, stopping);
+  const ended = endOf(child, pid, { mark, own }, stopping);
   return {
     pid,
     stdout,
@@ -93,10 +96,15 @@ export async function startChild({ command, args, cwd, env, pipes }: ChildOption
   };
 }
 
+interface Sought {
+  mark: string;
+  own: string | undefined;
+}
+
 async function endOf(
   child: ChildProcess,
   pid: number,
-  mark: string,
+  { mark, own }: Sought,
   stopping: { until: number },
 ): Promise<Ending> {
   const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
@@ -104,7 +112,7 @@ async function endOf(
   while (Date.now() < stopping.until && marked(mark).length > 0) await after(50);
   // The guard still holds the number of the group, so this can't hit another's.
   signalAll(-pid, "SIGKILL");
-  await endMarked(mark);
+  await endAll({ mark, own });
   // What it has last said is still in its pipes.
   const isClosed = child.stdout?.closed === true && child.stderr?.closed === true;
   if (!isClosed) await Promise.race([once(child, "close"), after(1_000)]);
@@ -112,10 +120,10 @@ async function endOf(
   return { code, signal };
 }
 
-/** What has left the group: found by its mark, until a look finds none, since it may be starting more meanwhile. */
-async function endMarked(mark: string): Promise<void> {
+/** What has left the group: looked for until a look finds none, since it may be starting more meanwhile. */
+async function endAll({ mark, own }: Sought): Promise<void> {
   for (let round = 0; round < 20; round++) {
-    const found = marked(mark);
+    const found = [...marked(mark), ...(own === undefined ? [] : processesIn(own))];
     if (found.length === 0) return;
     for (const pid of found) signalAll(pid, "SIGKILL");
     await after(20);

@@ -62,14 +62,16 @@ export interface BuildConfig {
 
 export interface BuildVariables {
   env: Record<string, string>;
-  /** Names in `env` whose values must not appear in a line or in the output. */
+  /** Names in `env` whose values must not appear in a line. */
   secrets: readonly string[];
+  /** Those of them that visitors must not be shown. */
+  sensitive: readonly string[];
 }
 
 /**
  * The build writes {@link BuildMessage}s here, one JSON text a line. `HOME` and `TMPDIR` are folders inside the job's own;
- * what the build prints on standard output and standard error is its log too, handed on as it is: redaction is the
- * build's, before it prints.
+ * what the build program itself prints on standard output and standard error is its log too. What it writes here is
+ * redacted already.
  */
 export const BUILD_FD = 3;
 export type BuildMessage =

@@ -3,6 +3,8 @@ import type { IncomingMessage } from "node:http";
 import { type IngressFault, TIMEOUT_HEADER } from "@cloudify/protocol";
 
 export const STATUS: Record<IngressFault, number> = {
+  // As for what there is not: strangers are not told what runs here.
+  denied: 404,
   absent: 503,
   starting: 503,
   draining: 503,

@@ -26,6 +26,7 @@ const HOP_BY_HOP = [
 ];
 
 const FAULTS: readonly IngressFault[] = [
+  "denied",
   "absent",
   "starting",
   "draining",

@@ -80,9 +80,9 @@ export class ProcessDriver implements Driver {
   async start(key: () => string | null, blobs: BlobSource, events: DriverEvents): Promise<void> {
     const { home, host, port, origin, region, node, runtime, clock, random } = this.#options;
     const { idleMs = IDLE_MS, drainMs = DRAIN_MS, startLimitMs = START_LIMIT_MS } = this.#options;
-    // What instances of an agent before this one wrote; they have ended with it.
+    // What instances and builds of an agent before this one wrote; they have ended with it.
     const runs = join(home, "runs");
-    rmSync(runs, { recursive: true, force: true });
+    for (const left of [runs, join(home, "builds")]) rmSync(left, { recursive: true, force: true });
     mkdirSync(runs, { recursive: true, mode: 0o700 });
     const times = { idleMs, drainMs, startLimitMs };
     this.#seams = { clock, random, region, node, runtime, runs, ...times, ...events };

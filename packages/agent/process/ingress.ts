@@ -35,12 +35,12 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
   const server = createServer({ maxHeaderSize: 65_536, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 });
 
   /** @returns What to ask, and whom; or what to answer. */
-  const route = (req: IncomingMessage): { workload: Workload; path: string } | number | IngressFault => {
+  const route = (req: IncomingMessage): { workload: Workload; path: string } | number | keyof typeof TOLD => {
     const url = req.url ?? "";
     if (url === HEALTH_PATH) return isDraining ? 503 : 200;
-    if (!isKey(req.headers[INGRESS_KEY_HEADER], options.key())) return 404;
+    if (!isKey(req.headers[INGRESS_KEY_HEADER], options.key())) return "denied";
     const target = parsed(url);
-    if (target === null) return 404;
+    if (target === null) return "absent";
     if (isDraining) return "draining";
     const workload = options.workload(target.deployment, target.group);
     return workload ? { workload, path: target.path } : "absent";
@@ -49,7 +49,7 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
   server.on("request", (req, res) => {
     const found = route(req);
     if (typeof found === "number") return void res.writeHead(found).end();
-    if (typeof found === "string") return fail(res, found, "This region does not run it.");
+    if (typeof found === "string") return fail(res, found, TOLD[found]);
     void forward(req, res, found.workload, found.path);
   });
   server.on("upgrade", (req, socket: Duplex, head: Buffer) => {
@@ -75,6 +75,12 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
     },
   };
 }
+
+const TOLD = {
+  denied: "Not found.",
+  absent: "This region does not run it.",
+  draining: "This region takes no new requests.",
+} as const satisfies Partial<Record<IngressFault, string>>;
 
 /** In constant time, whatever the lengths. */
 function isKey(given: string | string[] | undefined, key: string | null): boolean {

@@ -139,11 +139,11 @@ export class Workload {
 
   /** Puts it to sleep when nobody has asked for long. */
   tick(): void {
-    const { clock, idleMs } = this.#seams;
+    const { clock, idleMs, drainMs } = this.#seams;
     const idle = this.#serving;
     if (!idle || idle.inFlight > 0 || this.#starting || clock.monotonic() - this.#usedAt < idleMs) return;
     this.#serving = null;
-    void idle.end("stopped");
+    void idle.drain(drainMs);
     this.#say("true", "Idle", "It starts with the next request.");
   }
 

@@ -1,5 +1,6 @@
 /** Builds on the user's machine, with the project's variables as far as they may be known here. */
 import { type BuildPlan, type LogLine, type Mode, planBuild, runBuild } from "@cloudify/builder";
+import { guardedNames, SECRET_LENGTH, secretForms } from "@cloudify/protocol";
 import type { Client, Project } from "@cloudify/sdk";
 import color from "picocolors";
 import type { Context } from "./context.ts";
@@ -34,9 +35,10 @@ export async function buildHere(
       `Not known to a build on this machine, since they are sensitive: ${values.sensitive.join(", ")}`,
     );
   }
+  const redact = redaction(values.env);
   const rows: string[] = [];
   const onLog = (line: LogLine) => {
-    const text = redact(line.text, Object.values(values.env));
+    const text = redact(line.text);
     rows.push(JSON.stringify({ at: Date.now(), stream: line.stream, text }));
     context.out.note(line.stream === "system" ? color.dim(text) : text);
   };
@@ -44,9 +46,11 @@ export async function buildHere(
   return { output, log: isBuild ? `${rows.join("\n")}\n` : "" };
 }
 
-/** Values of the environment do not belong in a log that others read. */
-function redact(text: string, values: readonly string[]): string {
-  return values
-    .filter((value) => value.length >= 8)
-    .reduce((shown, value) => shown.replaceAll(value, "[redacted]"), text);
+/** What looks like a secret does not belong in a log that others read. The sensitive ones are not known here. */
+function redaction(env: Record<string, string>): (text: string) => string {
+  const names = guardedNames(Object.entries(env).map(([key, value]) => ({ key, value, sensitive: false })));
+  const values = names.flatMap((name) => env[name] ?? []).filter((value) => value.length >= SECRET_LENGTH);
+  const forms = [...new Set(values.flatMap(secretForms))].filter((form) => form.length >= SECRET_LENGTH);
+  forms.sort((a, b) => b.length - a.length);
+  return (text) => forms.reduce((shown, form) => shown.replaceAll(form, "[redacted]"), text);
 }

@@ -131,7 +131,7 @@ export const Logs: z.ZodType<LogRequest> = z
               stream: z
                 .string()
                 .max(512)
-                .regex(/^(?:build|function:.+|region:[\w-]+)$/, "build, function:<name> or region:<id>"),
+                .regex(/^(?:build|function:.+|region:[\w-]+)$/, "build, function:<name> or region:<name>"),
               n: count.max(Number.MAX_SAFE_INTEGER),
               at: millis,
               level: z.enum(["debug", "info", "warn", "error"]),

@@ -1,6 +1,6 @@
 /** Reads a function's code and opens its environment: what an isolate is made from. */
 import { parseKeyRing } from "#core/seal.ts";
-import { thaw } from "#features/env-vars/thaw.ts";
+import { secretValues, type Thawed, thaw } from "#features/env-vars/thaw.ts";
 import type { Call } from "#features/functions/call.ts";
 import { type FunctionCode, functionKey, mapsKey } from "#features/functions/function.ts";
 import type { StoredMaps } from "#features/functions/maps.ts";
@@ -20,9 +20,8 @@ export interface LoadedCode {
 
 /** @throws When the store lacks what the site names. */
 export async function readCode(env: CodeEnv, call: Call): Promise<LoadedCode> {
-  const [code, values] = await Promise.all([read(env, call), environmentOf(env, call)]);
-  const secrets = Object.values(values);
-  return { code, env: { ...code.environment, ...call.system, ...values }, secrets };
+  const [code, own] = await Promise.all([read(env, call), environmentOf(env, call)]);
+  return { code, env: { ...code.environment, ...call.system, ...own.values }, secrets: secretValues(own) };
 }
 
 /** Name of a module → its source map; empty when it has none. */
@@ -41,8 +40,8 @@ async function read(env: CodeEnv, { team, code }: Call): Promise<FunctionCode> {
   return object.json<FunctionCode>();
 }
 
-/** What a deployment's variables are, by name. */
+/** A deployment's variables. */
 export const environmentOf = (
   env: CodeEnv,
   { team, env: digest }: Pick<Call, "team" | "env">,
-): Promise<Record<string, string>> => thaw(env.BLOBS, parseKeyRing(env.EDGE_KEYS), { team, digest });
+): Promise<Thawed> => thaw(env.BLOBS, parseKeyRing(env.EDGE_KEYS), { team, digest });

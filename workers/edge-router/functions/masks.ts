@@ -1,4 +1,5 @@
 /** What the router must not show in the lines that it writes itself: an address may hold a value of the environment. */
+import { secretValues } from "#features/env-vars/thaw.ts";
 import { type Mask, maskFor } from "#features/logs/mask.ts";
 import { type CodeEnv, environmentOf } from "./code.ts";
 
@@ -11,7 +12,7 @@ const keyOf = (team: string, env: string | null): string => `${team}/${env}`;
 export const knownMask = (team: string, env: string | null): Mask | undefined => kept.get(keyOf(team, env));
 
 export async function maskOf(store: CodeEnv, team: string, env: string | null): Promise<Mask> {
-  const mask = maskFor(Object.values(await environmentOf(store, { team, env })));
+  const mask = maskFor(secretValues(await environmentOf(store, { team, env })));
   if (kept.size > MAX_KEPT) kept.clear();
   kept.set(keyOf(team, env), mask);
   return mask;

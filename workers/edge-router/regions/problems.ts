@@ -62,6 +62,13 @@ export function problemOf(ending: Ending, region: string, seconds: number): Refu
       break;
   }
   switch (ending.fault) {
+    case "denied":
+      return refused(
+        "unavailable",
+        `Region ${region} does not know the platform's key.`,
+        `${AGAIN} If it lasts, its agent has lost touch with the platform: look at \`cloudify regions status\`.`,
+        2,
+      );
     case "absent":
       return refused("unavailable", "No region runs this function at the moment.", STATUS, 2);
     case "starting":

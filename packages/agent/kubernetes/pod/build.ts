@@ -8,7 +8,7 @@ import { POD, POD_ENV } from "../pod-contract.ts";
 import { packFolder } from "../tar.ts";
 import { type Env, Exchange, need, print } from "./exchange.ts";
 
-type Told = Pick<BuildJob, "task" | "env" | "secrets">;
+type Told = Pick<BuildJob, "task" | "env" | "secrets" | "sensitive">;
 /** @param program Path of the build program. */
 export async function build(env: Env, program: string): Promise<void> {
   const [work, secret] = [need(env, POD_ENV.work), need(env, POD_ENV.secret)];
