@@ -85,7 +85,7 @@ test("what is desired runs, is reported and acknowledged; a tombstone ends it, a
   await expect.poll(() => plane.leases.at(-1)?.applied).toEqual({ cursor: 2, digest: plane.digest });
   await expect
     .poll(() => plane.lines.get("dpl2")?.[0])
-    .toMatchObject({ stream: "region:rgn1", text: "hello from two" });
+    .toMatchObject({ stream: "region:fra", text: "hello from two" });
   plane.bury("dpl1");
   await expect.poll(() => ask(running, "dpl1")).toBe("503 absent");
   expect(await ask(running, "dpl2")).toBe("two");
