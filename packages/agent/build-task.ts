@@ -76,10 +76,10 @@ export async function workBuild(
     async resupply(_missing, until) {
       await upload(until);
     },
-    dispose: () =>
-      void rm(folder, { recursive: true, force: true, maxRetries: 2 })
-        .then(() => trimCaches(cachesIn(options.home), options.cacheBytes, seams))
-        .catch(() => undefined),
+    async dispose() {
+      await rm(folder, { recursive: true, force: true, maxRetries: 2 }).catch(() => undefined);
+      void trimCaches(cachesIn(options.home), options.cacheBytes, seams).catch(() => undefined);
+    },
   };
 }
 

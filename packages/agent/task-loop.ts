@@ -1,7 +1,7 @@
 /**
  * Work that this agent does once: claimed, kept alive by a heartbeat, completed until the answer is heard. A task and its
  * result are written down before anybody is told: an agent that starts again completes what was done, and fails what was
- * not.
+ * not. A disk that takes no more keeps nothing from its end: it is completed from memory.
  */
 import {
   MAX_WAIT_MS,
@@ -20,8 +20,8 @@ export interface Done {
   result: TaskResult;
   /** Uploads again what the control plane has lost meanwhile. */
   resupply(digests: readonly string[], signal: AbortSignal): Promise<void>;
-  /** Nothing of it is needed any more. */
-  dispose(): void;
+  /** Nothing of it is needed any more. Resolves when the disk has its room back; said again, it does no harm. */
+  dispose(): Promise<void>;
 }
 
 export interface TaskOptions {
@@ -46,6 +46,7 @@ export class TaskLoop {
   #running = new Map<string, Promise<void>>();
   #freed = new AbortController();
   #ending = new AbortController();
+  #isRecovered = false;
 
   constructor(seams: Seams, options: TaskOptions) {
     this.#seams = seams;
@@ -91,29 +92,33 @@ export class TaskLoop {
     await Promise.all(this.#running.values());
   }
 
-  /** What a process before this one had begun. */
+  /** What a process before this one had begun; once, since what is written later is of this one. */
   #recover(signal: AbortSignal): void {
+    if (this.#isRecovered) return;
     const { storage, log } = this.#seams;
     for (const file of storage.list("tasks")) {
       const written = load<Written>(storage, file, log);
       if (!written) continue;
       const { task, result } = written;
+      // This loop failed on the way, and is begun again.
+      if (this.#running.has(task.id)) continue;
       log("info", result ? "A task that was done is completed." : "A task that was begun has failed.", {
         task: task.id,
       });
       const done: Done = {
         result: result ?? RESTARTED,
         resupply: async () => undefined,
-        dispose: () => undefined,
+        dispose: async () => undefined,
       };
       this.#track(task, this.#complete(task, done, signal));
     }
+    this.#isRecovered = true;
   }
 
   #begin(task: Task, signal: AbortSignal): void {
     // Claimed twice: the answer to the first claim was lost, and the work goes on.
     if (this.#running.has(task.id)) return;
-    save(this.#seams.storage, fileOf(task.id), { task, result: null } satisfies Written);
+    this.#write({ task, result: null });
     this.#track(task, this.#do(task, signal));
   }
 
@@ -129,25 +134,50 @@ export class TaskLoop {
     this.#running.set(task.id, tracked);
   }
 
-  async #do(task: Task, signal: AbortSignal): Promise<void> {
+  /** A task that is not written down goes on: what is lost is what the next process would say of it. */
+  #write(written: Written): void {
     const { storage, log } = this.#seams;
+    try {
+      save(storage, fileOf(written.task.id), written);
+    } catch (error) {
+      log(
+        "error",
+        "A task could not be written down; it goes on. Make room on the disk of the agent's home.",
+        {
+          task: written.task.id,
+          error: String(error),
+        },
+      );
+    }
+  }
+
+  async #do(task: Task, signal: AbortSignal): Promise<void> {
     const over = new AbortController();
     const worked = new AbortController();
     const beating = this.#beat(task, over, worked.signal);
-    log("info", "A task is begun.", { task: task.id, attempt: task.attempt });
-    const done = await this.#options.work(task, AbortSignal.any([signal, over.signal, this.#ending.signal]));
-    if (over.signal.aborted) {
-      log("info", "A task was ended: nobody wants its result.", { task: task.id });
-      storage.remove(fileOf(task.id));
-      done.dispose();
-    } else {
-      const isCutOff = this.#ending.signal.aborted && !done.result.ok;
-      const result = isCutOff ? STOPPED : done.result;
-      save(storage, fileOf(task.id), { task, result } satisfies Written);
-      await this.#complete(task, { ...done, result }, signal);
+    this.#seams.log("info", "A task is begun.", { task: task.id, attempt: task.attempt });
+    try {
+      const until = AbortSignal.any([signal, over.signal, this.#ending.signal]);
+      const done = await this.#options.work(task, until);
+      await this.#end(task, done, over.signal, signal).finally(() => done.dispose());
+    } finally {
+      worked.abort();
+      await beating;
     }
-    worked.abort();
-    await beating;
+  }
+
+  async #end(task: Task, done: Done, over: AbortSignal, signal: AbortSignal): Promise<void> {
+    const { storage, log } = this.#seams;
+    if (over.aborted) {
+      log("info", "A task was ended: nobody wants its result.", { task: task.id });
+      return storage.remove(fileOf(task.id));
+    }
+    const isCutOff = this.#ending.signal.aborted && !done.result.ok;
+    const result = isCutOff ? STOPPED : done.result;
+    // It has nothing to upload again, and may have filled the disk.
+    if (!result.ok) await done.dispose();
+    this.#write({ task, result });
+    await this.#complete(task, { ...done, result }, signal);
   }
 
   /** Ends the work when nobody wants it any more, or must be taken to have given it to another. */
@@ -203,7 +233,6 @@ export class TaskLoop {
       await clock.wait(backoffMs(failures, random(), retryAfterMs), signal);
     }
     storage.remove(fileOf(task.id));
-    done.dispose();
   }
 }
 

@@ -79,7 +79,11 @@ export class Host {
       lines.add(task.deployment, { stream: "build", at: clock.now(), level: "info", text });
       await clock.wait(chance.between(200, 6_000), signal);
     }
-    return { result: signal.aborted ? CUT : this.#end(task), resupply: async () => {}, dispose: () => {} };
+    return {
+      result: signal.aborted ? CUT : this.#end(task),
+      resupply: async () => {},
+      dispose: async () => {},
+    };
   }
 
   #end({ deployment, attempt }: BuildTask): TaskResult {
