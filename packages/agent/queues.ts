@@ -1,6 +1,6 @@
 /**
  * One thing at a time for each workload, the newest first to matter: what was overtaken before it began is not begun.
- * What fails is tried again with back-off, until it is done or overtaken.
+ * What fails, or throws, is tried again with back-off, until it is done or overtaken.
  */
 import { backoffMs } from "./backoff.ts";
 import type { Seams } from "./seams.ts";
@@ -12,8 +12,10 @@ interface Entry {
   onDone: () => void;
 }
 
+type QueueSeams = Pick<Seams, "clock" | "random" | "log">;
+
 export class Queues {
-  #seams: Pick<Seams, "clock" | "random">;
+  #seams: QueueSeams;
   #signal: AbortSignal;
   #room: number;
   #wanting: (() => void)[] = [];
@@ -22,7 +24,7 @@ export class Queues {
   #overtaken = new Map<string, AbortController>();
 
   /** @param room How many are worked at once. */
-  constructor(seams: Pick<Seams, "clock" | "random">, room: number, signal: AbortSignal) {
+  constructor(seams: QueueSeams, room: number, signal: AbortSignal) {
     this.#seams = seams;
     this.#room = room;
     this.#signal = signal;
@@ -37,10 +39,15 @@ export class Queues {
   }
 
   async #run(id: string): Promise<void> {
-    for (let entry = this.#next(id); entry && !this.#signal.aborted; entry = this.#next(id)) {
-      await this.#work(id, entry);
+    try {
+      for (let entry = this.#next(id); entry && !this.#signal.aborted; entry = this.#next(id)) {
+        await this.#work(id, entry);
+      }
+    } catch (error) {
+      this.#seams.log("error", `${id}: what was done could not be noted: ${String(error)}`, { id });
+    } finally {
+      this.#overtaken.delete(id);
     }
-    this.#overtaken.delete(id);
   }
 
   #next(id: string): Entry | undefined {
@@ -56,11 +63,22 @@ export class Queues {
       this.#overtaken.set(id, overtaken);
       await this.#enter();
       // What is under way is let finish: half a change is worse than an old one.
-      const tried = await work(this.#signal).finally(() => this.#leave());
+      const tried = await this.#try(id, work);
       if (tried === "done") return onDone();
       await clock.wait(backoffMs(failures, random()), AbortSignal.any([this.#signal, overtaken.signal]));
       const newer = this.#latest.get(id);
       if (newer) return void this.#latest.set(id, { ...newer, onDone: both(onDone, newer.onDone) });
+    }
+  }
+
+  async #try(id: string, work: Entry["work"]): Promise<Tried> {
+    try {
+      return await work(this.#signal);
+    } catch (error) {
+      this.#seams.log("error", `${id} was not handled, and is tried again: ${String(error)}`, { id });
+      return "again";
+    } finally {
+      this.#leave();
     }
   }
 
