@@ -2,6 +2,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { answering, type Region, startRegion } from "#tests/support/region.ts";
@@ -38,6 +39,36 @@ test("a program that listens on nothing is ended, and says so", async () => {
   await expect.poll(() => region.said()?.restarts).toBe(2);
   expect(region.said()).toMatchObject({ ready: "false", reason: "NotListening" });
   expect(region.statuses.filter(({ reason }) => reason === "Starting")).toHaveLength(1);
+});
+
+test.runIf(process.platform === "linux")("a stranger at its port gets none of its visitors", async () => {
+  // Each waits until a stranger has taken its port of 127.0.0.1; the second is at home at ::1 all the same.
+  const program = `import { existsSync, writeFileSync } from "node:fs";
+    import { connect } from "node:net";
+    import { createServer } from "node:http";
+    console.log("port " + process.env.PORT);
+    const look = () => connect(process.env.PORT, "127.0.0.1").on("error", () => setTimeout(look, 20)).on("connect", () => {
+      if (!process.env.AT) return setInterval(() => undefined, 1000);
+      createServer((req, res) => res.end("mine")).listen(process.env.PORT, process.env.AT);
+    });
+    look();`;
+  const strangers = [createServer(), createServer()].map((one) =>
+    one.on("request", (_, res) => res.end("no")),
+  );
+  const takePortOf = async (deployment: string, stranger = strangers.shift()) => {
+    const told = () =>
+      region.lines.find((line) => line.deployment === deployment && line.text.startsWith("port "))?.text;
+    await expect.poll(told).toBeDefined();
+    stranger?.listen(Number(told()?.slice(5)), "127.0.0.1").unref();
+  };
+  await region.apply(region.service(program));
+  await takePortOf("dpl1");
+  await expect.poll(() => region.said()?.reason).toBe("NotListening");
+  expect(region.statuses.map(({ ready }) => ready)).not.toContain("true");
+  await region.apply(region.service(program, { deployment: "dpl2", env: { AT: "::1" } }));
+  await takePortOf("dpl2");
+  await expect.poll(() => region.said("dpl2")?.reason).toBe("Ready");
+  expect(await (await region.ask("/", {}, "dpl2")).text()).toBe("mine");
 });
 
 test("a program that takes more memory than it may is ended, and its neighbour goes on", async () => {

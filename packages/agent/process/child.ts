@@ -33,6 +33,8 @@ export interface Child {
   stdout: Readable;
   stderr: Readable;
   pipe(descriptor: 3 | 4): Readable;
+  /** Ids of its processes, wherever they have gone; none where there is no /proc. */
+  members(): number[];
   /** Resolves when the program has ended and nothing that it started is left. Never rejects. */
   ended: Promise<Ending>;
   /** SIGTERM to the group, after the grace SIGKILL to all. Resolves with `ended`. */
@@ -80,6 +82,7 @@ export async function startChild({ command, args, cwd, env, pipes, own }: ChildO
       if (!stream) throw new Error(`Descriptor ${descriptor} is no pipe`);
       return stream as Readable;
     },
+    members: () => [...new Set([...inGroup(pid), ...marked(mark)])],
     ended,
     async stop(graceMs) {
       stopping.until = Date.now() + graceMs;
@@ -133,16 +136,28 @@ async function endAll({ mark, own }: Sought): Promise<void> {
 /** Empty where there is no /proc. */
 function marked(mark: string): number[] {
   const sought = Buffer.from(`${MARK}=${mark}\0`);
-  const holds = (pid: string): boolean => {
+  return processesThat((pid) => readFileSync(`/proc/${pid}/environ`).includes(sought));
+}
+
+function inGroup(group: number): number[] {
+  return processesThat((pid) => {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // Behind the name in brackets, which may hold anything: state, parent, group.
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ", 3)[2]) === group;
+  });
+}
+
+function processesThat(does: (pid: string) => boolean): number[] {
+  const isSo = (pid: string): boolean => {
     try {
-      return readFileSync(`/proc/${pid}/environ`).includes(sought);
+      return does(pid);
     } catch {
       return false; // It has ended, or is another user's.
     }
   };
   try {
     return readdirSync("/proc")
-      .filter((name) => /^\d+$/.test(name) && holds(name))
+      .filter((name) => /^\d+$/.test(name) && isSo(name))
       .map(Number);
   } catch {
     return [];

@@ -8,9 +8,10 @@ import { type Child, type Ending, startChild } from "./child.ts";
 import { type FunctionLine, LINES_FD, READY_FD, type RuntimeConfig, type RuntimeReady } from "./contract.ts";
 import { baseEnvironment } from "./environment.ts";
 import { readLines } from "./lines.ts";
+import { Ports } from "./ports.ts";
 import { Pulse } from "./pulse.ts";
 import { redaction } from "./redact.ts";
-import { freePort, listening } from "./service-port.ts";
+import { listening } from "./service-port.ts";
 
 export interface InstanceOptions {
   material: WorkloadMaterial;
@@ -48,6 +49,7 @@ const MIB = 1_024 * 1_024;
 const OVERHEAD_BYTES = 64 * MIB;
 /** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 5_000;
+const ports = new Ports();
 
 export class Instance {
   readonly pid: number;
@@ -91,7 +93,7 @@ export class Instance {
     const { material, root, folder, region, node } = options;
     const { run, memory } = material.spec;
     for (const name of ["home", "tmp"]) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
-    const port = run.kind === "service" ? await freePort() : 0;
+    const port = run.kind === "service" ? await ports.claim() : 0;
     const env = {
       ...baseEnvironment(process.env, node, folder),
       NODE_ENV: "production",
@@ -111,7 +113,11 @@ export class Instance {
         cwd: root,
         env: { ...env, NODE_OPTIONS: nodeOptions },
         pipes: [],
+      }).catch((error: unknown) => {
+        ports.release(port);
+        throw error;
       });
+      void child.ended.then(() => ports.release(port));
       return new Instance(child, options, listeningAt(port, child, options.startLimitMs));
     }
     const config: RuntimeConfig = {
@@ -228,7 +234,8 @@ function parsed(text: string): FunctionLine {
 async function listeningAt(port: number, child: Child, limitMs: number): Promise<Address | null> {
   const over = new AbortController();
   void child.ended.then(() => over.abort());
-  const host = await listening(port, AbortSignal.any([over.signal, AbortSignal.timeout(limitMs)]));
+  const until = AbortSignal.any([over.signal, AbortSignal.timeout(limitMs)]);
+  const host = await listening(port, child.members, until);
   return host === null ? null : { host, port };
 }
 

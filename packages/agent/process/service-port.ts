@@ -1,26 +1,24 @@
-/** Ports of loopback: finding one that is free, and seeing that somebody listens there. */
-import { once } from "node:events";
-import { connect, createServer } from "node:net";
+/** Seeing that a program listens at its port of loopback: that it does, and nobody else. */
+import { connect } from "node:net";
 import { setTimeout as after } from "node:timers/promises";
-
-/** Nothing keeps others from taking it; a program that finds it taken ends, and is started again with another. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("A server without a port");
-  return address.port;
-}
+import { isTakenBy, type LoopbackHost } from "./listeners.ts";
 
 /** What a program may have meant by «localhost». */
-const HOSTS = ["127.0.0.1", "::1"] as const;
+const HOSTS: readonly LoopbackHost[] = ["127.0.0.1", "::1"];
 
-/** @returns The address that takes connections; `null` once the signal is aborted. */
-export async function listening(port: number, signal: AbortSignal): Promise<string | null> {
+/**
+ * @param pids The program's processes. A stranger at the port would get its visitors: it counts as nobody, where it can be
+ * told from the program.
+ * @returns The address that takes connections; `null` once the signal is aborted.
+ */
+export async function listening(
+  port: number,
+  pids: () => readonly number[],
+  signal: AbortSignal,
+): Promise<LoopbackHost | null> {
   for (let wait = 10; !signal.aborted; wait = Math.min(100, wait * 1.5)) {
-    for (const host of HOSTS) if (await accepts(host, port)) return host;
+    for (const host of HOSTS)
+      if ((await accepts(host, port)) && isTakenBy(pids, host, port) !== false) return host;
     await after(wait, undefined, { signal }).catch(() => undefined);
   }
   return null;
