@@ -1,11 +1,12 @@
 /** What customers' programs do wrong, and what becomes of them, of the others, and of this machine. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { answering, type Region, startRegion } from "#tests/support/region.ts";
+import { VirtualClock } from "#tests/support/virtual-clock.ts";
 
 let region: Region;
 beforeEach(async () => {
@@ -188,6 +189,35 @@ test("a generation that can't start leaves the one before it to serve", async ()
   await expect.poll(() => region.said()?.restarts).toBeGreaterThanOrEqual(2);
   expect(region.said()).toMatchObject({ generation: 2, ready: "false" });
   expect(await (await region.ask("/")).text()).toBe("well");
+});
+
+test("what repairs a crash loop waits for no pause of what it repairs, and bears none of its crashes", async () => {
+  await region.stop();
+  // It stands still: a pause is only ever over because something ends it.
+  const clock = new VirtualClock();
+  region = await startRegion({ clock, random: () => 0.5 });
+  const crashing = `console.log("first"); process.exit(1);`;
+  await region.apply(region.service(crashing));
+  await expect.poll(() => clock.pass(0).then(() => region.said()?.restarts)).toBe(2);
+  expect((await region.ask("/")).status).toBe(502);
+  await region.apply(region.service(answering("mended"), { generation: 2 }));
+  expect(await (await region.ask("/")).text()).toBe("mended");
+  expect(region.said()).toMatchObject({ generation: 2, ready: "true", restarts: 0 });
+  expect(region.lines.filter(({ text }) => text === "first")).toHaveLength(2);
+});
+
+test("what was starting when something newer was wanted ends for itself alone", async () => {
+  const go = join(region.home, "go");
+  const failing = `import { existsSync } from "node:fs";
+    console.log("begun");
+    setInterval(() => existsSync(${JSON.stringify(go)}) && process.exit(1), 10);`;
+  await region.apply(region.service(failing));
+  await expect.poll(() => region.lines.map(({ text }) => text)).toContain("begun");
+  await region.apply(region.service(answering("well"), { generation: 2 }));
+  writeFileSync(go, "");
+  await expect.poll(() => region.said()).toMatchObject({ generation: 2, ready: "true", restarts: 0 });
+  expect(region.lines.map(({ text }) => text)).toContain("It ended with code 1.");
+  expect(region.statuses.map(({ reason }) => reason)).not.toContain("Crashed");
 });
 
 test("asked to end, a program may finish what it does, also behind a shell", async () => {

@@ -5,7 +5,8 @@
  *                                    │                │
  *                                    └─── ended ──────┴─→ crashed ─back-off→ starting
  *
- * A newer generation starts beside the one that serves, takes its place when it is ready, and lets it finish.
+ * A newer generation starts beside the one that serves, takes its place when it is ready, and lets it finish. How an older
+ * one ends says nothing of it.
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
@@ -60,6 +61,8 @@ export class Workload {
   #usedAt: number;
   #status: WorkloadStatus;
   #over = new AbortController();
+  /** Ends a pause: what it was for is replaced. */
+  #replaced = new AbortController();
 
   constructor(prepared: Prepared, seams: WorkloadSeams) {
     this.#prepared = prepared;
@@ -100,7 +103,9 @@ export class Workload {
     }
     // What has crashed may be repaired by this.
     this.#crashes = NO_CRASHES;
+    this.#restarts = 0;
     this.#begin(!isAsleep);
+    this.#replaced.abort();
   }
 
   async acquire(signal: AbortSignal): Promise<Acquired> {
@@ -134,7 +139,8 @@ export class Workload {
     this.#retired.add(instance);
     void instance.drain(drainMs);
     const ran = clock.monotonic() - instance.startedAt;
-    this.#crashed(ran, { reason: "Crashed", detail: "It takes no requests any more; look in its log." });
+    const detail = "It takes no requests any more; look in its log.";
+    this.#crashed(this.#servingDigest, ran, { reason: "Crashed", detail });
   }
 
   /** Puts it to sleep when nobody has asked for long. */
@@ -185,9 +191,11 @@ export class Workload {
 
   async #launch(): Promise<Instance | null> {
     const { clock, runs, drainMs, region, node, runtime, startLimitMs, onLine } = this.#seams;
-    const { wish, root, digest } = this.#prepared;
-    await clock.wait(Math.max(0, this.#crashes.notBefore - clock.monotonic()), this.#over.signal);
+    this.#replaced = new AbortController();
+    const until = AbortSignal.any([this.#over.signal, this.#replaced.signal]);
+    await clock.wait(Math.max(0, this.#crashes.notBefore - clock.monotonic()), until);
     if (this.#over.signal.aborted) return null;
+    const { wish, root, digest } = this.#prepared;
     // What it ended of is said until it is ready: whoever waits for it hears why, and since when.
     if (this.#status.ready === "true") this.#say("false", "Starting", "");
     const startedAt = clock.monotonic();
@@ -204,12 +212,12 @@ export class Workload {
       startedAt,
     };
     const instance = await Instance.start(options).catch((error: unknown) => {
-      this.#crashed(0, { reason: "Crashed", detail: `It could not be started: ${String(error)}` });
+      this.#crashed(digest, 0, { reason: "Crashed", detail: `It could not be started: ${String(error)}` });
       return null;
     });
     if (instance === null) return null;
     this.#instances.add(instance);
-    void instance.ended.then((ended) => this.#ended(instance, ended));
+    void instance.ended.then((ended) => this.#ended(instance, digest, ended));
     if (this.#over.signal.aborted) void instance.drain(0);
     const address = await instance.ready;
     if (this.#over.signal.aborted) await instance.drain(0);
@@ -228,7 +236,7 @@ export class Workload {
     return instance;
   }
 
-  #ended(instance: Instance, ended: Ended): void {
+  #ended(instance: Instance, digest: string, ended: Ended): void {
     this.#instances.delete(instance);
     if (this.#serving === instance) this.#serving = null;
     if (ended.why === "stopped" || this.#retired.has(instance) || this.#over.signal.aborted) return;
@@ -239,14 +247,21 @@ export class Workload {
     onLine({ deployment, function: null, level: "error", at: clock.now(), text: what });
     const detail = `${what}${said}`.slice(0, MAX_DETAIL);
     const ranMs = instance.address === null ? 0 : clock.monotonic() - instance.startedAt;
-    this.#crashed(ranMs, { reason, detail });
+    this.#crashed(digest, ranMs, { reason, detail });
   }
 
-  #crashed(ranMs: number, { reason, detail }: { reason: string; detail: string }): void {
+  /** @param digest Of what has crashed. */
+  #crashed(
+    digest: string | null,
+    ranMs: number,
+    { reason, detail }: { reason: string; detail: string },
+  ): void {
     const { clock, random } = this.#seams;
-    this.#crashes = afterCrash(this.#crashes, ranMs, clock.monotonic(), random());
-    this.#restarts += 1;
-    this.#say("false", reason, detail);
+    if (digest === this.#prepared.digest) {
+      this.#crashes = afterCrash(this.#crashes, ranMs, clock.monotonic(), random());
+      this.#restarts += 1;
+      this.#say("false", reason, detail);
+    }
     // After the start that has just failed is over: there is one at a time.
     void Promise.resolve(this.#starting).then(() => {
       if (!this.#over.signal.aborted && this.#serving === null) void this.#ensure();
