@@ -9,12 +9,15 @@ import type { Seams } from "./seams.ts";
 
 export const CORES = availableParallelism();
 
+/** What the process driver keeps; nothing is there where it is not used. */
+export const processHome = (config: Pick<Config, "home">): string => join(config.home, "process");
+
 export async function driverOf(config: Config, region: string, seams: Seams): Promise<Driver> {
   switch (config.driver) {
     case "process": {
-      const { home, ingress, buildMemoryBytes } = config;
+      const { ingress, buildMemoryBytes } = config;
       return new ProcessDriver({
-        home: join(home, "process"),
+        home: processHome(config),
         region,
         ...ingress,
         node: process.execPath,

@@ -15,12 +15,14 @@ import { createClient } from "./client.ts";
 import { systemClock } from "./clock.ts";
 import { ConfigError, parseConfig } from "./config.ts";
 import { diskStorage } from "./disk.ts";
-import { CORES, driverOf } from "./drivers.ts";
+import { CORES, driverOf, processHome } from "./drivers.ts";
 import { gaugesOf } from "./gauges.ts";
 import { IdentityError, IdentityFile } from "./identity.ts";
 import { cachesIn, sweepJobs, trimCaches } from "./leftovers.ts";
 import { serveMetrics } from "./metrics.ts";
+import { sweepWorkloads } from "./process/folders.ts";
 import type { Log, Seams } from "./seams.ts";
+import { LAST_GOOD, type LastGood, load } from "./state.ts";
 
 const VERSION = "0.1.0";
 
@@ -59,6 +61,13 @@ async function main(): Promise<void> {
   const driver = await driverOf(config, name, seams);
   const builds = join(config.home, "builds");
   await sweepJobs(builds);
+  const held = load<LastGood>(storage, LAST_GOOD, log);
+  // Without it nothing is known of what is to be here: then nothing goes.
+  if (held)
+    await sweepWorkloads(
+      processHome(config),
+      [...held.items, ...held.kept].map(({ id }) => id),
+    );
   const blobs = new BlobCache(join(config.home, "blobs"), client, seams, config.blobBytes);
   const agent = new Agent(seams, {
     client,

@@ -1,7 +1,7 @@
 /** The agent as it is started, `node packages/agent/main.ts`, against a control plane that comes and goes. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WORKLOAD_PREFIX } from "@cloudify/protocol";
@@ -100,8 +100,12 @@ test("with the control plane off, an agent that was killed starts what ran, from
   await first.kill("SIGKILL");
   expect(statSync(join(home, "desired.json")).mode & 0o777).toBe(0o600);
   expect(statSync(join(home, "materials/dpl1.node.json")).mode & 0o777).toBe(0o600);
+  const workloads = join(home, "process/workloads");
+  mkdirSync(join(workloads, "gone.node/layout"), { recursive: true });
   const second = start();
   await expect.poll(() => ask(second, "dpl1")).toBe("still here");
+  // Whose tombstone was heard by the one before: nobody says it again.
+  expect(readdirSync(workloads)).toEqual(["dpl1.node"]);
   // And when it is back, both come to the same.
   serve("dpl2", "new");
   plane.isOff = false;

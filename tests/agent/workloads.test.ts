@@ -1,7 +1,7 @@
 /** What customers' programs do wrong, and what becomes of them, of the others, and of this machine. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -97,6 +97,24 @@ test("a program that ignores SIGTERM and has forked out of its group leaves noth
   await expect.poll(() => running("sleep 9812"), { timeout: 15_000 }).toEqual([]);
   await expect.poll(() => existsSync(join(region.home, "driver/workloads", wish.id))).toBe(false);
   await expect.poll(() => readdirSync(join(region.home, "driver/runs"))).toEqual([]);
+});
+
+test("a tombstone removes the folder of what only an agent before this one has run", async () => {
+  const workloads = join(region.home, "driver/workloads");
+  for (const one of ["dpl1.node/layout", "dpl2.node/layout"])
+    mkdirSync(join(workloads, one), { recursive: true });
+  expect(await region.driver.remove("dpl1.node", { epoch: 1, generation: 2 })).toEqual({ ok: true });
+  expect(await region.driver.remove("../workloads", { epoch: 1, generation: 2 })).toEqual({ ok: true });
+  expect(readdirSync(workloads)).toEqual(["dpl2.node"]);
+});
+
+test("what is put up again leaves no draft and no older layout beside it", async () => {
+  const folder = join(region.home, "driver/workloads/dpl1.node");
+  for (const one of ["older", "older.draft"]) mkdirSync(join(folder, one), { recursive: true });
+  await region.apply(region.service(answering("up")));
+  expect(await (await region.ask("/")).text()).toBe("up");
+  expect(readdirSync(folder)).toHaveLength(1);
+  expect(readdirSync(folder)[0]).toMatch(/^[0-9a-f]{64}$/);
 });
 
 test("a program that fills standard output slows nobody else, and is not stopped by it", async () => {

@@ -21,6 +21,7 @@ import type {
   Wish,
 } from "../driver.ts";
 import { runBuild } from "./build.ts";
+import { folderOf, sweepBeside } from "./folders.ts";
 import { type Ingress, startIngress } from "./ingress.ts";
 import { faultOf, layOut } from "./layout.ts";
 import { memoryByGroup } from "./usage.ts";
@@ -65,6 +66,8 @@ export class ProcessDriver implements Driver {
   #workloads = new Map<string, Workload>();
   /** What was asked last of each workload, also of those that are gone: an older word does not bring them back. */
   #stamps = new Map<string, Stamp>();
+  /** Whose folder holds nothing of an agent before this one. */
+  #swept = new Set<string>();
   #turns = new Map<string, Promise<unknown>>();
   #ending = new Set<Promise<void>>();
   #blobs: BlobSource | null = null;
@@ -109,27 +112,40 @@ export class ProcessDriver implements Driver {
       held.want(prepared);
       if (before !== prepared.root) this.#discard(held, before);
     } else if (this.#seams) {
+      await this.#sweepBeside(prepared);
       this.#workloads.set(wish.id, new Workload(prepared, this.#seams));
     }
     return { ok: true };
   }
 
-  remove(id: string, stamp: Stamp): Promise<Applied> {
-    return this.#inTurn(id, async () => this.#remove(id, stamp));
+  /** Before the first instance only: later ones may still run from an older layout. */
+  async #sweepBeside({ wish, root }: Prepared): Promise<void> {
+    if (this.#swept.has(wish.id)) return;
+    this.#swept.add(wish.id);
+    // Room on the disk is all that a failure costs.
+    await sweepBeside(root).catch(() => undefined);
   }
 
-  #remove(id: string, stamp: Stamp): Applied {
+  remove(id: string, stamp: Stamp): Promise<Applied> {
+    return this.#inTurn(id, () => this.#remove(id, stamp));
+  }
+
+  async #remove(id: string, stamp: Stamp): Promise<Applied> {
     const refused = this.#take(id, stamp);
     if (refused) return refused;
     const workload = this.#workloads.get(id);
-    if (!workload) return { ok: true };
+    // An agent before this one may have run it, and ended before its folder was gone.
+    if (!workload) return this.#clear(id);
     this.#workloads.delete(id);
-    const folder = join(this.#options.home, "workloads", id);
-    this.#track(
-      workload.stop(this.#options.drainMs ?? DRAIN_MS).then(async () => {
-        if (!this.#workloads.has(id)) await rm(folder, { recursive: true, force: true });
-      }),
-    );
+    const stopped = workload.stop(this.#options.drainMs ?? DRAIN_MS);
+    this.#track(stopped.then(async () => void (await this.#inTurn(id, () => this.#clear(id)))));
+    return { ok: true };
+  }
+
+  /** Unless it is put up again meanwhile. */
+  async #clear(id: string): Promise<Applied> {
+    const folder = folderOf(this.#options.home, id);
+    if (folder !== null && !this.#workloads.has(id)) await rm(folder, { recursive: true, force: true });
     return { ok: true };
   }
 
@@ -182,12 +198,13 @@ export class ProcessDriver implements Driver {
 
   async #prepare(wish: Wish, signal: AbortSignal): Promise<Prepared | Applied> {
     const { id, material } = wish;
-    if (!/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(id))
+    const folder = folderOf(this.#options.home, id);
+    if (folder === null)
       return { ok: false, reason: "invalid", detail: `${JSON.stringify(id)} names no workload.` };
     const fault = faultOf(material.spec.files);
     if (fault !== null) return { ok: false, reason: "invalid", detail: fault };
     const layout = digestOf(material.spec);
-    const root = join(this.#options.home, "workloads", id, layout);
+    const root = join(folder, layout);
     const blobs = this.#blobs;
     if (!blobs) throw new Error("The driver is not started");
     try {
