@@ -41,6 +41,26 @@ test("it may do no more than it uses: no wildcard, no exec, no rights of its own
   expect(ofPods?.verbs).toEqual(["get", "list", "watch", "delete"]);
 });
 
+test("what the agent may keep fits its volume, with room for a build and its lines", () => {
+  interface Container {
+    env: { name: string; value: string }[];
+  }
+  const about = items as {
+    kind: string;
+    spec?: {
+      resources?: { requests: { storage: string } };
+      template?: { spec: { containers: Container[] } };
+    };
+  }[];
+  const of = (kind: string) => about.find((item) => item.kind === kind)?.spec;
+  const size = /^(\d+)Gi$/.exec(of("PersistentVolumeClaim")?.resources?.requests.storage ?? "")?.[1];
+  const env = of("Deployment")?.template?.spec.containers[0]?.env ?? [];
+  const mib = (name: string) => Number(env.find((one) => one.name === name)?.value);
+  const kept = mib("CLOUDIFY_AGENT_CACHE") + mib("CLOUDIFY_AGENT_BUILD_CACHE");
+  expect(kept).toBeGreaterThan(0);
+  expect(kept).toBeLessThanOrEqual(Number(size) * 1_024 * 0.75);
+});
+
 test("the token stands in the Secret alone", () => {
   expect(text.split("cfyr_secret")).toHaveLength(2);
   expect(JSON.stringify(one("Secret"))).toContain("cfyr_secret");

@@ -20,6 +20,10 @@ const BUNDLE_PORT = 8790;
 const METRICS_PORT = 9090;
 /** Where the image keeps what lasts. */
 const HOME = "/home/node/agent";
+const VOLUME_GIB = 10;
+/** Of the volume; the rest is for a build's source and output, and for lines that nobody has taken yet. */
+const BLOBS_MIB = 4_096;
+const BUILD_CACHES_MIB = 3_072;
 const AGENT = "cloudify-agent";
 
 /** A `List`, which `kubectl apply` takes as JSON: no quoting of ours has to be right. */
@@ -37,6 +41,8 @@ function objectsOf({ name, api, token, image, ingress }: RegionInstallation): ob
     CLOUDIFY_API: api,
     CLOUDIFY_AGENT_DRIVER: "kubernetes",
     CLOUDIFY_AGENT_HOME: HOME,
+    CLOUDIFY_AGENT_CACHE: String(BLOBS_MIB),
+    CLOUDIFY_AGENT_BUILD_CACHE: String(BUILD_CACHES_MIB),
     CLOUDIFY_NAMESPACE: namespace,
     CLOUDIFY_IMAGE: image,
     CLOUDIFY_BUNDLES: `http://${AGENT}:${BUNDLE_PORT}`,
@@ -70,7 +76,7 @@ function objectsOf({ name, api, token, image, ingress }: RegionInstallation): ob
       apiVersion: "v1",
       kind: "PersistentVolumeClaim",
       metadata,
-      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "10Gi" } } },
+      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: `${VOLUME_GIB}Gi` } } },
     },
     {
       apiVersion: "v1",
