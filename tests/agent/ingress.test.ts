@@ -115,6 +115,25 @@ test("one that ends before it answers has crashed; one that ends inside of its a
   await expect(cut.text()).rejects.toThrow();
 });
 
+test("what meets a process that another request has broken, and that ends, is asked of the next one", async () => {
+  // It takes one more connection before it ends, as a process may that is just going down.
+  await region.apply(
+    region.service(`import { createServer } from "node:http";
+    let isBroken = false;
+    createServer((req, res) => {
+      if (req.url !== "/break") return res.end("well");
+      isBroken = true;
+      req.socket.destroy();
+    }).on("connection", () => isBroken && process.exit(3)).listen(process.env.PORT);`),
+  );
+  await expect.poll(() => region.said()?.ready).toBe("true");
+  expect(faultOf(await region.ask("/break", { method: "POST" }))).toBe("crashed");
+  expect(await (await region.ask("/")).text()).toBe("well");
+  // What may not be asked twice is not, whoever broke it.
+  expect(faultOf(await region.ask("/break", { method: "POST" }))).toBe("crashed");
+  expect(faultOf(await region.ask("/", { method: "POST", body: "bytes" }))).toBe("crashed");
+});
+
 test("a client that leaves is seen by the workload", async () => {
   await region.apply(
     region.service(`import { createServer } from "node:http";

@@ -29,7 +29,8 @@ export async function forward(
     acquired.release();
     if (end === "done") return;
     if (end === "leaving" || end === "unsent") await workload.retire(acquired.instance);
-    const isAskable = end === "unsent" || end === "leaving" || (end === "stale" && isRepeatable);
+    const isEnded = end === "broken" && isRepeatable && (await workload.isEnding(acquired.instance));
+    const isAskable = end === "unsent" || end === "leaving" || (end === "stale" && isRepeatable) || isEnded;
     if (isAskable && attempt < ATTEMPTS && !limit.signal.aborted) continue;
     const [fault, detail] = TOLD[end];
     return fail(res, fault, detail, coldMs);
@@ -38,14 +39,16 @@ export async function forward(
 
 /**
  * `done`: it has answered, or nobody waits for the answer any more. `unsent`: it took no connection. `stale`: it closed a
- * connection that was kept, which says nothing of the request. `leaving`: it takes no more requests, and has not begun this one.
+ * connection that was kept, which says nothing of the request. `broken`: another request's connection had broken before this
+ * one was sent: if it ends, that was why. `leaving`: it takes no more requests, and has not begun this one.
  */
-type End = "done" | "unsent" | "leaving" | "stale" | "crashed" | "timeout";
+type End = "done" | "unsent" | "leaving" | "stale" | "broken" | "crashed" | "timeout";
 
 const TOLD: Record<Exclude<End, "done">, [IngressFault, string]> = {
   unsent: ["unreachable", "Its process takes no connection."],
   leaving: ["draining", "Its process is about to end."],
   stale: ["crashed", "Its process closed the connection."],
+  broken: ["crashed", "Its process ended before it answered."],
   crashed: ["crashed", "Its process ended before it answered."],
   timeout: ["timeout", "It did not answer in time."],
 };
@@ -76,6 +79,7 @@ function ask(
   { instance }: Acquired & { ok: true },
   { req, res, path, coldMs, isRepeatable, kind, limit }: Asked,
 ): Promise<End> {
+  const wasBroken = instance.isBroken;
   return new Promise((resolve) => {
     const asked = request({
       ...instance.address,
@@ -137,8 +141,11 @@ function ask(
       // What ails the request behind an answer is that the workload did not want the rest of it.
       if (isAnswered) return;
       limit.signal.removeEventListener("abort", abort);
-      if (isSent) resolve(asked.reusedSocket && !instance.isHung ? "stale" : "crashed");
-      else resolve("unsent");
+      if (!isSent) return resolve("unsent");
+      instance.isBroken = true;
+      if (instance.isHung) resolve("crashed");
+      else if (asked.reusedSocket) resolve("stale");
+      else resolve(wasBroken ? "broken" : "crashed");
     });
     if (hasBody(req.rawHeaders)) asked.flushHeaders();
     else asked.end();

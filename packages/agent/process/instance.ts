@@ -62,6 +62,8 @@ export class Instance {
   readonly ended: Promise<Ended>;
   address: Address | null = null;
   inFlight = 0;
+  /** A connection of it broke before the answer came: it may be ending. */
+  isBroken = false;
   #child: Child;
   /** Of programs that are servers by themselves nothing is known that they would answer. */
   readonly #pulse: Pulse | null;

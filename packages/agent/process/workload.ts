@@ -42,6 +42,8 @@ export type Acquired =
   | { ok: false; fault: IngressFault; detail: string };
 
 const MOMENT_MS = 100;
+/** From a connection that breaks until all that the process had started has ended, on a busy machine. */
+const ENDING_MS = 1_000;
 /** Requests that wait for a start; more are told to go elsewhere. */
 const MAX_WAITING = 1_000;
 
@@ -127,6 +129,12 @@ export class Workload {
     if (instance === "gone") return { ok: false, fault: "starting", detail: "It did not start in time." };
     if (instance === null) return { ok: false, fault: "unreachable", detail: "It did not start." };
     return this.#entered(instance, Math.round(clock.monotonic() - began));
+  }
+
+  /** Whether it is just going down; known when it has. */
+  isEnding(instance: Instance): Promise<boolean> {
+    const late = this.#seams.clock.wait(ENDING_MS, this.#over.signal).then(() => false);
+    return Promise.race([instance.ended.then(() => true), late]);
   }
 
   /** It takes no more requests: another takes its place, as if it had ended. */
