@@ -131,7 +131,7 @@ async function buildService(
     await step(settings.installCommand ?? installOf(managed), "The install", installIn, "install_failed");
   const script = settings.buildCommand ?? buildScriptOf(manifest, managed);
   if (script !== null) await step(script, "The build", app, "build_failed");
-  const prune = settings.installCommand === null ? pruneOf(managed) : null;
+  const prune = settings.installCommand === null ? pruneOf(project) : null;
   if (prune !== null) await step(prune, "Leaving out development's packages", installIn, "build_failed");
   await emitService(config.source, app, config.output, major);
 }

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { managedBy } from "./manager.ts";
 import { chooseNode } from "./node.ts";
 import { readProject } from "./project.ts";
+import { pruneOf } from "./service.ts";
 
 const NOTHING = NO_BUILD_SETTINGS;
 
@@ -87,6 +88,20 @@ test("a project of a monorepo finds the lockfile above it, and its own configura
   expect(project.settings.buildCommand).toBe("make it");
   expect(readFileSync(join(root, "apps/web/vercel.json"), "utf8")).toContain("make it");
   expect(existsSync(join(root, "vercel.json"))).toBe(false);
+});
+
+test.each([
+  ["a workspace of pnpm's", 'packages:\n  - "apps/*"\n', "pnpm", null],
+  ["settings alone", "onlyBuiltDependencies:\n  - esbuild\n", "pnpm", "pnpm prune --prod --ignore-scripts"],
+  ["a workspace of npm's", null, "npm", "npm prune --omit=dev --ignore-scripts"],
+])("what development's packages are taken away by in %s", async (_, yaml, manager, prune) => {
+  const root = source({
+    [manager === "pnpm" ? "pnpm-lock.yaml" : "package-lock.json"]: "",
+    "package.json": manifest({ workspaces: ["apps/*"] }),
+    ...(yaml === null ? {} : { "pnpm-workspace.yaml": yaml }),
+    "apps/api/package.json": manifest({ scripts: { start: "node index.js" } }),
+  });
+  expect(pruneOf(await readProject(root, { ...NOTHING, rootDirectory: "apps/api" }))).toBe(prune);
 });
 
 test.each([

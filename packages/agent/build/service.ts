@@ -3,18 +3,22 @@ import { cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { PackageJson } from "@cloudify/builder/detect";
 import type { Managed } from "./manager.ts";
+import type { Project } from "./project.ts";
 
 /** Name of the function. */
 export const SERVICE = "__service";
 const UNNEEDED = new Set([".git", ".vercel", ".turbo", ".cache", ".env", ".env.local"]);
 
-/** Leaves what only a build needs out of `node_modules`; `null`: the manager has no such command. */
-export function pruneOf({ manager }: Managed): string | null {
-  switch (manager) {
+/**
+ * Leaves what only a build needs out of `node_modules`; `null`: the manager has no command for that. pnpm's, in a workspace,
+ * takes all packages of all members away.
+ */
+export function pruneOf({ managed, hasMembers }: Pick<Project, "managed" | "hasMembers">): string | null {
+  switch (managed.manager) {
     case "npm":
       return "npm prune --omit=dev --ignore-scripts";
     case "pnpm":
-      return "pnpm prune --prod --ignore-scripts";
+      return hasMembers ? null : "pnpm prune --prod --ignore-scripts";
     case "yarn":
     case "bun":
       return null;
