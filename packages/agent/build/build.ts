@@ -4,7 +4,7 @@ import { delimiter, dirname, join } from "node:path";
 import { isFile } from "@cloudify/builder/detect";
 import type { BuildConfig, BuildVariables } from "../process/contract.ts";
 import { measure, restore, save } from "./cache.ts";
-import { machineEnvironment, storeOf, systemEnvironment } from "./environment.ts";
+import { machineEnvironment, managerEnvironment, systemEnvironment } from "./environment.ts";
 import { checkExposed } from "./exposed.ts";
 import { BuildFault } from "./fault.ts";
 import type { Watch } from "./limits.ts";
@@ -13,7 +13,8 @@ import { installOf } from "./manager.ts";
 import { chooseNode } from "./node.ts";
 import { type Project, readProject, shownFolder } from "./project.ts";
 import { type Command, run } from "./run.ts";
-import { buildScriptOf, emitService, pruneOf } from "./service.ts";
+import { buildScriptOf, emitService, programsFrom, pruneOf } from "./service.ts";
+import { startOf } from "./start.ts";
 import { ensureTool, INSTALL, type Tool } from "./tools.ts";
 import { readTree } from "./tree.ts";
 import { commandOf, NOISE, prepare, tidy, VERCEL } from "./vercel.ts";
@@ -46,8 +47,8 @@ export async function build(one: Build): Promise<void> {
   const kept = await restore(config.cache, config.source, key);
   if (kept !== null)
     log.say("info", kept === "own" ? "Using the build cache" : "Using production's build cache");
-  const store = storeOf(project.managed.manager, config.cache);
-  const env = { ...machine, ...store, ...variables.env, ...systemEnvironment(config), PATH: path };
+  const own = managerEnvironment(project.managed.manager, config.cache, project.way.kind);
+  const env = { ...machine, ...own, ...variables.env, ...systemEnvironment(config), PATH: path };
   await rm(config.output, { recursive: true, force: true });
   switch (project.way.kind) {
     case "vercel":
@@ -133,7 +134,8 @@ async function buildService(
   if (script !== null) await step(script, "The build", app, "build_failed");
   const prune = settings.installCommand === null ? pruneOf(project) : null;
   if (prune !== null) await step(prune, "Leaving out development's packages", installIn, "build_failed");
-  await emitService(config.source, app, config.output, major);
+  const start = await startOf(manifest, programsFrom(config.source, app));
+  await emitService(config.source, app, config.output, major, start);
 }
 
 async function inSource({ log, watch }: Build, command: Command): Promise<void> {

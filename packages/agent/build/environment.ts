@@ -3,6 +3,7 @@ import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { isDirectory, type Manager } from "@cloudify/builder/detect";
 import { type BuildConfig, MARK } from "../process/contract.ts";
+import type { Way } from "./project.ts";
 
 /** The agent's own variables, its credentials above all, are none of a build's. */
 const KEPT =
@@ -53,9 +54,25 @@ async function downloadFolders(config: BuildConfig, own: NodeJS.ProcessEnv): Pro
   };
 }
 
-/** pnpm takes it by a name of npm's, which npm complains of. */
-export const storeOf = (manager: Manager, cache: string): Record<string, string> =>
-  manager === "pnpm" ? { npm_config_store_dir: join(cache, "pnpm") } : {};
+/**
+ * pnpm takes its folder by a name of npm's, which npm complains of. What runs as a service is sent as it is and started by
+ * npm: packages that yarn leaves in archives of its cache would not be found there.
+ */
+export function managerEnvironment(
+  manager: Manager,
+  cache: string,
+  way: Way["kind"],
+): Record<string, string> {
+  switch (manager) {
+    case "pnpm":
+      return { npm_config_store_dir: join(cache, "pnpm") };
+    case "yarn":
+      return way === "service" ? { YARN_NODE_LINKER: "node-modules" } : {};
+    case "npm":
+    case "bun":
+      return {};
+  }
+}
 
 /** What a build is told of its deployment. */
 export function systemEnvironment({ target, branch, url }: BuildConfig): Record<string, string> {
