@@ -33,8 +33,13 @@ export async function build(one: Build): Promise<void> {
   const machine = await machineEnvironment(config, process.env);
   await markScripts(config.source);
   const project = await readProject(config.source, config.settings);
-  const node = await readyNode(one, project, machine);
-  const path = await toolPath(one, project, machine, node.folder);
+  const node = chooseNode(
+    process.versions.node,
+    project.settings.nodeVersion,
+    project.manifest?.engines?.node,
+  );
+  if (node.instead) log.say("warn", node.instead.why);
+  const path = await toolPath(one, project, machine);
   const about =
     project.way.kind === "vercel"
       ? (project.way.framework ?? "none, files and functions")
@@ -47,13 +52,13 @@ export async function build(one: Build): Promise<void> {
   const kept = await restore(config.cache, config.source, key);
   if (kept !== null)
     log.say("info", kept === "own" ? "Using the build cache" : "Using production's build cache");
-  const own = managerEnvironment(project.managed.manager, config.cache, project.way.kind);
+  const own = managerEnvironment(project, config.cache, node.instead?.version ?? null);
   const env = { ...machine, ...own, ...variables.env, ...systemEnvironment(config), PATH: path };
   await rm(config.output, { recursive: true, force: true });
   switch (project.way.kind) {
     case "vercel":
       await prepare(project, project.way, node.major);
-      await buildByVercel(one, node.program, env, machine);
+      await buildByVercel(one, env, machine);
       break;
     case "service":
       await buildService(one, project, env, node.major);
@@ -73,14 +78,13 @@ export async function build(one: Build): Promise<void> {
 
 async function buildByVercel(
   one: Build,
-  node: string,
   env: Record<string, string>,
   machine: Record<string, string>,
 ): Promise<void> {
   const { config } = one;
   const tool = await needTool(one, VERCEL, machine);
   await inSource(one, {
-    command: commandOf(tool, node, config.output, config.target),
+    command: commandOf(tool, process.execPath, config.output, config.target),
     shown: "vercel build",
     noise: NOISE,
     what: "The build",
@@ -169,28 +173,10 @@ async function needTool(
   return ensureTool(tools, tool, install, watch.signal);
 }
 
-async function readyNode(one: Build, { manifest, settings }: Project, machine: Record<string, string>) {
-  const { major, isOwn, why } = chooseNode(
-    process.versions.node,
-    settings.nodeVersion,
-    manifest?.engines?.node,
-  );
-  if (isOwn) return { major, program: process.execPath, folder: dirname(process.execPath) };
-  one.log.say("info", `${why}: it is built with Node ${major}`);
-  const name = `node-${process.platform}-${process.arch}`;
-  const tool = await needTool(one, { package: name, version: String(major) }, machine);
-  const folder = join(tool, "node_modules", name, "bin");
-  return { major, program: join(folder, "node"), folder };
-}
-
 /** Node first, then the project's package manager, where the machine has none of that version. */
-async function toolPath(
-  one: Build,
-  { managed }: Project,
-  machine: Record<string, string>,
-  node: string,
-): Promise<string> {
+async function toolPath(one: Build, { managed }: Project, machine: Record<string, string>): Promise<string> {
   const { package: name, version } = managed;
+  const node = dirname(process.execPath);
   const there = machine.PATH ?? "";
   if (name === null) return [node, there].join(delimiter);
   const tool = await needTool(one, { package: name, version: version ?? "latest" }, machine);

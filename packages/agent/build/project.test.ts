@@ -46,13 +46,15 @@ test.each([
 });
 
 test.each([
-  ["nothing", null, undefined, 24, true],
-  ["a range that holds ours", null, ">=18", 24, true],
-  ["a setting, before package.json", "22.x", ">=24", 22, false],
-  ["an older major", null, "20.x || 18.x", 20, false],
-  ["a newer patch than ours", null, ">=24.99", 24, true],
-])("the Node for %s", (_, setting, engines, major, isOwn) => {
-  expect(chooseNode("24.9.0", setting, engines)).toMatchObject({ major, isOwn });
+  ["nothing", null, undefined, null],
+  ["a range that holds ours", null, ">=18", null],
+  ["a setting, before package.json", "22.x", ">=24", "22.0.0"],
+  ["an older major", null, "20.x || 18.x", "18.0.0"],
+  ["a newer patch than ours", null, ">=24.99", "24.99.0"],
+])("what runs it also builds it, and %s is asked for", (_, setting, engines, asked) => {
+  const { major, instead } = chooseNode("24.9.0", setting, engines);
+  expect([major, instead?.version ?? null]).toEqual([24, asked]);
+  if (instead) expect(instead.why).toContain("its own Node, 24.9.0");
 });
 
 test.each(["16.x", ">=99", "not a range"])("no Node is %s, and the message says what there is", (asked) => {
