@@ -1,4 +1,6 @@
 /** Functions as an output has them, run by the runtime as a child of the process driver. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { NodeFunction } from "@cloudify/protocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Region, startRegion, type Told } from "#tests/support/region.ts";
@@ -48,6 +50,22 @@ test("what throws, and what takes too long, is told apart; a function can't say 
   expect([late.status, faultOf(late)]).toEqual([504, "timeout"]);
   const lies = await call("lies");
   expect([await lies.text(), faultOf(lies)]).toEqual(["lie", null]);
+});
+
+test("a workload is not ready while its only module throws, says why, and is well once that has passed", async () => {
+  const flag = join(region.home, "database");
+  const needs = `
+    if (!require("node:fs").existsSync(${JSON.stringify(flag)})) throw new Error("no database");
+    module.exports = (req, res) => res.end("well");`;
+  const wish = { ...functions({ needs }), isWarm: true };
+  await region.apply(wish);
+  await expect
+    .poll(() => region.statuses.at(-1), { timeout: 10_000 })
+    .toMatchObject({ ready: "false", reason: "Crashed", detail: expect.stringContaining("no database") });
+  expect(region.statuses.some(({ ready }) => ready === "true")).toBe(false);
+  writeFileSync(flag, "");
+  await expect.poll(() => region.statuses.at(-1), { timeout: 20_000 }).toMatchObject({ ready: "true" });
+  expect(await (await call("needs")).text()).toBe("well");
 });
 
 test("while a process ends of an error that nobody caught, the next requests are another's", async () => {

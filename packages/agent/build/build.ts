@@ -4,7 +4,7 @@ import { delimiter, dirname, join } from "node:path";
 import { isFile } from "@cloudify/builder/detect";
 import type { BuildConfig, BuildVariables } from "../process/contract.ts";
 import { measure, restore, save } from "./cache.ts";
-import { machineEnvironment, storeOf, systemEnvironment } from "./environment.ts";
+import { machineEnvironment, managerEnvironment, systemEnvironment } from "./environment.ts";
 import { checkExposed } from "./exposed.ts";
 import { BuildFault } from "./fault.ts";
 import type { Watch } from "./limits.ts";
@@ -13,7 +13,8 @@ import { installOf } from "./manager.ts";
 import { chooseNode } from "./node.ts";
 import { type Project, readProject, shownFolder } from "./project.ts";
 import { type Command, run } from "./run.ts";
-import { buildScriptOf, emitService, pruneOf } from "./service.ts";
+import { buildScriptOf, emitService, programsFrom, pruneOf } from "./service.ts";
+import { startOf } from "./start.ts";
 import { ensureTool, INSTALL, type Tool } from "./tools.ts";
 import { readTree } from "./tree.ts";
 import { commandOf, NOISE, prepare, tidy, VERCEL } from "./vercel.ts";
@@ -32,8 +33,13 @@ export async function build(one: Build): Promise<void> {
   const machine = await machineEnvironment(config, process.env);
   await markScripts(config.source);
   const project = await readProject(config.source, config.settings);
-  const node = await readyNode(one, project, machine);
-  const path = await toolPath(one, project, machine, node.folder);
+  const node = chooseNode(
+    process.versions.node,
+    project.settings.nodeVersion,
+    project.manifest?.engines?.node,
+  );
+  if (node.instead) log.say("warn", node.instead.why);
+  const path = await toolPath(one, project, machine);
   const about =
     project.way.kind === "vercel"
       ? (project.way.framework ?? "none, files and functions")
@@ -46,13 +52,13 @@ export async function build(one: Build): Promise<void> {
   const kept = await restore(config.cache, config.source, key);
   if (kept !== null)
     log.say("info", kept === "own" ? "Using the build cache" : "Using production's build cache");
-  const store = storeOf(project.managed.manager, config.cache);
-  const env = { ...machine, ...store, ...variables.env, ...systemEnvironment(config), PATH: path };
+  const own = managerEnvironment(project, config.cache, node.instead?.version ?? null);
+  const env = { ...machine, ...own, ...variables.env, ...systemEnvironment(config), PATH: path };
   await rm(config.output, { recursive: true, force: true });
   switch (project.way.kind) {
     case "vercel":
       await prepare(project, project.way, node.major);
-      await buildByVercel(one, node.program, env, machine);
+      await buildByVercel(one, env, machine);
       break;
     case "service":
       await buildService(one, project, env, node.major);
@@ -72,14 +78,13 @@ export async function build(one: Build): Promise<void> {
 
 async function buildByVercel(
   one: Build,
-  node: string,
   env: Record<string, string>,
   machine: Record<string, string>,
 ): Promise<void> {
   const { config } = one;
   const tool = await needTool(one, VERCEL, machine);
   await inSource(one, {
-    command: commandOf(tool, node, config.output, config.target),
+    command: commandOf(tool, process.execPath, config.output, config.target),
     shown: "vercel build",
     noise: NOISE,
     what: "The build",
@@ -131,9 +136,10 @@ async function buildService(
     await step(settings.installCommand ?? installOf(managed), "The install", installIn, "install_failed");
   const script = settings.buildCommand ?? buildScriptOf(manifest, managed);
   if (script !== null) await step(script, "The build", app, "build_failed");
-  const prune = settings.installCommand === null ? pruneOf(managed) : null;
+  const prune = settings.installCommand === null ? pruneOf(project) : null;
   if (prune !== null) await step(prune, "Leaving out development's packages", installIn, "build_failed");
-  await emitService(config.source, app, config.output, major);
+  const start = await startOf(manifest, programsFrom(config.source, app));
+  await emitService(config.source, app, config.output, major, start);
 }
 
 async function inSource({ log, watch }: Build, command: Command): Promise<void> {
@@ -167,28 +173,10 @@ async function needTool(
   return ensureTool(tools, tool, install, watch.signal);
 }
 
-async function readyNode(one: Build, { manifest, settings }: Project, machine: Record<string, string>) {
-  const { major, isOwn, why } = chooseNode(
-    process.versions.node,
-    settings.nodeVersion,
-    manifest?.engines?.node,
-  );
-  if (isOwn) return { major, program: process.execPath, folder: dirname(process.execPath) };
-  one.log.say("info", `${why}: it is built with Node ${major}`);
-  const name = `node-${process.platform}-${process.arch}`;
-  const tool = await needTool(one, { package: name, version: String(major) }, machine);
-  const folder = join(tool, "node_modules", name, "bin");
-  return { major, program: join(folder, "node"), folder };
-}
-
 /** Node first, then the project's package manager, where the machine has none of that version. */
-async function toolPath(
-  one: Build,
-  { managed }: Project,
-  machine: Record<string, string>,
-  node: string,
-): Promise<string> {
+async function toolPath(one: Build, { managed }: Project, machine: Record<string, string>): Promise<string> {
   const { package: name, version } = managed;
+  const node = dirname(process.execPath);
   const there = machine.PATH ?? "";
   if (name === null) return [node, there].join(delimiter);
   const tool = await needTool(one, { package: name, version: version ?? "latest" }, machine);

@@ -1,9 +1,12 @@
 import {
+  appendFileSync,
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   readlinkSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -87,6 +90,22 @@ test("a build that changes what was put back, and fails, leaves the cache as it 
   await restore(cache, next, "npm 24");
   expect(readFileSync(join(next, ".next/cache/x"), "utf8")).toBe("x");
   expect(existsSync(join(next, "node_modules/new.js"))).toBe(false);
+});
+
+test("what a preview's build writes into a package in place is not production's", async () => {
+  const root = temporary();
+  const production = cacheOf(root, "production", "main");
+  await save(production, source({ ...BUILT, "node_modules/.bin/run": "#!/bin/sh" }), "npm 24");
+  const preview = source(APP);
+  expect(await restore(cacheOf(root, "preview", "feature"), preview, "npm 24")).toBe("production");
+  writeFileSync(join(preview, "node_modules/a/index.js"), "patched");
+  appendFileSync(join(preview, "packages/ui/node_modules/b/index.js"), "patched");
+  chmodSync(join(preview, "node_modules/.bin/run"), 0o755);
+  const next = source(APP);
+  expect(await restore(production, next, "npm 24")).toBe("own");
+  expect(readFileSync(join(next, "node_modules/a/index.js"), "utf8")).toBe("a");
+  expect(readFileSync(join(next, "packages/ui/node_modules/b/index.js"), "utf8")).toBe("b");
+  expect(statSync(join(next, "node_modules/.bin/run")).mode & 0o111).toBe(0);
 });
 
 test("names tell projects, targets and branches apart, and are names of folders", () => {

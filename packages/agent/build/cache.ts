@@ -1,11 +1,12 @@
 /**
- * What a build leaves for the next of its branch: installed packages and the caches of frameworks. Put back by hard links
- * and copies, taken away by renaming, and replaced as a whole, so that a build that fails leaves the last good one.
+ * What a build leaves for the next of its branch: installed packages and the caches of frameworks. Put back by copies,
+ * taken away by renaming, and replaced as a whole, so that a build that fails leaves the last good one.
  */
 import { createHash } from "node:crypto";
 import {
+  constants,
+  copyFile,
   cp,
-  link,
   mkdir,
   readdir,
   readFile,
@@ -23,7 +24,8 @@ import { bytesIn } from "./limits.ts";
 export const MAX_CACHE_BYTES = 4 * 1024 ** 3;
 /** So deep below the root of a repository its packages lie. */
 const MAX_DEPTH = 5;
-const LINKS_AT_ONCE = 64;
+/** Of a folder. */
+const COPIES_AT_ONCE = 64;
 
 const PRODUCTION = "production";
 
@@ -69,9 +71,7 @@ async function putBack(cache: string, source: string, key: string): Promise<bool
     if ((await isDirectory(to)) || !(await isDirectory(dirname(to.replace(/\/\.next\/cache$/, "/.next")))))
       continue;
     await mkdir(dirname(to), { recursive: true });
-    // Packages are replaced as whole files; what frameworks keep may be written to.
-    if (basename(folder) === "node_modules") await linkTree(join(from, name), to);
-    else await cp(join(from, name), to, { recursive: true, verbatimSymlinks: true });
+    await copyTree(join(from, name), to);
   }
   return true;
 }
@@ -143,17 +143,21 @@ async function move(from: string, to: string): Promise<void> {
   }
 }
 
-async function linkTree(from: string, to: string): Promise<void> {
+/**
+ * Copies, never hard links: a script of an install may write into a package in place, and a branch begins with production's.
+ * (Where the file system can, the copy shares its blocks.)
+ */
+async function copyTree(from: string, to: string): Promise<void> {
   await mkdir(to);
   const entries = await readdir(from, { withFileTypes: true });
   const waiting = entries.values();
   await Promise.all(
-    Array.from({ length: Math.min(LINKS_AT_ONCE, entries.length) }, async () => {
+    Array.from({ length: Math.min(COPIES_AT_ONCE, entries.length) }, async () => {
       for (const entry of waiting) {
         const [a, b] = [join(from, entry.name), join(to, entry.name)];
-        if (entry.isDirectory()) await linkTree(a, b);
+        if (entry.isDirectory()) await copyTree(a, b);
         else if (entry.isSymbolicLink()) await symlink(await readlink(a), b);
-        else await link(a, b).catch(() => cp(a, b));
+        else if (entry.isFile()) await copyFile(a, b, constants.COPYFILE_FICLONE);
       }
     }),
   );

@@ -1,8 +1,9 @@
 /** The environment of a build's commands: an allow-list of the machine's, the project's variables, and the system's. */
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
-import { isDirectory, type Manager } from "@cloudify/builder/detect";
+import { isDirectory } from "@cloudify/builder/detect";
 import { type BuildConfig, MARK } from "../process/contract.ts";
+import type { Project } from "./project.ts";
 
 /** The agent's own variables, its credentials above all, are none of a build's. */
 const KEPT =
@@ -53,9 +54,35 @@ async function downloadFolders(config: BuildConfig, own: NodeJS.ProcessEnv): Pro
   };
 }
 
-/** pnpm takes it by a name of npm's, which npm complains of. */
-export const storeOf = (manager: Manager, cache: string): Record<string, string> =>
-  manager === "pnpm" ? { npm_config_store_dir: join(cache, "pnpm") } : {};
+/**
+ * pnpm takes its folder by a name of npm's, which npm complains of. What runs as a service is sent as it is and started by
+ * npm: packages that yarn leaves in archives of its cache would not be found there.
+ *
+ * @param asked A version that the project asks for where the region has another Node: managers would refuse that.
+ */
+export function managerEnvironment(
+  { managed, way }: Pick<Project, "managed" | "way">,
+  cache: string,
+  asked: string | null,
+): Record<string, string> {
+  switch (managed.manager) {
+    case "npm":
+      return asked === null ? {} : { npm_config_engine_strict: "false" };
+    case "pnpm":
+      return {
+        npm_config_store_dir: join(cache, "pnpm"),
+        ...(asked !== null && { npm_config_node_version: asked }),
+      };
+    case "yarn":
+      return {
+        ...(way.kind === "service" && { YARN_NODE_LINKER: "node-modules" }),
+        // From the second on, yarn does not look at engines, and refuses settings that it does not know.
+        ...(asked !== null && managed.package === "yarn" && { YARN_IGNORE_ENGINES: "true" }),
+      };
+    case "bun":
+      return {};
+  }
+}
 
 /** What a build is told of its deployment. */
 export function systemEnvironment({ target, branch, url }: BuildConfig): Record<string, string> {

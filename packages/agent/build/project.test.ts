@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { managedBy } from "./manager.ts";
 import { chooseNode } from "./node.ts";
 import { readProject } from "./project.ts";
+import { pruneOf } from "./service.ts";
 
 const NOTHING = NO_BUILD_SETTINGS;
 
@@ -45,13 +46,15 @@ test.each([
 });
 
 test.each([
-  ["nothing", null, undefined, 24, true],
-  ["a range that holds ours", null, ">=18", 24, true],
-  ["a setting, before package.json", "22.x", ">=24", 22, false],
-  ["an older major", null, "20.x || 18.x", 20, false],
-  ["a newer patch than ours", null, ">=24.99", 24, true],
-])("the Node for %s", (_, setting, engines, major, isOwn) => {
-  expect(chooseNode("24.9.0", setting, engines)).toMatchObject({ major, isOwn });
+  ["nothing", null, undefined, null],
+  ["a range that holds ours", null, ">=18", null],
+  ["a setting, before package.json", "22.x", ">=24", "22.0.0"],
+  ["an older major", null, "20.x || 18.x", "18.0.0"],
+  ["a newer patch than ours", null, ">=24.99", "24.99.0"],
+])("what runs it also builds it, and %s is asked for", (_, setting, engines, asked) => {
+  const { major, instead } = chooseNode("24.9.0", setting, engines);
+  expect([major, instead?.version ?? null]).toEqual([24, asked]);
+  if (instead) expect(instead.why).toContain("its own Node, 24.9.0");
 });
 
 test.each(["16.x", ">=99", "not a range"])("no Node is %s, and the message says what there is", (asked) => {
@@ -87,6 +90,20 @@ test("a project of a monorepo finds the lockfile above it, and its own configura
   expect(project.settings.buildCommand).toBe("make it");
   expect(readFileSync(join(root, "apps/web/vercel.json"), "utf8")).toContain("make it");
   expect(existsSync(join(root, "vercel.json"))).toBe(false);
+});
+
+test.each([
+  ["a workspace of pnpm's", 'packages:\n  - "apps/*"\n', "pnpm", null],
+  ["settings alone", "onlyBuiltDependencies:\n  - esbuild\n", "pnpm", "pnpm prune --prod --ignore-scripts"],
+  ["a workspace of npm's", null, "npm", "npm prune --omit=dev --ignore-scripts"],
+])("what development's packages are taken away by in %s", async (_, yaml, manager, prune) => {
+  const root = source({
+    [manager === "pnpm" ? "pnpm-lock.yaml" : "package-lock.json"]: "",
+    "package.json": manifest({ workspaces: ["apps/*"] }),
+    ...(yaml === null ? {} : { "pnpm-workspace.yaml": yaml }),
+    "apps/api/package.json": manifest({ scripts: { start: "node index.js" } }),
+  });
+  expect(pruneOf(await readProject(root, { ...NOTHING, rootDirectory: "apps/api" }))).toBe(prune);
 });
 
 test.each([

@@ -23,6 +23,8 @@ export interface Project {
   managed: Managed;
   /** Where the lockfile lies, or the project. */
   installIn: string;
+  /** Whether pnpm's packages of several members lie there. */
+  hasMembers: boolean;
   /** The project's, over those of its configuration. */
   settings: BuildSettings;
   way: Way;
@@ -72,7 +74,8 @@ export async function readProject(source: string, given: BuildSettings): Promise
   // `vercel build` goes by the lockfile alone.
   if (way.kind === "vercel" && lockfile === null && managed.manager !== "npm")
     settings.installCommand ??= installOf(managed);
-  return { source, app, manifest, managed, installIn: folder, settings, way };
+  const hasMembers = await isWorkspace(folder);
+  return { source, app, manifest, managed, installIn: folder, hasMembers, settings, way };
 }
 
 async function wayOf(
@@ -127,6 +130,12 @@ async function findLockfile(source: string, app: string) {
     if (folder === source) return { lockfile: null, folder: app };
   }
 }
+
+/** The file may hold settings alone. */
+const isWorkspace = async (folder: string): Promise<boolean> =>
+  /^["']?packages["']?\s*:/m.test(
+    await readFile(join(folder, "pnpm-workspace.yaml"), "utf8").catch(() => ""),
+  );
 
 /** For messages: relative to the repository. */
 export const shownFolder = ({ source, app }: Project): string => relative(source, app) || ".";

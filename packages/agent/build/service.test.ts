@@ -10,7 +10,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { emitService } from "./service.ts";
+import { emitService, programsFrom } from "./service.ts";
 
 test("a service is one function that holds the repository and answers every path", async () => {
   const root = mkdtempSync(join(tmpdir(), "cloudify-service-"));
@@ -27,7 +27,7 @@ test("a service is one function that holds the repository and answers every path
   }
   symlinkSync("../packages/lib", join(root, "source/node_modules/lib"));
   const output = join(root, "output");
-  await emitService(join(root, "source"), join(root, "source/apps/it's"), output, 22);
+  await emitService(join(root, "source"), join(root, "source/apps/it's"), output, 22, "start");
   const read = (path: string) => readFileSync(join(output, path), "utf8");
   const func = "functions/__service.func";
   expect(JSON.parse(read("config.json"))).toEqual({
@@ -43,4 +43,18 @@ test("a service is one function that holds the repository and answers every path
   expect(lstatSync(join(output, func, "node_modules/lib")).isSymbolicLink()).toBe(true);
   expect(existsSync(join(output, func, ".git"))).toBe(false);
   expect(existsSync(join(output, func, "apps/it's/.env.local"))).toBe(false);
+});
+
+test("a program of a package is found from the project's folder up to the root, and not above it", async () => {
+  const root = mkdtempSync(join(tmpdir(), "cloudify-service-"));
+  for (const [folder, program] of [
+    [".", "pnpm"],
+    ["source", "bun"],
+    ["source/apps/api", "yarn"],
+  ] as const) {
+    mkdirSync(join(root, folder, "node_modules/.bin"), { recursive: true });
+    writeFileSync(join(root, folder, "node_modules/.bin", program), "");
+  }
+  const has = programsFrom(join(root, "source"), join(root, "source/apps/api"));
+  expect([await has("yarn"), await has("bun"), await has("pnpm")]).toEqual([true, true, false]);
 });

@@ -2,22 +2,25 @@
 import type { IncomingMessage } from "node:http";
 import { inspect } from "node:util";
 import type { NodeFunction } from "@cloudify/protocol";
+import { Ahead } from "./ahead.ts";
 import { type Answer, answerInstead, FAULTS, newErrorId, Refusal, refuse } from "./faults.ts";
 import { headersOf, type Internal, urlOf } from "./heads.ts";
 import { type Loaded, load } from "./load.ts";
 import { type Scope, scopes } from "./scopes.ts";
 
-/** So long at most a process loads its functions before it takes requests; what is left is loaded when it is called. */
-const AHEAD_LIMIT_MS = 5_000;
-
 export class Functions {
   readonly #all: ReadonlyMap<string, NodeFunction>;
   readonly #root: string;
   readonly #loaded = new Map<string, Promise<Loaded>>();
+  readonly #ahead: Ahead;
+  readonly #onSpent: () => void;
 
-  constructor(all: ReadonlyMap<string, NodeFunction>, root: string) {
+  /** @param onSpent Another process may be able to load what this one could not: it should end, once it has answered. */
+  constructor(all: ReadonlyMap<string, NodeFunction>, root: string, onSpent: () => void) {
     this.#all = all;
     this.#root = root;
+    this.#ahead = new Ahead(all.size);
+    this.#onSpent = onSpent;
   }
 
   /** The function's name in the output; the edge may have encoded what a header can't hold. */
@@ -31,31 +34,34 @@ export class Functions {
     }
   }
 
-  /** Loads what there is, so that the first visitor need not wait. Failures are logged, and met again by the callers. */
-  async loadAhead(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, AHEAD_LIMIT_MS);
+  /**
+   * Loads what there is, so that the first visitor need not wait. Failures are logged, and met again by the callers.
+   *
+   * @returns Why none of them can be called, where that is so.
+   */
+  async loadAhead(): Promise<string | null> {
+    let first: string | null = null;
+    await this.#ahead.all(this.#all.keys(), async (name) => {
+      await this.load(name).catch((error: unknown) => {
+        first ??= `"${name}": ${error instanceof Error ? `${error.name}: ${error.message}` : inspect(error)}`;
+        scopes.run(scopeOf(name), () => console.error(inspect(error)));
+      });
     });
-    const end = Date.now() + AHEAD_LIMIT_MS;
-    const each = async (): Promise<void> => {
-      for (const name of this.#all.keys()) {
-        if (Date.now() > end) return;
-        await this.load(name).catch((error: unknown) => {
-          scopes.run(scopeOf(name), () => console.error(inspect(error)));
-        });
-      }
-    };
-    await Promise.race([each(), late]);
-    clearTimeout(timer);
+    return this.#ahead.isHopeless ? first : null;
   }
 
   load(name: string): Promise<Loaded> {
     const one = this.#all.get(name);
     if (!one) throw new Error(`There is no function "${name}".`);
     // What a module does while it is loaded belongs to no request.
-    const loading = this.#loaded.get(name) ?? scopes.exit(() => load(name, this.#root, one));
+    const before = this.#loaded.get(name);
+    if (before) return before;
+    const loading = scopes.exit(() => load(name, this.#root, one));
     this.#loaded.set(name, loading);
+    loading.then(
+      () => this.#ahead.succeeded(),
+      () => this.#ahead.failed(name, Date.now()),
+    );
     return loading;
   }
 
@@ -71,9 +77,13 @@ export class Functions {
         }
       }, limit);
       res.once("close", () => clearTimeout(timer));
+      const loaded = await this.load(name).catch((error: unknown) => {
+        fail(error);
+        if (this.#ahead.isWorthAnew(name, Date.now())) this.#onSpent();
+        return null;
+      });
       try {
-        const { handle } = await this.load(name);
-        await handle(req, res);
+        await loaded?.handle(req, res);
       } catch (error) {
         fail(error);
       }

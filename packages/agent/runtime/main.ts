@@ -31,7 +31,10 @@ const out = hasPipes ? new Socket({ fd: LINES_FD, readable: true, writable: true
 const pipe = new LinePipe(out);
 const afterwards = new Afterwards();
 const root = resolve(config.root);
-const functions = new Functions(settled.functions, root);
+const functions = new Functions(settled.functions, root, () => {
+  console.error("This process is replaced, so that what could not be loaded is loaded anew.");
+  void end(1, UNCAUGHT_GRACE_MS);
+});
 const server = new FunctionServer(functions);
 
 process.setSourceMapsEnabled(true);
@@ -74,5 +77,8 @@ process.on("uncaughtException", (error) => {
   void end(1, UNCAUGHT_GRACE_MS);
 });
 
-await functions.loadAhead();
-if (hasPipes) writeSync(READY_FD, `${JSON.stringify({ ready: true, port } satisfies RuntimeReady)}\n`);
+const fault = await functions.loadAhead();
+if (fault !== null) {
+  console.error(`None of its functions could be loaded: ${fault}`);
+  await end(1, UNCAUGHT_GRACE_MS);
+} else if (hasPipes) writeSync(READY_FD, `${JSON.stringify({ ready: true, port } satisfies RuntimeReady)}\n`);

@@ -1,8 +1,10 @@
 /** What goes wrong, and what the visitor, the log and the process make of it. */
 import { once } from "node:events";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
+import type { Readable } from "node:stream";
 import { FUNCTION_HEADER, INGRESS_FAULT_HEADER } from "@cloudify/protocol";
 import { afterEach, describe, expect, test } from "vitest";
+import { freePort } from "../../../packages/agent/process/service-port.ts";
 import { type Answered, endAll, launch, nodeFunction, start } from "./start.ts";
 
 afterEach(endAll);
@@ -17,7 +19,7 @@ describe("an error", () => {
     ["that is none", "a.mjs", "export const GET = async () => { throw 'boom' }"],
     ["when it is loaded", "a.mjs", "throw new Error('boom')"],
   ])("%s is answered 500, and found in the log by its id", async (_, path, code) => {
-    const { ask, lines } = await start({ [path]: code });
+    const { ask, lines } = await start({ [path]: code, "b.cjs": "module.exports = () => {}" });
     const answer = await ask("a");
     expect([answer.status, faultOf(answer)]).toEqual([500, "threw"]);
     const { id, code: said, detail } = JSON.parse(answer.text);
@@ -90,11 +92,71 @@ describe("what can't be called", () => {
   });
 
   test("a name that the process does not have was never begun", async () => {
-    const { ask } = await start({ "a.cjs": "" });
+    const { ask } = await start({ "a.cjs": "module.exports = () => {}" });
     for (const name of ["b", "", "%"]) {
       const answer = await ask(name);
       expect([answer.status, faultOf(answer)]).toEqual([404, "absent"]);
     }
+  });
+});
+
+describe("what can't be loaded", () => {
+  const ending = async (files: Record<string, string>) => {
+    const names = Object.keys(files).map((path) => [path.replace(/\.[^.]+$/, ""), nodeFunction(path)]);
+    const { child } = launch(files, Object.fromEntries(names));
+    let [ready, lines] = ["", ""];
+    child.stdio[3]?.on("data", (chunk: Buffer) => {
+      ready += chunk;
+    });
+    child.stdio[4]?.on("data", (chunk: Buffer) => {
+      lines += chunk;
+    });
+    const [code] = (await once(child, "close")) as [number | null];
+    const texts = lines.split("\n").filter((line) => line !== "");
+    return { ready, code, last: (JSON.parse(texts.at(-1) ?? "{}") as { text: string }).text };
+  };
+
+  test("at all: the process was never ready, and ends with the first error for its last word", async () => {
+    const { ready, code, last } = await ending({
+      "a.mjs": "await new Promise((resolve) => setTimeout(resolve, 10)); throw new Error('no database')",
+      "b.cjs": "module.exports = (",
+    });
+    expect([ready, code]).toEqual(["", 1]);
+    expect(last).toBe('None of its functions could be loaded: "a": Error: no database');
+  });
+
+  test("after more than 5 s, as long as nothing else is loaded, either", async () => {
+    const { ready, code, last } = await ending({
+      "a.mjs": "await new Promise((resolve) => setTimeout(resolve, 6000)); throw new Error('no database')",
+    });
+    expect([ready, code]).toEqual(["", 1]);
+    expect(last).toContain("no database");
+  });
+
+  test("is answered 500 to who has asked meanwhile, and then the process makes place for another", async () => {
+    const slow =
+      "console.log('loading'); await new Promise((r) => setTimeout(r, 1000)); throw new Error('boom')";
+    const port = await freePort();
+    const { child } = launch({ "a.mjs": slow }, { a: nodeFunction("a.mjs") }, { PORT: String(port) });
+    const ended = once(child, "exit");
+    await once(child.stdio[4] as Readable, "data");
+    const req = request({ port, host: "127.0.0.1", headers: { [FUNCTION_HEADER]: "a" } }).end();
+    const [res] = (await once(req, "response")) as [IncomingMessage];
+    const [body] = (await once(res, "data")) as [Buffer];
+    expect([res.statusCode, JSON.parse(body.toString()).id]).toEqual([500, expect.stringMatching(/^err_/)]);
+    expect((await ended)[0]).toBe(1);
+  });
+
+  test("among what can leaves the process as it is: the others are served", async () => {
+    const { ask, child } = await start({
+      "a.mjs": "throw new Error('boom')",
+      "b.cjs": "module.exports = (req, res) => res.end('b')",
+    });
+    for (let count = 0; count < 3; count++) {
+      expect((await ask("a")).status).toBe(500);
+      expect((await ask("b")).text).toBe("b");
+    }
+    expect(child.exitCode).toBeNull();
   });
 });
 

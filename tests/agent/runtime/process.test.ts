@@ -158,13 +158,13 @@ test("SIGTERM: what is under way is finished, nothing new is taken, and the proc
 });
 
 test("the process ends when whoever started it is gone", async () => {
-  const { child } = await start({ "a.cjs": "" });
+  const { child } = await start({ "a.cjs": "module.exports = () => {}" });
   const ended = once(child, "exit");
   (child.stdio[4] as NodeJS.ReadableStream & { destroy(): void }).destroy();
   expect((await ended)[0]).toBe(0);
 });
 
 test("the health path answers without a function's name", async () => {
-  const { ask } = await start({ "a.cjs": "" });
+  const { ask } = await start({ "a.cjs": "module.exports = () => {}" });
   expect((await ask("", { path: "/_cloudify/health" })).status).toBe(200);
 });
