@@ -1,6 +1,6 @@
-/** What D1's facts of a region owe: its object knows them, and the edge finds the region in its list. */
-import { REGIONS_KEY, regionKey } from "@cloudify/protocol";
-import { asc, eq, isNull } from "drizzle-orm";
+/** What D1's facts of a region owe: its object knows them. */
+import { regionKey } from "@cloudify/protocol";
+import { eq } from "drizzle-orm";
 import type { Base } from "#core/ctx.ts";
 import { hex } from "#core/encoding.ts";
 import { seal } from "#core/seal.ts";
@@ -22,18 +22,4 @@ export async function copyRegion(base: Base, payload: Record<string, string>): P
   } else {
     await stub.remove();
   }
-  await listRegions(base);
-}
-
-/** Written anew from the table, whoever changed it; also every minute, since two that write at once may cross. */
-export async function listRegions(base: Base): Promise<{ changed: number }> {
-  const rows = await base.db
-    .select({ id: regions.id })
-    .from(regions)
-    .where(isNull(regions.removedAt))
-    .orderBy(asc(regions.id));
-  const list = JSON.stringify(rows.map(({ id }) => id));
-  if ((await base.snapshots.get(REGIONS_KEY)) === list) return { changed: 0 };
-  await base.snapshots.put(REGIONS_KEY, list);
-  return { changed: 1 };
 }

@@ -69,5 +69,3 @@ export interface RegionSnapshot {
 }
 
 export const regionKey = (id: string): string => `region:${id}`;
-/** The ids of all regions: a JSON list under this KV key. */
-export const REGIONS_KEY = "regions";

@@ -190,12 +190,10 @@ test("a region that is to run something is removed only by force; then its agent
     status: 409,
     body: { code: "in_use", deployments: ["dpl_1"] },
   });
-  expect(JSON.parse((await platform.snapshots.get("regions")) ?? "")).toContain(agent.id);
   expect(await platform.snapshots.get(`region:${agent.id}`)).not.toBeNull();
   expect((await platform.call("DELETE", "/api/regions/gone?force=1")).status).toBe(204);
   expect((await platform.call("GET", "/api/regions/gone")).status).toBe(404);
   expect((await agent.lease()).status).toBe(401);
-  expect(JSON.parse((await platform.snapshots.get("regions")) ?? "")).not.toContain(agent.id);
   await expect.poll(() => platform.snapshots.get(`region:${agent.id}`)).toBeNull();
   // The name is free again.
   expect((await addRegion(platform, { name: "gone" })).id).not.toBe(agent.id);
