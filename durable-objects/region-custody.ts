@@ -9,7 +9,7 @@ import {
   type WorkloadStatus,
 } from "@cloudify/protocol";
 import { sha256 } from "#core/encoding.ts";
-import { DAY, type Millis } from "#core/time.ts";
+import { DAY, type Millis, SECOND } from "#core/time.ts";
 import type { By } from "#features/pointers/rpc.ts";
 import type { About } from "#features/regions/control.ts";
 import { type Credentials, noCredentials } from "#features/regions/credentials.ts";
@@ -49,6 +49,8 @@ interface Shown {
 
 /** A removed region answers for so long that it is gone; then its object is as new. */
 const FORGET_MS = DAY;
+/** A router that finds nothing keeps what it has, so it is told; no isolate lives for so long without a look. */
+const TOMBSTONE_SECONDS = (7 * DAY) / SECOND;
 
 export const tell = (told: readonly work.Told[]): Effect[] => told.map((one) => ({ kind: "tell", ...one }));
 
@@ -226,11 +228,14 @@ export abstract class RegionCustody extends Custody<Effect> {
   async #copy(): Promise<void> {
     const region = this.readFact<Region>("region");
     if (!region) return;
-    if (region.removedAt !== null) return this.env.SNAPSHOTS.delete(regionKey(region.id));
-    const { id, name, latitude, longitude, weight, ingressKey } = region;
+    const { id, name, latitude, longitude, weight, ingressKey, removedAt } = region;
     const about = { id, name, latitude, longitude, weight, ingressKey };
     const snapshot: RegionSnapshot = { v: 1, ...about, ...this.shown() };
-    await this.env.SNAPSHOTS.put(regionKey(id), JSON.stringify(snapshot));
+    if (removedAt === null) return this.env.SNAPSHOTS.put(regionKey(id), JSON.stringify(snapshot));
+    const removed: RegionSnapshot = { ...snapshot, ingress: null, ingressKey: "", isRemoved: true };
+    await this.env.SNAPSHOTS.put(regionKey(id), JSON.stringify(removed), {
+      expirationTtl: TOMBSTONE_SECONDS,
+    });
   }
 
   /** An ingress that was told once is kept: traffic follows what it answers, not the lease. */

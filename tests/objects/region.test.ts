@@ -324,11 +324,16 @@ test("a new token ends what was before: credential, lease, tasks, and whoever wa
   expect(await stub.renewLease("new", request, "x", "req_1")).toMatchObject({ answer: { epoch: 2 } });
 });
 
-test("a removed region has tombstones for all it ran, is no longer told to the edge, and is forgotten in a day", async () => {
+test("a removed region has tombstones for all it ran, the edge is told that it is gone, and is forgotten in a day", async () => {
   const { id, stub } = await leased();
   await stub.desire([wanted("dpl_1")]);
+  await expect.poll(() => snapshotOf(id)).toMatchObject({ ingress: "http://127.0.0.1:1" });
+  const version = (await snapshotOf(id))?.version ?? 0;
   await stub.remove();
-  await expect.poll(() => snapshotOf(id)).toBeNull();
+  const told = { ingress: null, ingressKey: "", isRemoved: true, version: version + 1 };
+  await expect.poll(() => snapshotOf(id)).toMatchObject(told);
+  const { keys } = await env.SNAPSHOTS.list({ prefix: regionKey(id) });
+  expect(keys.find(({ name }) => name === regionKey(id))?.expiration).toBeGreaterThan(Date.now() / 1_000);
   const facts = await runInDurableObject(stub, (_, { storage }) =>
     storage.sql.exec<{ name: string }>("select name from facts where name glob '*:dpl_1.a'").toArray(),
   );

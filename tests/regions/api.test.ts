@@ -194,7 +194,9 @@ test("a region that is to run something is removed only by force; then its agent
   expect((await platform.call("DELETE", "/api/regions/gone?force=1")).status).toBe(204);
   expect((await platform.call("GET", "/api/regions/gone")).status).toBe(404);
   expect((await agent.lease()).status).toBe(401);
-  await expect.poll(() => platform.snapshots.get(`region:${agent.id}`)).toBeNull();
+  await expect
+    .poll(async () => JSON.parse((await platform.snapshots.get(`region:${agent.id}`)) ?? "null"))
+    .toMatchObject({ isRemoved: true, ingress: null });
   // The name is free again.
   expect((await addRegion(platform, { name: "gone" })).id).not.toBe(agent.id);
 });

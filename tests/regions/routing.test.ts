@@ -106,6 +106,16 @@ describe("where a request lands", () => {
     for (const region of [one.fra, one.iad, one.sin]) expect(await region.heard()).toEqual([]);
   });
 
+  test("not in a region that was removed, though the router knew it before", async () => {
+    const one = await world();
+    expect(await one.regionOf()).toBe("fra");
+    await edge.putRegion(one.id("fra"), { key: "", ingress: one.fra.origin, isRemoved: true });
+    await until(async () => (await one.regionOf()) === "iad");
+    await one.fra.heard();
+    for (let i = 0; i < 5; i++) expect(await one.regionOf()).toBe("iad");
+    expect(await one.fra.heard()).toEqual([]);
+  });
+
   test("where it was, if the project's policy asks for that and the region still takes requests", async () => {
     const one = await world();
     await edge.putPolicy({ affinity: "region" });

@@ -1,6 +1,7 @@
 /**
  * Regions by their ids. KV holds all of it, so nothing but KV is needed to find one; what was last read serves on when
- * it fails. An isolate never goes back to a lower version of a region.
+ * it fails. An isolate never goes back to a lower version of a region, and one that is gone without a word is kept: a
+ * region that was removed says so.
  */
 import { type RegionSnapshot, regionKey } from "@cloudify/protocol";
 import { SECOND } from "#core/time.ts";
@@ -34,7 +35,9 @@ export async function findRegions(scope: Scope, ids: readonly string[]): Promise
       snapshots.get(id, clock, keepAlive, () => readRegion(scope, id)).catch(() => null),
     ),
   );
-  return found.flatMap((region) => (region?.ingress ? [{ ...region, ingress: region.ingress }] : []));
+  return found.flatMap((region) =>
+    region?.ingress && !region.isRemoved ? [{ ...region, ingress: region.ingress }] : [],
+  );
 }
 
 async function readRegion({ env }: Scope, id: string): Promise<RegionSnapshot | null> {
