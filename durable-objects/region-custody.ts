@@ -14,6 +14,7 @@ import type { By } from "#features/pointers/rpc.ts";
 import type { About } from "#features/regions/control.ts";
 import { type Credentials, noCredentials } from "#features/regions/credentials.ts";
 import { type Buried, emptyFeed, type Feed } from "#features/regions/feed.ts";
+import { type IngressKeys, keyOfEdge } from "#features/regions/ingress-key.ts";
 import { isHeld, isIngressLeaving, isLeaving, type Lease, noLease } from "#features/regions/lease.ts";
 import type { FromRegion } from "#features/regions/rpc.ts";
 import type { Statuses } from "#features/regions/statuses.ts";
@@ -32,9 +33,7 @@ export interface Placed {
 
 export const placedName = (deployment: string): string => `placed:${deployment}`;
 
-export interface Region extends About {
-  /** Sealed with the edge key; who may opens it. */
-  ingressKey: string;
+export interface Region extends About, IngressKeys {
   /** As an operator wants it. */
   isDraining: boolean;
   removedAt: Millis | null;
@@ -228,8 +227,8 @@ export abstract class RegionCustody extends Custody<Effect> {
   async #copy(): Promise<void> {
     const region = this.readFact<Region>("region");
     if (!region) return;
-    const { id, name, latitude, longitude, weight, ingressKey, removedAt } = region;
-    const about = { id, name, latitude, longitude, weight, ingressKey };
+    const { id, name, latitude, longitude, weight, removedAt } = region;
+    const about = { id, name, latitude, longitude, weight, ingressKey: keyOfEdge(region) };
     const snapshot: RegionSnapshot = { v: 1, ...about, ...this.shown() };
     if (removedAt === null) return this.env.SNAPSHOTS.put(regionKey(id), JSON.stringify(snapshot));
     const removed: RegionSnapshot = { ...snapshot, ingress: null, ingressKey: "", isRemoved: true };

@@ -47,10 +47,10 @@ export interface RegionView {
 export interface RegionControl extends RegionRpc {
   /** Tells what D1 has. @param ingressKey Sealed; it and the token are taken when the region is new here. */
   configure(about: About, ingressKey: string, token: string | null): Promise<void>;
-  /** The same ingress key, sealed with a newer edge key. */
-  reseal(ingressKey: string): Promise<void>;
-  /** A new token; every credential before it ends. */
-  renewToken(token: string, by: By): Promise<void>;
+  /** Another in the place of this ingress key, if it still is this: sealed anew, or drawn anew. */
+  reseal(before: string, ingressKey: string): Promise<void>;
+  /** A new token; every credential before it ends. @param ingressKey Sealed; it follows the one before it. */
+  renewToken(token: string, ingressKey: string, by: By): Promise<void>;
   setDraining(isDraining: boolean, by: By): Promise<void>;
   /** Ends its credentials, its workloads by tombstones, and its tasks. */
   remove(): Promise<void>;

@@ -10,7 +10,7 @@ import { notFound, Problem } from "#core/problem.ts";
 import { byOf, reach } from "#features/deployments/objects.ts";
 import { effects } from "#features/effects.ts";
 import { copyRegion } from "./effects.ts";
-import { newRegionSecret } from "./secret.ts";
+import { drawIngressKey, newRegionSecret } from "./secret.ts";
 import { type RegionRow, show, showDetail, showInList, stubOf } from "./show.ts";
 import { regions } from "./tables.ts";
 
@@ -111,10 +111,11 @@ export async function renewToken(ctx: Ctx, idOrName: string) {
   const row = await findOwn(ctx, idOrName);
   const token = newRegionSecret("cfyr", row.id, ctx.random);
   const hash = await sha256(token);
+  const { sealed } = await drawIngressKey(ctx, row.id);
   await reach(async () => {
     // Its object may not have heard of it yet.
     await copyRegion(ctx, { region: row.id });
-    await stubOf(ctx, row.id).renewToken(hash, byOf(ctx, "region.token", row.id));
+    await stubOf(ctx, row.id).renewToken(hash, sealed, byOf(ctx, "region.token", row.id));
   });
   return { ...(await show(ctx, row)), token };
 }

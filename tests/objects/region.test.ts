@@ -17,6 +17,7 @@ import { DAY } from "#core/time.ts";
 import type { RegionControl } from "#features/regions/control.ts";
 import { ROTATE_MS } from "#features/regions/credentials.ts";
 import { KEEP_CHANGES } from "#features/regions/feed.ts";
+import { HANDOVER_MS } from "#features/regions/ingress-key.ts";
 import type { FromRegion, Wanted } from "#features/regions/rpc.ts";
 import { alarmOf, owedBy, turnClock } from "./hands.ts";
 
@@ -315,13 +316,30 @@ test("a new token ends what was before: credential, lease, tasks, and whoever wa
   await stub.offer(build("dpl_1"));
   await stub.claim("one", { epoch: 1, max: 1, waitMs: 0 });
   const waiting = stub.readFeed("one", { epoch: 1, after: 0, waitMs: 20_000 });
-  await stub.renewToken("token-2", audit("region.token"));
+  await stub.renewToken("token-2", "sealed-2", audit("region.token"));
   expect(await waiting).toEqual({ ok: false, reason: "unauthenticated" });
   await expect.poll(() => heard.map(({ input }) => input.type)).toEqual(["build-claimed", "build-failed"]);
   const exchange = (token: string) => stub.exchange({ token, holder: "host", credential: "new" }, "req_1");
   expect(await exchange("token")).toEqual({ ok: false, reason: "unauthenticated" });
   expect(await exchange("token-2")).toMatchObject({ ok: true });
   expect(await stub.renewLease("new", request, "x", "req_1")).toMatchObject({ answer: { epoch: 2 } });
+});
+
+test("a new token brings a new ingress key: the agent's with its next lease, the edge's when the ingress knows it", async () => {
+  const { id, stub } = await leased();
+  await stub.renewToken("token-2", "sealed-2", audit("region.token"));
+  // One that is sealed anew meanwhile does not bring the old one back.
+  await stub.reseal("sealed", "sealed with a newer edge key");
+  await expect.poll(() => owedBy(stub)).toBe(0);
+  expect(await snapshotOf(id)).toMatchObject({ ingressKey: "sealed" });
+  await stub.exchange({ token: "token-2", holder: "host", credential: "new" }, "req_1");
+  const renew = (epoch: number | null) => stub.renewLease("new", { ...request, epoch }, "x", "req_1");
+  expect(await renew(null)).toMatchObject({ ingressKey: "sealed-2", answer: { epoch: 2 } });
+  await expect.poll(() => owedBy(stub)).toBe(0);
+  expect(await snapshotOf(id)).toMatchObject({ ingressKey: "sealed" });
+  await turnClock(stub, Date.now() + HANDOVER_MS + 1_000);
+  expect(await renew(null)).toMatchObject({ ingressKey: "sealed-2" });
+  await expect.poll(() => snapshotOf(id)).toMatchObject({ ingressKey: "sealed-2" });
 });
 
 test("a removed region has tombstones for all it ran, the edge is told that it is gone, and is forgotten in a day", async () => {

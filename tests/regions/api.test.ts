@@ -175,12 +175,36 @@ test("the feed answers at once what is new: a snapshot, then changes, then tombs
 
 test("a new token ends the agent's credential at once, and the region goes on with the next epoch", async () => {
   const agent = await agentOf("revoked");
+  const { ingressKey } = (await agent.lease({ epoch: 1 })).body;
   const made = await platform.call("POST", "/api/regions/revoked/token");
   expect(made.status).toBe(200);
   expect(await agent.lease()).toMatchObject({ status: 401, body: { code: "unauthenticated" } });
   expect((await rowOf("revoked")).status).toBe("unknown");
   const next = await playAgent(platform, made.body.token, "host-2");
   expect(await next.acquire()).toMatchObject({ epoch: 2 });
+  // Who had the credential had the ingress's key, too.
+  const renewed = (await next.lease({ epoch: 2 })).body.ingressKey;
+  expect(renewed).toMatch(/^[0-9a-f]{64}$/);
+  expect(renewed).not.toBe(ingressKey);
+});
+
+test("an ingress key that no edge key opens any more is followed by a new one, and the agent goes on", async () => {
+  const agent = await agentOf("unreadable");
+  const { ingressKey } = (await agent.lease({ epoch: 1 })).body;
+  const key = `region:${agent.id}`;
+  const sealedOf = async (): Promise<string> =>
+    JSON.parse((await platform.snapshots.get(key)) ?? "{}").ingressKey;
+  await expect.poll(sealedOf).toBeDefined();
+  const object = platform.region(agent.id) as unknown as { reseal(from: string, to: string): Promise<void> };
+  await object.reseal(await sealedOf(), "retired.AAAA");
+  const answer = await agent.lease({ epoch: 1 });
+  expect(answer).toMatchObject({
+    status: 200,
+    body: { ingressKey: expect.stringMatching(/^[0-9a-f]{64}$/) },
+  });
+  expect(answer.body.ingressKey).not.toBe(ingressKey);
+  expect((await agent.lease({ epoch: 1 })).body.ingressKey).toBe(answer.body.ingressKey);
+  await expect.poll(sealedOf).not.toMatch(/^retired/);
 });
 
 test("a region that is to run something is removed only by force; then its agent is nobody", async () => {

@@ -116,6 +116,18 @@ describe("where a request lands", () => {
     expect(await one.fra.heard()).toEqual([]);
   });
 
+  test("elsewhere, when the nearest region's key was sealed with an edge key that is no more", async () => {
+    const one = await world();
+    await edge.putRegion(one.id("fra"), {
+      key: "",
+      name: "fra",
+      ingress: one.fra.origin,
+      ingressKey: "gone.AAAA",
+    });
+    for (const ask of [{}, POST]) expect(await one.regionOf("/api/echo", ask)).toBe("iad");
+    expect(await one.fra.heard()).toEqual([]);
+  });
+
   test("where it was, if the project's policy asks for that and the region still takes requests", async () => {
     const one = await world();
     await edge.putPolicy({ affinity: "region" });

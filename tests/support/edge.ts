@@ -99,7 +99,7 @@ export class TestEdge {
       isDraining: false,
       ...snapshot,
       version: Date.now(),
-      ingressKey: await this.#seal(key, name),
+      ingressKey: snapshot.ingressKey ?? (await this.#seal(key, name)),
     } satisfies RegionSnapshot;
     const kv = await this.#kv();
     await kv.put(name, JSON.stringify(full));
