@@ -38,6 +38,8 @@ export class RegionObject extends RegionCustody implements RegionControl {
     this.make();
     const held = this.readFact<Region>("region");
     if (held && held.removedAt !== null) return;
+    // Two changes at once may overtake each other. Before there were versions a region had none.
+    if (about.settingsVersion < (held?.settingsVersion ?? 0)) return;
     const fresh = { ingressKey, isDraining: false, removedAt: null };
     const facts = held || token === null ? {} : { credentials: secrets.renewToken(token) };
     this.save({ region: { ...fresh, ...held, ...about } }, facts, [], null);

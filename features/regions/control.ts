@@ -24,6 +24,8 @@ export interface About {
   latitude: number;
   longitude: number;
   weight: number;
+  /** Of all this; what is older than what the object has changes nothing. */
+  settingsVersion: number;
 }
 
 /** A credential is passed as its SHA-256: the secret itself never reaches the object. */

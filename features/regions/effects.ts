@@ -10,11 +10,12 @@ export async function copyRegion(base: Base, payload: Record<string, string>): P
   const { region: id = "", token = null } = payload;
   const [row] = await base.db.select().from(regions).where(eq(regions.id, id));
   if (!row) return;
-  const { teamId: team, name, latitude, longitude, weight, removedAt } = row;
+  const { teamId: team, name, latitude, longitude, weight, settingsVersion, removedAt } = row;
   const stub = stubOf(base, id);
   if (removedAt === null) {
     const { sealed } = await drawIngressKey(base, id);
-    await stub.configure({ id, team, name, latitude, longitude, weight }, sealed, token);
+    const about = { id, team, name, latitude, longitude, weight, settingsVersion };
+    await stub.configure(about, sealed, token);
   } else {
     await stub.remove();
   }

@@ -1,5 +1,5 @@
 /** Regions of a team: adding, changing and removing them. Who acts for one, and what it runs, is its object's. */
-import { and, asc, eq, gt, isNull, or } from "drizzle-orm";
+import { and, asc, eq, gt, isNull, or, sql } from "drizzle-orm";
 import { isUniqueFailure, mustChange } from "#core/commit.ts";
 import type { Ctx } from "#core/ctx.ts";
 import { sha256 } from "#core/encoding.ts";
@@ -46,7 +46,8 @@ export async function create(ctx: Ctx, input: CreateInput) {
   const now = ctx.clock.now();
   const id = newId("region", now, ctx.random);
   const token = newRegionSecret("cfyr", id, ctx.random);
-  const row: RegionRow = { ...input, id, teamId: ctx.team, createdAt: now, removedAt: null };
+  const own = { id, teamId: ctx.team, settingsVersion: 1, createdAt: now, removedAt: null };
+  const row: RegionRow = { ...input, ...own };
   const owed = owe(ctx, "region.copy", { region: id, token: await sha256(token) });
   const { name, isShared } = input;
   await refusingTwins(name, () =>
@@ -63,20 +64,24 @@ export async function create(ctx: Ctx, input: CreateInput) {
 type Change = { [K in keyof CreateInput]?: CreateInput[K] | undefined };
 
 export async function update(ctx: Ctx, idOrName: string, change: Change) {
-  const before = await findOwn(ctx, idOrName);
+  const { id, name } = await findOwn(ctx, idOrName);
   const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
-  const row: RegionRow = { ...before, ...given };
-  const owed = owe(ctx, "region.copy", { region: row.id });
-  await refusingTwins(row.name, () =>
+  const settingsVersion = sql`${regions.settingsVersion} + 1`;
+  const owed = owe(ctx, "region.copy", { region: id });
+  await refusingTwins(change.name ?? name, () =>
     ctx.commit(
-      { action: "region.update", target: row.id, detail: given },
-      ctx.db.update(regions).set(row).where(isThere(row.id)),
+      { action: "region.update", target: id, detail: given },
+      // The given columns alone: another change may be under way.
+      ctx.db
+        .update(regions)
+        .set({ ...given, settingsVersion })
+        .where(isThere(id)),
       mustChange(ctx.db),
       owed.write,
     ),
   );
   await settle(ctx, effects, [owed]);
-  return show(ctx, row);
+  return show(ctx, await findOwn(ctx, id));
 }
 
 /** Refused while deployments are to run there, unless that is what is wanted. */

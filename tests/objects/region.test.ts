@@ -31,7 +31,11 @@ async function newRegion(): Promise<{ id: string; team: string; stub: Stub }> {
   made += 1;
   const [id, team] = [`rgn_${made}`, `team_r${made}`];
   const stub = env.REGIONS.get(env.REGIONS.idFromName(id));
-  await stub.configure({ id, team, name: "fra", latitude: 1, longitude: 2, weight: 100 }, "sealed", "token");
+  await stub.configure(
+    { id, team, name: "fra", latitude: 1, longitude: 2, weight: 100, settingsVersion: 1 },
+    "sealed",
+    "token",
+  );
   return { id, team, stub };
 }
 
@@ -287,7 +291,10 @@ test("the edge's copy follows ingress, drain and weight, each with a higher vers
   await stub.renewLease("one", { ...request, epoch: 1 }, "two", "req_1");
   await stub.setDraining(true, audit("region.drain"));
   await expect.poll(() => snapshotOf(id)).toMatchObject({ isDraining: true, version: first + 1 });
-  await stub.configure({ id, team, name: "fra", latitude: 1, longitude: 2, weight: 7 }, "other", null);
+  const about = { id, team, name: "fra", latitude: 1, longitude: 2 };
+  await stub.configure({ ...about, weight: 7, settingsVersion: 3 }, "other", null);
+  // An older state that was under way for longer.
+  await stub.configure({ ...about, weight: 100, settingsVersion: 2 }, "other", null);
   await expect
     .poll(() => snapshotOf(id))
     .toMatchObject({ weight: 7, version: first + 2, ingressKey: "sealed", v: 1 });

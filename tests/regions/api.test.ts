@@ -253,6 +253,29 @@ test("a region is changed, and its name is one of its team", async () => {
   });
 });
 
+test("two changes of a region at once are both kept, by its object and the edge too", async () => {
+  const agent = await agentOf("both");
+  for (let i = 1; i <= 8; i++) {
+    const change = (body: object) => platform.call("PATCH", "/api/regions/both", body);
+    const answers = await Promise.all([
+      change({ weight: i }),
+      change({ latitude: i }),
+      change({ longitude: i }),
+      change({ isShared: i % 2 === 1 }),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(await rowOf("both")).toMatchObject({
+      weight: i,
+      latitude: i,
+      longitude: i,
+      isShared: i % 2 === 1,
+    });
+    await expect
+      .poll(async () => JSON.parse((await platform.snapshots.get(`region:${agent.id}`)) ?? "null"))
+      .toMatchObject({ weight: i, latitude: i, longitude: i });
+  }
+});
+
 test("another team sees a shared region and its own deployments there, and changes nothing of it", async () => {
   const agent = await agentOf("shared");
   await agentOf("private");
