@@ -108,7 +108,10 @@ export async function drain(ctx: Ctx, idOrName: string, isDraining: boolean) {
   const row = await findOwn(ctx, idOrName);
   const by = byOf(ctx, "region.drain", row.id);
   const audit = { ...by.audit, detail: { isDraining } };
-  await reach(async () => await stubOf(ctx, row.id).setDraining(isDraining, { ...by, audit }));
+  await reach(async () => {
+    await tellOf(ctx, row);
+    await stubOf(ctx, row.id).setDraining(isDraining, { ...by, audit });
+  });
   return show(ctx, row);
 }
 
@@ -118,12 +121,14 @@ export async function renewToken(ctx: Ctx, idOrName: string) {
   const hash = await sha256(token);
   const { sealed } = await drawIngressKey(ctx, row.id);
   await reach(async () => {
-    // Its object may not have heard of it yet.
-    await copyRegion(ctx, { region: row.id });
+    await tellOf(ctx, row);
     await stubOf(ctx, row.id).renewToken(hash, sealed, byOf(ctx, "region.token", row.id));
   });
   return { ...(await show(ctx, row)), token };
 }
+
+/** Its object may not have heard of it yet, and would then do nothing of what it is asked. */
+const tellOf = (ctx: Ctx, { id }: RegionRow): Promise<void> => copyRegion(ctx, { region: id });
 
 const isThere = (id: string) => and(eq(regions.id, id), isNull(regions.removedAt));
 

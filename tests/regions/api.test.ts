@@ -237,6 +237,19 @@ test("a drained region is told so, shown so, and given back", async () => {
   expect((await rowOf("drained")).status).toBe("draining");
 });
 
+test("a region that its object was not told of yet is drained all the same", async () => {
+  await agentOf("told");
+  await platform.db
+    .prepare(
+      `insert into regions (id, team_id, name, latitude, longitude, weight, is_shared, created_at)
+       select 'rgn_untold', team_id, 'untold', 1, 2, 100, false, 0 from regions where name = 'told'`,
+    )
+    .run();
+  const drain = await platform.call("POST", "/api/regions/untold/drain");
+  expect(drain).toMatchObject({ status: 200, body: { isDraining: true } });
+  expect((await rowOf("untold")).isDraining).toBe(true);
+});
+
 test("a region is changed, and its name is one of its team", async () => {
   await addRegion(platform, { name: "named" });
   await addRegion(platform, { name: "other" });

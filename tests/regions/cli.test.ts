@@ -49,6 +49,10 @@ test("a region from its first day to its last", async () => {
   expect(await json("regions", "status")).toMatchObject([{ status: "draining" }]);
   expect(await json("regions", "drain", "fra", "--undo")).toMatchObject({ status: "up" });
 
+  await agent.lease({ isDraining: true });
+  expect((await json("regions", "drain", "fra", "--undo")).error.code).toBe("still_draining");
+  await agent.lease();
+
   await platform.region(agent.id).desire([
     {
       id: "dpl_1.a",
