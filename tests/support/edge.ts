@@ -162,7 +162,7 @@ export class TestEdge {
       .prepare(
         `insert into deployments (id, team_id, project_id, target, hostname, env_digest, site, created_at, status, running,
            manifest, file_count, bytes, pointer_targets, created_by, state_seq, updated_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '', 1, 1, '[]', 'x', 1, 0)`,
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '', 1, 1, '[]', 'x', 1, 9e12)`,
       )
       .bind(
         id,
