@@ -3,7 +3,7 @@ import type { Millis } from "#core/time.ts";
 import { create, dueAt, isFinished, step } from "#features/deployments/machine.ts";
 import type { Placing } from "#features/deployments/placing.ts";
 import type { DeploymentRpc, RegionAnswer, Sent } from "#features/deployments/rpc.ts";
-import { deploymentKey, type ServedDeployment } from "#features/deployments/served.ts";
+import { deploymentKey, type Running, type ServedDeployment } from "#features/deployments/served.ts";
 import type {
   Deployment,
   Event,
@@ -135,7 +135,12 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     if (state?.status !== "releasing" || state.placing) return;
     const { id, team, project, createdAt, env, hostname, target, branch } = spec;
     const pinned = Object.keys(state.pinned).length > 0 ? { pinned: state.pinned } : {};
-    const where = Object.keys(state.workloads).length > 0 ? { regions: spec.regions, ...pinned } : {};
+    const where: Running =
+      Object.keys(state.workloads).length > 0 ? { regions: spec.regions, ...pinned } : {};
+    // KV may be late: the router then looks here.
+    await this.env.DB.prepare("update deployments set running = ?2 where id = ?1")
+      .bind(id, JSON.stringify(where))
+      .run();
     const about = { env, hostname, target, branch, ...where };
     const served: ServedDeployment = { v: 1, id, site: state.site, team, project, createdAt, ...about };
     await this.env.SNAPSHOTS.put(deploymentKey(id), JSON.stringify(served));

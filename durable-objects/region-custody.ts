@@ -9,11 +9,12 @@ import {
   type WorkloadStatus,
 } from "@cloudify/protocol";
 import { sha256 } from "#core/encoding.ts";
-import { DAY, type Millis } from "#core/time.ts";
+import { DAY, type Millis, SECOND } from "#core/time.ts";
 import type { By } from "#features/pointers/rpc.ts";
 import type { About } from "#features/regions/control.ts";
 import { type Credentials, noCredentials } from "#features/regions/credentials.ts";
 import { type Buried, emptyFeed, type Feed } from "#features/regions/feed.ts";
+import { type IngressKeys, keyOfEdge } from "#features/regions/ingress-key.ts";
 import { isHeld, isIngressLeaving, isLeaving, type Lease, noLease } from "#features/regions/lease.ts";
 import type { FromRegion } from "#features/regions/rpc.ts";
 import type { Statuses } from "#features/regions/statuses.ts";
@@ -32,9 +33,7 @@ export interface Placed {
 
 export const placedName = (deployment: string): string => `placed:${deployment}`;
 
-export interface Region extends About {
-  /** Sealed with the edge key; who may opens it. */
-  ingressKey: string;
+export interface Region extends About, IngressKeys {
   /** As an operator wants it. */
   isDraining: boolean;
   removedAt: Millis | null;
@@ -49,6 +48,8 @@ interface Shown {
 
 /** A removed region answers for so long that it is gone; then its object is as new. */
 const FORGET_MS = DAY;
+/** A router that finds nothing keeps what it has, so it is told; no isolate lives for so long without a look. */
+const TOMBSTONE_SECONDS = (7 * DAY) / SECOND;
 
 export const tell = (told: readonly work.Told[]): Effect[] => told.map((one) => ({ kind: "tell", ...one }));
 
@@ -226,11 +227,14 @@ export abstract class RegionCustody extends Custody<Effect> {
   async #copy(): Promise<void> {
     const region = this.readFact<Region>("region");
     if (!region) return;
-    if (region.removedAt !== null) return this.env.SNAPSHOTS.delete(regionKey(region.id));
-    const { id, name, latitude, longitude, weight, ingressKey } = region;
-    const about = { id, name, latitude, longitude, weight, ingressKey };
+    const { id, name, latitude, longitude, weight, removedAt } = region;
+    const about = { id, name, latitude, longitude, weight, ingressKey: keyOfEdge(region) };
     const snapshot: RegionSnapshot = { v: 1, ...about, ...this.shown() };
-    await this.env.SNAPSHOTS.put(regionKey(id), JSON.stringify(snapshot));
+    if (removedAt === null) return this.env.SNAPSHOTS.put(regionKey(id), JSON.stringify(snapshot));
+    const removed: RegionSnapshot = { ...snapshot, ingress: null, ingressKey: "", isRemoved: true };
+    await this.env.SNAPSHOTS.put(regionKey(id), JSON.stringify(removed), {
+      expirationTtl: TOMBSTONE_SECONDS,
+    });
   }
 
   /** An ingress that was told once is kept: traffic follows what it answers, not the lease. */

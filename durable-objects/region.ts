@@ -16,6 +16,7 @@ import type { About, Denied, RegionControl, RegionView } from "#features/regions
 import * as secrets from "#features/regions/credentials.ts";
 import type { Feed } from "#features/regions/feed.ts";
 import * as feeds from "#features/regions/feed.ts";
+import { follow, handOver } from "#features/regions/ingress-key.ts";
 import { endLease, isCurrent, isHeld, takeLease } from "#features/regions/lease.ts";
 import type { Offered, Presence, Wanted } from "#features/regions/rpc.ts";
 import { placed, report, type Statuses, statusesOf } from "#features/regions/statuses.ts";
@@ -37,19 +38,22 @@ export class RegionObject extends RegionCustody implements RegionControl {
     this.make();
     const held = this.readFact<Region>("region");
     if (held && held.removedAt !== null) return;
+    // Two changes at once may overtake each other. Before there were versions a region had none.
+    if (about.settingsVersion < (held?.settingsVersion ?? 0)) return;
     const fresh = { ingressKey, isDraining: false, removedAt: null };
     const facts = held || token === null ? {} : { credentials: secrets.renewToken(token) };
     this.save({ region: { ...fresh, ...held, ...about } }, facts, [], null);
   }
 
-  async reseal(ingressKey: string): Promise<void> {
+  async reseal(before: string, ingressKey: string): Promise<void> {
     const region = this.region();
-    if (region) this.save({ region: { ...region, ingressKey } }, {}, [], null);
+    if (region?.ingressKey === before) this.save({ region: { ...region, ingressKey } }, {}, [], null);
   }
 
-  async renewToken(token: string, by: By): Promise<void> {
+  async renewToken(token: string, ingressKey: string, by: By): Promise<void> {
     const region = this.region();
-    if (region) this.#end({ region }, secrets.renewToken(token), by);
+    if (region)
+      this.#end({ region: { ...region, ...follow(region, ingressKey) } }, secrets.renewToken(token), by);
   }
 
   async setDraining(isDraining: boolean, by: By): Promise<void> {
@@ -167,8 +171,10 @@ export class RegionObject extends RegionCustody implements RegionControl {
     const told = [...taken.told, ...left.told];
     const { epoch } = lease;
     const { holder, bootId, ingress } = request;
+    const keys = handOver(region, now);
+    const handed = keys === region ? {} : { region: { ...region, ...keys } };
     this.save(
-      { lease, ingress, feed, ...(told.length > 0 ? { tasks: left.tasks } : {}) },
+      { lease, ingress, feed, ...handed, ...(told.length > 0 ? { tasks: left.tasks } : {}) },
       isOffered ? { credentials: secrets.offerNext(credentials, next) } : {},
       tell(told),
       isNew ? byAgent(region, requestId, "region.lease", { epoch, holder, bootId }) : null,

@@ -115,6 +115,7 @@ const UNBEGUN = {
   status: "queued",
   stateSeq: 0,
   site: null,
+  running: null,
   readyAt: null,
   errorCode: null,
   errorDetail: null,

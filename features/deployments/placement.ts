@@ -16,6 +16,8 @@ interface Usable {
   id: string;
   name: string;
   isOwn: number;
+  /** Its name stands for it: the team's own, and the platform's. Any other team might give a region any name. */
+  isNamed: number;
 }
 
 /** Without settings: all regions of the team. Another team's, which gets to know its variables, must be named. */
@@ -49,29 +51,35 @@ export async function checkRegions(ctx: Ctx, names: readonly string[]): Promise<
   if (names.length > 0) resolve(names, await usableRegions(ctx));
 }
 
+/** The platform's own team is the first that there was. */
 async function usableRegions(ctx: Ctx): Promise<Usable[]> {
   const { results } = await ctx.d1
     .prepare(
-      `select id, name, team_id = ?1 as isOwn from regions
-       where removed_at is null and (team_id = ?1 or is_shared) order by isOwn desc, id`,
+      `select id, name, team_id = ?1 as isOwn,
+         team_id in (?1, (select id from teams order by created_at, rowid limit 1)) as isNamed
+       from regions where removed_at is null and (team_id = ?1 or is_shared) order by isOwn desc, id`,
     )
     .bind(ctx.team)
     .all<Usable>();
   return results;
 }
 
-/** A name is the team's own region before another's. */
+/** A name is the team's own region before the platform's; another team's is taken by its id alone. */
 function resolve(names: readonly string[], usable: readonly Usable[]): string[] {
-  const found = names.map((name) => usable.find((one) => one.id === name || one.name === name));
+  const found = names.map((name) =>
+    usable.find((one) => one.id === name || (one.isNamed === 1 && one.name === name)),
+  );
   const unknown = names.filter((_, i) => !found[i]);
   if (unknown.length === 0) return found.flatMap((one) => (one ? [one.id] : []));
-  const known = usable.map((one) => one.name);
+  const known = usable.map(({ id, name, isNamed }) =>
+    isNamed === 1 ? name : `${id} (another team's ${name})`,
+  );
   throw new Problem("invalid_input", `There is no region ${unknown.join(", ")}.`, {
     fix:
       known.length > 0
         ? `Choose from ${known.join(", ")} in the project's settings, or add it with \`cloudify regions add\`.`
         : "There are no regions yet: add one with `cloudify regions add`, or leave the setting out.",
-    extensions: { unknown, regions: known },
+    extensions: { unknown, regions: usable.map(({ id, name, isNamed }) => (isNamed === 1 ? name : id)) },
   });
 }
 

@@ -2,7 +2,7 @@
  * What the edge needs to know of a ready deployment, as KV holds it under `deployment:<id>`. Written before the
  * deployment becomes ready, deleted when it is removed, never changed.
  */
-export interface ServedDeployment {
+export interface ServedDeployment extends Running {
   v: 1;
   id: string;
   /** Digest of its site. */
@@ -17,6 +17,10 @@ export interface ServedDeployment {
   hostname: string;
   target: string;
   branch: string | null;
+}
+
+/** Where its workloads run. D1 has it too, from before a pointer is told of the deployment. */
+export interface Running {
   /** Ids of the regions that run its workloads, in failover order. Absent: it needs none. */
   regions?: string[];
   /** Group → the regions among these that run it, if not all of them do. Absent: all run all of it. */

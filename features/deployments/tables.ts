@@ -1,6 +1,7 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { Plan } from "#features/pointers/rolling.ts";
 import type { Placement } from "./placement.ts";
+import type { Running } from "./served.ts";
 import type { Source } from "./state.ts";
 
 export type DeploymentStatus =
@@ -66,6 +67,8 @@ export const deployments = sqliteTable(
     status: text("status").$type<DeploymentStatus>().notNull(),
     stateSeq: integer("state_seq").notNull(),
     site: text("site"),
+    /** Where its workloads run, written before a pointer takes it; `null`: not known here. */
+    running: text("running", { mode: "json" }).$type<Running>(),
     errorCode: text("error_code"),
     errorDetail: text("error_detail"),
     errorFix: text("error_fix"),

@@ -24,7 +24,8 @@ export const Settings = z
       .regex(/^(?:18|20|22|24)(?:\.x)?$/, "18, 20, 22 or 24, also as 24.x")
       .nullable(),
     regions: z.array(z.string()).min(1).max(MAX_REGIONS).nullable().openapi({
-      description: "Names or ids: where functions for Node.js run. `null`: in all of the team's",
+      description:
+        "Names (of the team's own, then of the platform's) or ids (of any that is shared): where functions for Node.js run. `null`: in all of the team's",
     }),
     failover: z
       .array(z.string())

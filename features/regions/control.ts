@@ -24,6 +24,8 @@ export interface About {
   latitude: number;
   longitude: number;
   weight: number;
+  /** Of all this; what is older than what the object has changes nothing. */
+  settingsVersion: number;
 }
 
 /** A credential is passed as its SHA-256: the secret itself never reaches the object. */
@@ -47,10 +49,10 @@ export interface RegionView {
 export interface RegionControl extends RegionRpc {
   /** Tells what D1 has. @param ingressKey Sealed; it and the token are taken when the region is new here. */
   configure(about: About, ingressKey: string, token: string | null): Promise<void>;
-  /** The same ingress key, sealed with a newer edge key. */
-  reseal(ingressKey: string): Promise<void>;
-  /** A new token; every credential before it ends. */
-  renewToken(token: string, by: By): Promise<void>;
+  /** Another in the place of this ingress key, if it still is this: sealed anew, or drawn anew. */
+  reseal(before: string, ingressKey: string): Promise<void>;
+  /** A new token; every credential before it ends. @param ingressKey Sealed; it follows the one before it. */
+  renewToken(token: string, ingressKey: string, by: By): Promise<void>;
   setDraining(isDraining: boolean, by: By): Promise<void>;
   /** Ends its credentials, its workloads by tombstones, and its tasks. */
   remove(): Promise<void>;

@@ -12,7 +12,7 @@ import { keyIdOf, open, seal } from "#core/seal.ts";
 import { reach } from "#features/deployments/objects.ts";
 import type { Caller } from "./caller.ts";
 import { deniedProblem, heard } from "./denied.ts";
-import { newRegionSecret } from "./secret.ts";
+import { drawIngressKey, newRegionSecret } from "./secret.ts";
 
 /** @param caller With the region's token as credential. */
 export async function exchange(caller: Caller, { holder }: ExchangeRequest): Promise<ExchangeAnswer> {
@@ -34,11 +34,23 @@ export async function lease(caller: Caller, request: LeaseRequest): Promise<Leas
   const { answer, isOffered, ingressKey } = heard(
     await reach(async () => await stub.renewLease(credential, request, nextHash, requestId)),
   );
-  const key = await open(base.edgeKeys, ingressKey, regionKey(region));
-  if (keyIdOf(ingressKey) !== base.edgeKeys.current) {
-    base.keepAlive(
-      seal(base.edgeKeys, key, regionKey(region), base.random).then((sealed) => stub.reseal(sealed)),
-    );
-  }
+  const key = await ingressKeyOf(caller, ingressKey);
   return { ...answer, credential: isOffered ? next : null, ingressKey: key };
+}
+
+/** One that can't be opened any more is of no use to routers either: another takes its place. */
+async function ingressKeyOf({ base, region, stub }: Caller, sealed: string): Promise<string> {
+  const { edgeKeys, random } = base;
+  const key = await open(edgeKeys, sealed, regionKey(region)).catch(() => null);
+  if (key === null) {
+    console.warn(JSON.stringify({ level: "warn", at: "regions", region, text: "new ingress key drawn" }));
+    const drawn = await drawIngressKey(base, region);
+    await reach(async () => await stub.reseal(sealed, drawn.sealed));
+    return drawn.key;
+  }
+  if (keyIdOf(sealed) !== edgeKeys.current) {
+    const renewed = seal(edgeKeys, key, regionKey(region), random);
+    base.keepAlive(renewed.then((one) => stub.reseal(sealed, one)));
+  }
+  return key;
 }

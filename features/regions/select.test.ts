@@ -47,8 +47,8 @@ const candidates = fc.uniqueArray(
 describe("for every visitor and every state of the regions", () => {
   test("each region stands in the order exactly once", () => {
     fc.assert(
-      fc.property(candidates, visitors(fc.option(places)), fc.boolean(), (all, visitor, isOrdered) => {
-        const order = ranked(all, visitor, isOrdered);
+      fc.property(candidates, visitors(fc.option(places)), (all, visitor) => {
+        const order = ranked(all, visitor);
         expect(order).toHaveLength(all.length);
         expect(new Set(order)).toEqual(new Set(all));
       }),
@@ -59,7 +59,7 @@ describe("for every visitor and every state of the regions", () => {
     const rank: Record<Standing, number> = { ready: 0, reserve: 1, lacking: 2, down: 3 };
     fc.assert(
       fc.property(candidates, places, fc.string(), (all, place, key) => {
-        const order = ranked(all, { place, key, region: null }, true);
+        const order = ranked(all, { place, key, region: null });
         for (const [i, later] of order.entries()) {
           for (const earlier of order.slice(0, i)) {
             expect(rank[earlier.standing]).toBeLessThanOrEqual(rank[later.standing]);
@@ -74,18 +74,13 @@ describe("for every visitor and every state of the regions", () => {
 
   test("the same visitor is given the same order", () => {
     fc.assert(
-      fc.property(
-        candidates,
-        visitors(fc.option(places)),
-        fc.infiniteStream(fc.nat()),
-        (all, visitor, by) => {
-          const shuffled = all
-            .map((one) => ({ one, by: by.next().value }))
-            .sort((left, right) => left.by - right.by)
-            .map(({ one }) => one);
-          expect(ranked(shuffled, visitor, false)).toEqual(ranked(all, visitor, false));
-        },
-      ),
+      fc.property(candidates, visitors(places), fc.infiniteStream(fc.nat()), (all, visitor, by) => {
+        const shuffled = all
+          .map((one) => ({ one, by: by.next().value }))
+          .sort((left, right) => left.by - right.by)
+          .map(({ one }) => one);
+        expect(ranked(shuffled, visitor)).toEqual(ranked(all, visitor));
+      }),
     );
   });
 });
@@ -93,7 +88,7 @@ describe("for every visitor and every state of the regions", () => {
 test.each(Object.entries(CITIES))("%s lands where a map says", (_, [latitude, longitude, region]) => {
   const place = { latitude, longitude };
   const byMap = three.toSorted((left, right) => cosine(place, left) - cosine(place, right));
-  const order = ranked(three, { place, key: "", region: null }, true);
+  const order = ranked(three, { place, key: "", region: null });
   expect(order).toEqual(byMap);
   expect(order[0]?.id).toBe(region);
 });
@@ -126,10 +121,10 @@ describe("two regions in one city", () => {
     load,
     standing: "ready",
   });
-  const firsts = (all: Candidate[], place: Visitor["place"] = fra) => {
+  const firsts = (all: Candidate[]) => {
     const counts = new Map<string, number>();
     for (let i = 0; i < 4_000; i++) {
-      const id = ranked(all, { place, key: `visitor ${i}`, region: null }, false)[0]?.id ?? "";
+      const id = ranked(all, { place: fra, key: `visitor ${i}`, region: null })[0]?.id ?? "";
       counts.set(id, (counts.get(id) ?? 0) + 1);
     }
     return (id: string) => (counts.get(id) ?? 0) / 4_000;
@@ -137,11 +132,6 @@ describe("two regions in one city", () => {
 
   test("share the visitors by weight", () => {
     expect(firsts([city("one", 3), city("two", 1)])("one")).toBeCloseTo(0.75, 1);
-  });
-
-  test("share them by weight, too, when nobody knows where a visitor is and no order is given", () => {
-    const all = three.map((one) => ({ ...one, weight: one.id === "sin" ? 2 : 1 }));
-    expect(firsts(all, null)("sin")).toBeCloseTo(0.5, 1);
   });
 
   test("leave more to the one that has more room", () => {
@@ -152,15 +142,14 @@ describe("two regions in one city", () => {
   test("move only the visitors whom a change of weight is about", () => {
     for (let i = 0; i < 500; i++) {
       const of = (weight: number) =>
-        ranked([city("one", weight), city("two", 1)], { place: fra, key: `${i}`, region: null }, false)[0]
-          ?.id;
+        ranked([city("one", weight), city("two", 1)], { place: fra, key: `${i}`, region: null })[0]?.id;
       if (of(1) === "one") expect(of(2)).toBe("one");
     }
   });
 });
 
-test("without a place the failover order counts, if there is one", () => {
-  const order = ranked(three.toReversed(), { place: null, key: "any", region: null }, true);
+test("without a place the failover order counts", () => {
+  const order = ranked(three.toReversed(), { place: null, key: "any", region: null });
   expect(order.map(({ id }) => id)).toEqual(["sin", "iad", "fra"]);
 });
 
@@ -169,16 +158,16 @@ test("a region that drains, or has no weight, comes after every other that can s
     ...one,
     standing: one.id === "fra" ? ("reserve" as const) : one.id === "iad" ? ("down" as const) : one.standing,
   }));
-  const order = ranked(all, { place: fra, key: "", region: null }, true);
+  const order = ranked(all, { place: fra, key: "", region: null });
   expect(order.map(({ id }) => id)).toEqual(["sin", "fra", "iad"]);
 });
 
 test("a visitor stays in a region as long as that takes new requests", () => {
   const kept: Visitor = { place: fra, key: "", region: "sin" };
-  expect(ranked(three, kept, true)[0]?.id).toBe("sin");
+  expect(ranked(three, kept)[0]?.id).toBe("sin");
   for (const standing of ["reserve", "lacking", "down"] as const) {
     const all = three.map((one) => (one.id === "sin" ? { ...one, standing } : one));
-    expect(ranked(all, kept, true)[0]?.id).toBe("fra");
+    expect(ranked(all, kept)[0]?.id).toBe("fra");
   }
 });
 

@@ -51,25 +51,20 @@ const EARTH_KM = 6_371;
  * By standing; of one standing the nearest first; what is equally near is split by weight and by the room that is left.
  * Nobody is left out: when all are down, one of them may be up again.
  *
- * @param candidates In failover order, if there is one.
- * @param isOrdered Whether that order counts when the visitor's place is unknown; else they count as equally near.
+ * @param candidates In failover order, which counts when the visitor's place is unknown.
  */
-export function ranked<T extends Candidate>(
-  candidates: readonly T[],
-  visitor: Visitor,
-  isOrdered: boolean,
-): T[] {
+export function ranked<T extends Candidate>(candidates: readonly T[], visitor: Visitor): T[] {
   const standings = Map.groupBy(candidates, ({ standing }) => RANK[standing]);
   const sorted = [...standings]
     .sort(([one], [other]) => one - other)
-    .flatMap(([, all]) => byDistance(all, visitor, isOrdered));
+    .flatMap(([, all]) => byDistance(all, visitor));
   const kept = sorted.find(({ id, standing }) => id === visitor.region && standing === "ready");
   return kept ? [kept, ...sorted.filter((one) => one !== kept)] : sorted;
 }
 
-function byDistance<T extends Candidate>(all: readonly T[], visitor: Visitor, isOrdered: boolean): T[] {
+function byDistance<T extends Candidate>(all: readonly T[], visitor: Visitor): T[] {
   const { place } = visitor;
-  if (place === null) return isOrdered ? [...all] : split(all, visitor.key);
+  if (place === null) return [...all];
   const measured = all
     .map((one) => ({ one, km: distanceKm(place, one) }))
     .sort((left, right) => left.km - right.km);

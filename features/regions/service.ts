@@ -1,5 +1,5 @@
 /** Regions of a team: adding, changing and removing them. Who acts for one, and what it runs, is its object's. */
-import { and, asc, eq, gt, isNull, or } from "drizzle-orm";
+import { and, asc, eq, gt, isNull, or, sql } from "drizzle-orm";
 import { isUniqueFailure, mustChange } from "#core/commit.ts";
 import type { Ctx } from "#core/ctx.ts";
 import { sha256 } from "#core/encoding.ts";
@@ -10,7 +10,7 @@ import { notFound, Problem } from "#core/problem.ts";
 import { byOf, reach } from "#features/deployments/objects.ts";
 import { effects } from "#features/effects.ts";
 import { copyRegion } from "./effects.ts";
-import { newRegionSecret } from "./secret.ts";
+import { drawIngressKey, newRegionSecret } from "./secret.ts";
 import { type RegionRow, show, showDetail, showInList, stubOf } from "./show.ts";
 import { regions } from "./tables.ts";
 
@@ -46,7 +46,8 @@ export async function create(ctx: Ctx, input: CreateInput) {
   const now = ctx.clock.now();
   const id = newId("region", now, ctx.random);
   const token = newRegionSecret("cfyr", id, ctx.random);
-  const row: RegionRow = { ...input, id, teamId: ctx.team, createdAt: now, removedAt: null };
+  const own = { id, teamId: ctx.team, settingsVersion: 1, createdAt: now, removedAt: null };
+  const row: RegionRow = { ...input, ...own };
   const owed = owe(ctx, "region.copy", { region: id, token: await sha256(token) });
   const { name, isShared } = input;
   await refusingTwins(name, () =>
@@ -63,20 +64,24 @@ export async function create(ctx: Ctx, input: CreateInput) {
 type Change = { [K in keyof CreateInput]?: CreateInput[K] | undefined };
 
 export async function update(ctx: Ctx, idOrName: string, change: Change) {
-  const before = await findOwn(ctx, idOrName);
+  const { id, name } = await findOwn(ctx, idOrName);
   const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
-  const row: RegionRow = { ...before, ...given };
-  const owed = owe(ctx, "region.copy", { region: row.id });
-  await refusingTwins(row.name, () =>
+  const settingsVersion = sql`${regions.settingsVersion} + 1`;
+  const owed = owe(ctx, "region.copy", { region: id });
+  await refusingTwins(change.name ?? name, () =>
     ctx.commit(
-      { action: "region.update", target: row.id, detail: given },
-      ctx.db.update(regions).set(row).where(isThere(row.id)),
+      { action: "region.update", target: id, detail: given },
+      // The given columns alone: another change may be under way.
+      ctx.db
+        .update(regions)
+        .set({ ...given, settingsVersion })
+        .where(isThere(id)),
       mustChange(ctx.db),
       owed.write,
     ),
   );
   await settle(ctx, effects, [owed]);
-  return show(ctx, row);
+  return show(ctx, await findOwn(ctx, id));
 }
 
 /** Refused while deployments are to run there, unless that is what is wanted. */
@@ -103,7 +108,10 @@ export async function drain(ctx: Ctx, idOrName: string, isDraining: boolean) {
   const row = await findOwn(ctx, idOrName);
   const by = byOf(ctx, "region.drain", row.id);
   const audit = { ...by.audit, detail: { isDraining } };
-  await reach(async () => await stubOf(ctx, row.id).setDraining(isDraining, { ...by, audit }));
+  await reach(async () => {
+    await tellOf(ctx, row);
+    await stubOf(ctx, row.id).setDraining(isDraining, { ...by, audit });
+  });
   return show(ctx, row);
 }
 
@@ -111,13 +119,16 @@ export async function renewToken(ctx: Ctx, idOrName: string) {
   const row = await findOwn(ctx, idOrName);
   const token = newRegionSecret("cfyr", row.id, ctx.random);
   const hash = await sha256(token);
+  const { sealed } = await drawIngressKey(ctx, row.id);
   await reach(async () => {
-    // Its object may not have heard of it yet.
-    await copyRegion(ctx, { region: row.id });
-    await stubOf(ctx, row.id).renewToken(hash, byOf(ctx, "region.token", row.id));
+    await tellOf(ctx, row);
+    await stubOf(ctx, row.id).renewToken(hash, sealed, byOf(ctx, "region.token", row.id));
   });
   return { ...(await show(ctx, row)), token };
 }
+
+/** Its object may not have heard of it yet, and would then do nothing of what it is asked. */
+const tellOf = (ctx: Ctx, { id }: RegionRow): Promise<void> => copyRegion(ctx, { region: id });
 
 const isThere = (id: string) => and(eq(regions.id, id), isNull(regions.removedAt));
 

@@ -15,6 +15,8 @@ export const regions = sqliteTable(
     weight: integer("weight").notNull(),
     /** Other teams may use it, if they name it. */
     isShared: integer("is_shared", { mode: "boolean" }).notNull(),
+    /** Raised by each change of these, so that its object takes no older ones after newer. */
+    settingsVersion: integer("settings_version").notNull().default(1),
     createdAt: integer("created_at").notNull(),
     /** A removed region keeps its row, since the trail and old deployments name it. */
     removedAt: integer("removed_at"),

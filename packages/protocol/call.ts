@@ -66,8 +66,8 @@ export interface RegionSnapshot {
   /** {@link INGRESS_KEY_HEADER}, sealed with the edge key and bound to the KV key. */
   ingressKey: string;
   isDraining: boolean;
+  /** It is asked no more, not even to learn how it does. */
+  isRemoved?: true;
 }
 
 export const regionKey = (id: string): string => `region:${id}`;
-/** The ids of all regions: a JSON list under this KV key. */
-export const REGIONS_KEY = "regions";

@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { answering, type Region, startRegion } from "#tests/support/region.ts";
+import { systemClock } from "../../packages/agent/clock.ts";
 
 let region: Region;
 beforeEach(async () => {
@@ -30,6 +31,23 @@ test("without the key there is nothing but the health path", async () => {
     expect(await answer.text()).not.toContain("here");
   }
   expect(await (await region.ask("/")).text()).toBe("here");
+});
+
+test("a new key is taken at once, and the former beside it for five minutes, also when nobody asks meanwhile", async () => {
+  await region.stop();
+  let later = 0;
+  const real = systemClock();
+  const clock = { ...real, monotonic: () => real.monotonic() + later };
+  region = await startRegion({ drainMs: 2_000, clock });
+  await region.apply(region.service(answering("here")));
+  const statusWith = async (key: string) =>
+    (await region.ask("/", { headers: { "x-cloudify-ingress-key": key } })).status;
+  const former = "the key of this region";
+  expect([await statusWith(former), await statusWith("next")]).toEqual([200, 404]);
+  region.exchangeKey("next");
+  expect([await statusWith(former), await statusWith("next")]).toEqual([200, 200]);
+  later = 5 * 60_000;
+  expect([await statusWith(former), await statusWith("next")]).toEqual([404, 200]);
 });
 
 test("a workload sees the request as it was sent, without what is the ingress's own", async () => {

@@ -197,6 +197,9 @@ test("a group that is pinned runs there alone, visitors wait for it there, and t
     regions: [first.id, second.id],
     pinned: { g1: [second.id] },
   });
+  const row = env.DB.prepare("select running from deployments where id = ?").bind(id);
+  const { running } = (await row.first<{ running: string }>()) ?? { running: "" };
+  expect(JSON.parse(running)).toEqual({ regions: [first.id, second.id], pinned: { g1: [second.id] } });
   await stub.remove();
   expect([await first.runs(), await second.runs()]).toEqual([[], []]);
 });

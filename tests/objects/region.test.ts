@@ -17,6 +17,7 @@ import { DAY } from "#core/time.ts";
 import type { RegionControl } from "#features/regions/control.ts";
 import { ROTATE_MS } from "#features/regions/credentials.ts";
 import { KEEP_CHANGES } from "#features/regions/feed.ts";
+import { HANDOVER_MS } from "#features/regions/ingress-key.ts";
 import type { FromRegion, Wanted } from "#features/regions/rpc.ts";
 import { alarmOf, owedBy, turnClock } from "./hands.ts";
 
@@ -30,7 +31,11 @@ async function newRegion(): Promise<{ id: string; team: string; stub: Stub }> {
   made += 1;
   const [id, team] = [`rgn_${made}`, `team_r${made}`];
   const stub = env.REGIONS.get(env.REGIONS.idFromName(id));
-  await stub.configure({ id, team, name: "fra", latitude: 1, longitude: 2, weight: 100 }, "sealed", "token");
+  await stub.configure(
+    { id, team, name: "fra", latitude: 1, longitude: 2, weight: 100, settingsVersion: 1 },
+    "sealed",
+    "token",
+  );
   return { id, team, stub };
 }
 
@@ -286,7 +291,10 @@ test("the edge's copy follows ingress, drain and weight, each with a higher vers
   await stub.renewLease("one", { ...request, epoch: 1 }, "two", "req_1");
   await stub.setDraining(true, audit("region.drain"));
   await expect.poll(() => snapshotOf(id)).toMatchObject({ isDraining: true, version: first + 1 });
-  await stub.configure({ id, team, name: "fra", latitude: 1, longitude: 2, weight: 7 }, "other", null);
+  const about = { id, team, name: "fra", latitude: 1, longitude: 2 };
+  await stub.configure({ ...about, weight: 7, settingsVersion: 3 }, "other", null);
+  // An older state that was under way for longer.
+  await stub.configure({ ...about, weight: 100, settingsVersion: 2 }, "other", null);
   await expect
     .poll(() => snapshotOf(id))
     .toMatchObject({ weight: 7, version: first + 2, ingressKey: "sealed", v: 1 });
@@ -315,7 +323,7 @@ test("a new token ends what was before: credential, lease, tasks, and whoever wa
   await stub.offer(build("dpl_1"));
   await stub.claim("one", { epoch: 1, max: 1, waitMs: 0 });
   const waiting = stub.readFeed("one", { epoch: 1, after: 0, waitMs: 20_000 });
-  await stub.renewToken("token-2", audit("region.token"));
+  await stub.renewToken("token-2", "sealed-2", audit("region.token"));
   expect(await waiting).toEqual({ ok: false, reason: "unauthenticated" });
   await expect.poll(() => heard.map(({ input }) => input.type)).toEqual(["build-claimed", "build-failed"]);
   const exchange = (token: string) => stub.exchange({ token, holder: "host", credential: "new" }, "req_1");
@@ -324,11 +332,33 @@ test("a new token ends what was before: credential, lease, tasks, and whoever wa
   expect(await stub.renewLease("new", request, "x", "req_1")).toMatchObject({ answer: { epoch: 2 } });
 });
 
-test("a removed region has tombstones for all it ran, is no longer told to the edge, and is forgotten in a day", async () => {
+test("a new token brings a new ingress key: the agent's with its next lease, the edge's when the ingress knows it", async () => {
+  const { id, stub } = await leased();
+  await stub.renewToken("token-2", "sealed-2", audit("region.token"));
+  // One that is sealed anew meanwhile does not bring the old one back.
+  await stub.reseal("sealed", "sealed with a newer edge key");
+  await expect.poll(() => owedBy(stub)).toBe(0);
+  expect(await snapshotOf(id)).toMatchObject({ ingressKey: "sealed" });
+  await stub.exchange({ token: "token-2", holder: "host", credential: "new" }, "req_1");
+  const renew = (epoch: number | null) => stub.renewLease("new", { ...request, epoch }, "x", "req_1");
+  expect(await renew(null)).toMatchObject({ ingressKey: "sealed-2", answer: { epoch: 2 } });
+  await expect.poll(() => owedBy(stub)).toBe(0);
+  expect(await snapshotOf(id)).toMatchObject({ ingressKey: "sealed" });
+  await turnClock(stub, Date.now() + HANDOVER_MS + 1_000);
+  expect(await renew(null)).toMatchObject({ ingressKey: "sealed-2" });
+  await expect.poll(() => snapshotOf(id)).toMatchObject({ ingressKey: "sealed-2" });
+});
+
+test("a removed region has tombstones for all it ran, the edge is told that it is gone, and is forgotten in a day", async () => {
   const { id, stub } = await leased();
   await stub.desire([wanted("dpl_1")]);
+  await expect.poll(() => snapshotOf(id)).toMatchObject({ ingress: "http://127.0.0.1:1" });
+  const version = (await snapshotOf(id))?.version ?? 0;
   await stub.remove();
-  await expect.poll(() => snapshotOf(id)).toBeNull();
+  const told = { ingress: null, ingressKey: "", isRemoved: true, version: version + 1 };
+  await expect.poll(() => snapshotOf(id)).toMatchObject(told);
+  const { keys } = await env.SNAPSHOTS.list({ prefix: regionKey(id) });
+  expect(keys.find(({ name }) => name === regionKey(id))?.expiration).toBeGreaterThan(Date.now() / 1_000);
   const facts = await runInDurableObject(stub, (_, { storage }) =>
     storage.sql.exec<{ name: string }>("select name from facts where name glob '*:dpl_1.a'").toArray(),
   );

@@ -14,7 +14,7 @@ export async function newRegion(
 ): Promise<{ id: string; stub: DurableObjectStub<RegionControl> }> {
   made += 1;
   const id = `rgn_${made}`;
-  const about = { id, team, name: id, latitude: 1, longitude: 2, weight: 100 };
+  const about = { settingsVersion: 1, id, team, name: id, latitude: 1, longitude: 2, weight: 100 };
   await env.DB.prepare(
     `insert into regions (id, team_id, name, latitude, longitude, weight, is_shared, created_at)
      values (?1, ?2, ?1, 1, 2, 100, false, 0)`,

@@ -175,12 +175,36 @@ test("the feed answers at once what is new: a snapshot, then changes, then tombs
 
 test("a new token ends the agent's credential at once, and the region goes on with the next epoch", async () => {
   const agent = await agentOf("revoked");
+  const { ingressKey } = (await agent.lease({ epoch: 1 })).body;
   const made = await platform.call("POST", "/api/regions/revoked/token");
   expect(made.status).toBe(200);
   expect(await agent.lease()).toMatchObject({ status: 401, body: { code: "unauthenticated" } });
   expect((await rowOf("revoked")).status).toBe("unknown");
   const next = await playAgent(platform, made.body.token, "host-2");
   expect(await next.acquire()).toMatchObject({ epoch: 2 });
+  // Who had the credential had the ingress's key, too.
+  const renewed = (await next.lease({ epoch: 2 })).body.ingressKey;
+  expect(renewed).toMatch(/^[0-9a-f]{64}$/);
+  expect(renewed).not.toBe(ingressKey);
+});
+
+test("an ingress key that no edge key opens any more is followed by a new one, and the agent goes on", async () => {
+  const agent = await agentOf("unreadable");
+  const { ingressKey } = (await agent.lease({ epoch: 1 })).body;
+  const key = `region:${agent.id}`;
+  const sealedOf = async (): Promise<string> =>
+    JSON.parse((await platform.snapshots.get(key)) ?? "{}").ingressKey;
+  await expect.poll(sealedOf).toBeDefined();
+  const object = platform.region(agent.id) as unknown as { reseal(from: string, to: string): Promise<void> };
+  await object.reseal(await sealedOf(), "retired.AAAA");
+  const answer = await agent.lease({ epoch: 1 });
+  expect(answer).toMatchObject({
+    status: 200,
+    body: { ingressKey: expect.stringMatching(/^[0-9a-f]{64}$/) },
+  });
+  expect(answer.body.ingressKey).not.toBe(ingressKey);
+  expect((await agent.lease({ epoch: 1 })).body.ingressKey).toBe(answer.body.ingressKey);
+  await expect.poll(sealedOf).not.toMatch(/^retired/);
 });
 
 test("a region that is to run something is removed only by force; then its agent is nobody", async () => {
@@ -190,13 +214,13 @@ test("a region that is to run something is removed only by force; then its agent
     status: 409,
     body: { code: "in_use", deployments: ["dpl_1"] },
   });
-  expect(JSON.parse((await platform.snapshots.get("regions")) ?? "")).toContain(agent.id);
   expect(await platform.snapshots.get(`region:${agent.id}`)).not.toBeNull();
   expect((await platform.call("DELETE", "/api/regions/gone?force=1")).status).toBe(204);
   expect((await platform.call("GET", "/api/regions/gone")).status).toBe(404);
   expect((await agent.lease()).status).toBe(401);
-  expect(JSON.parse((await platform.snapshots.get("regions")) ?? "")).not.toContain(agent.id);
-  await expect.poll(() => platform.snapshots.get(`region:${agent.id}`)).toBeNull();
+  await expect
+    .poll(async () => JSON.parse((await platform.snapshots.get(`region:${agent.id}`)) ?? "null"))
+    .toMatchObject({ isRemoved: true, ingress: null });
   // The name is free again.
   expect((await addRegion(platform, { name: "gone" })).id).not.toBe(agent.id);
 });
@@ -213,6 +237,19 @@ test("a drained region is told so, shown so, and given back", async () => {
   expect((await rowOf("drained")).status).toBe("draining");
 });
 
+test("a region that its object was not told of yet is drained all the same", async () => {
+  await agentOf("told");
+  await platform.db
+    .prepare(
+      `insert into regions (id, team_id, name, latitude, longitude, weight, is_shared, created_at)
+       select 'rgn_untold', team_id, 'untold', 1, 2, 100, false, 0 from regions where name = 'told'`,
+    )
+    .run();
+  const drain = await platform.call("POST", "/api/regions/untold/drain");
+  expect(drain).toMatchObject({ status: 200, body: { isDraining: true } });
+  expect((await rowOf("untold")).isDraining).toBe(true);
+});
+
 test("a region is changed, and its name is one of its team", async () => {
   await addRegion(platform, { name: "named" });
   await addRegion(platform, { name: "other" });
@@ -227,6 +264,29 @@ test("a region is changed, and its name is one of its team", async () => {
     status: 409,
     body: { code: "name_taken" },
   });
+});
+
+test("two changes of a region at once are both kept, by its object and the edge too", async () => {
+  const agent = await agentOf("both");
+  for (let i = 1; i <= 8; i++) {
+    const change = (body: object) => platform.call("PATCH", "/api/regions/both", body);
+    const answers = await Promise.all([
+      change({ weight: i }),
+      change({ latitude: i }),
+      change({ longitude: i }),
+      change({ isShared: i % 2 === 1 }),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(await rowOf("both")).toMatchObject({
+      weight: i,
+      latitude: i,
+      longitude: i,
+      isShared: i % 2 === 1,
+    });
+    await expect
+      .poll(async () => JSON.parse((await platform.snapshots.get(`region:${agent.id}`)) ?? "null"))
+      .toMatchObject({ weight: i, latitude: i, longitude: i });
+  }
 });
 
 test("another team sees a shared region and its own deployments there, and changes nothing of it", async () => {

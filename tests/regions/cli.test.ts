@@ -45,9 +45,15 @@ test("a region from its first day to its last", async () => {
   expect((await json("regions", "set", "fra", "--weight", "-1")).error.code).toBe("invalid_option");
   expect((await json("regions", "set", "iad", "--weight", "1")).error.code).toBe("not_found");
 
+  // Programs take seconds to start on a busy machine, and a lease lasts for fifteen.
+  await agent.acquire();
   expect((await cli("regions", "drain", "fra")).stdout).toContain("--undo");
   expect(await json("regions", "status")).toMatchObject([{ status: "draining" }]);
   expect(await json("regions", "drain", "fra", "--undo")).toMatchObject({ status: "up" });
+
+  await agent.acquire({ isDraining: true });
+  expect((await json("regions", "drain", "fra", "--undo")).error.code).toBe("still_draining");
+  await agent.acquire();
 
   await platform.region(agent.id).desire([
     {

@@ -247,3 +247,45 @@ test("another team's region is used when it is named, and only then", async () =
   await agent.lease();
   await expect.poll(async () => (await desiredOf(id)).length).toBe(2);
 });
+
+test("a bare name means the team's own region, or one that the platform shares; a stranger's only by its id", async () => {
+  const [stranger, guest] = [await platform.newTeam("strangers"), await platform.newTeam("namers")];
+  const as = (token: string, method: string, path: string, body?: object) =>
+    platform.call(method, path, body, { token });
+  const add = async (token: string, name: string): Promise<string> =>
+    (await as(token, "POST", "/api/regions", { name, latitude: 1, longitude: 2, isShared: true })).body.id;
+  const platforms = (
+    await platform.call("POST", "/api/regions", {
+      name: "public",
+      latitude: 1,
+      longitude: 2,
+      isShared: true,
+    })
+  ).body.id;
+  const [trap, theirs] = [await add(stranger, "public"), await add(stranger, "nearby")];
+  await as(guest, "POST", "/api/projects", { name: "named" });
+  const set = (regions: string[]) => as(guest, "PATCH", "/api/projects/named", { settings: { regions } });
+  const refused = await set(["nearby"]);
+  expect(refused).toMatchObject({ status: 400, body: { unknown: ["nearby"] } });
+  expect(refused.body.regions).toEqual(expect.arrayContaining(["public", trap, theirs]));
+  expect((await set([theirs])).status).toBe(200);
+  const { files, contents } = outputOf(TREE);
+  for (const text of contents) await platform.upload(text, guest);
+  const placed = async () => {
+    const { id } = (await as(guest, "POST", "/api/projects/named/deployments", { files })).body;
+    const row = await platform.db
+      .prepare("select placement from deployments where id = ?")
+      .bind(id)
+      .first<{ placement: string }>();
+    return JSON.parse(row?.placement ?? "{}").regions;
+  };
+  expect((await set(["public"])).status).toBe(200);
+  expect(await placed()).toEqual([platforms]);
+  const own = await add(guest, "public");
+  expect(await placed()).toEqual([own]);
+  // Gone from the platform and the team, its name is nobody's, though a stranger has one of that name.
+  expect((await as(guest, "DELETE", `/api/regions/${own}?force=1`)).status).toBe(204);
+  expect((await platform.call("DELETE", `/api/regions/${platforms}?force=1`)).status).toBe(204);
+  const again = await as(guest, "POST", "/api/projects/named/deployments", { files });
+  expect(again).toMatchObject({ status: 400, body: { unknown: ["public"] } });
+});

@@ -72,6 +72,62 @@ describe("where a request lands", () => {
     expect(found.headers.get("x-cloudify-region")).toBe("iad");
   });
 
+  test.each(["ready", "releasing"])(
+    "only there, too, when KV does not show the deployment yet and it is %s",
+    async (status) => {
+      const one = await world();
+      const site = await edge.putSite(
+        {
+          name: `late-${status}-${one.id("fra")}`,
+          functions: {
+            "api/echo": { group: "g0", maxDuration: 10 },
+            "api/pinned": { group: "g1", maxDuration: 10 },
+          },
+        },
+        { status, running: { regions: [one.id("iad"), one.id("sin")], pinned: { g1: [one.id("sin")] } } },
+      );
+      const headers = at({ latitude: 52.52, longitude: 13.405 });
+      const regionOf = async (path: string) =>
+        (await get(`${site}${path}`, { headers })).headers.get("x-cloudify-region");
+      expect([await regionOf("/api/echo"), await regionOf("/api/pinned")]).toEqual(["iad", "sin"]);
+      expect(await one.fra.heard()).toEqual([]);
+    },
+  );
+
+  test("nowhere, when nobody knows where it runs: another region may be another team's", async () => {
+    const one = await world();
+    const site = await edge.putSite(
+      { name: `nowhere-${one.id("fra")}`, functions: { "api/echo": { group: "g0", maxDuration: 10 } } },
+      { status: "ready", running: null },
+    );
+    const found = await get(`${site}/api/echo`, { headers: { cookie: "session=abc" } });
+    expect([found.status, found.headers.get("retry-after")]).toEqual([503, "2"]);
+    expect(await found.json()).toMatchObject({ code: "unavailable" });
+    for (const region of [one.fra, one.iad, one.sin]) expect(await region.heard()).toEqual([]);
+  });
+
+  test("not in a region that was removed, though the router knew it before", async () => {
+    const one = await world();
+    expect(await one.regionOf()).toBe("fra");
+    await edge.putRegion(one.id("fra"), { key: "", ingress: one.fra.origin, isRemoved: true });
+    await until(async () => (await one.regionOf()) === "iad");
+    await one.fra.heard();
+    for (let i = 0; i < 5; i++) expect(await one.regionOf()).toBe("iad");
+    expect(await one.fra.heard()).toEqual([]);
+  });
+
+  test("elsewhere, when the nearest region's key was sealed with an edge key that is no more", async () => {
+    const one = await world();
+    await edge.putRegion(one.id("fra"), {
+      key: "",
+      name: "fra",
+      ingress: one.fra.origin,
+      ingressKey: "gone.AAAA",
+    });
+    for (const ask of [{}, POST]) expect(await one.regionOf("/api/echo", ask)).toBe("iad");
+    expect(await one.fra.heard()).toEqual([]);
+  });
+
   test("where it was, if the project's policy asks for that and the region still takes requests", async () => {
     const one = await world();
     await edge.putPolicy({ affinity: "region" });

@@ -104,7 +104,7 @@ export class Router {
     this.#count += 1;
     const request = `${this.name} ${this.#count}`;
     const place = world.chance.pick(PLACES);
-    const order = ranked(candidates, { place, key: request, region: null }, true).map(({ id }) => id);
+    const order = ranked(candidates, { place, key: request, region: null }).map(({ id }) => id);
     this.#probe(order);
     const [only] = order;
     if (only && order.length === 1 && mayRepeat) order.push(only);

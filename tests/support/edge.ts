@@ -9,11 +9,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { KVNamespace, R2Bucket } from "@cloudflare/workers-types";
 import { LocalPlatform, readConfig } from "@cloudify/platform";
-import { REGIONS_KEY, type RegionSnapshot, regionKey } from "@cloudify/protocol";
+import { type RegionSnapshot, regionKey } from "@cloudify/protocol";
 import * as miniflare from "miniflare";
 import { parseKeyRing, seal } from "#core/seal.ts";
 import { systemRandom } from "#core/time.ts";
-import { deploymentKey, type ServedDeployment } from "#features/deployments/served.ts";
+import { deploymentKey, type Running, type ServedDeployment } from "#features/deployments/served.ts";
 import { environmentKey } from "#features/env-vars/frozen.ts";
 import type { NodeEntry } from "#features/functions/function.ts";
 import { hostKey } from "#features/hosts/host.ts";
@@ -36,6 +36,13 @@ export interface TestSite {
   routes?: unknown[];
   /** Ids of its regions, in failover order. */
   regions?: string[];
+}
+
+/** What D1 has of a deployment that KV does not show yet. */
+export interface Late {
+  status: string;
+  /** `null`: of a time before D1 knew. */
+  running: Running | null;
 }
 
 export class TestEdge {
@@ -78,7 +85,6 @@ export class TestEdge {
     rmSync(this.home, { recursive: true, force: true });
   }
 
-  /** `null` takes it out of the list. */
   async putRegion(id: string, region: Partial<RegionSnapshot> & { key: string }): Promise<void> {
     const { key, ...snapshot } = region;
     const name = regionKey(id);
@@ -93,12 +99,10 @@ export class TestEdge {
       isDraining: false,
       ...snapshot,
       version: Date.now(),
-      ingressKey: await this.#seal(key, name),
+      ingressKey: snapshot.ingressKey ?? (await this.#seal(key, name)),
     } satisfies RegionSnapshot;
     const kv = await this.#kv();
     await kv.put(name, JSON.stringify(full));
-    const list = (await kv.get<string[]>(REGIONS_KEY, "json")) ?? [];
-    if (!list.includes(id)) await kv.put(REGIONS_KEY, JSON.stringify([...list, id]));
   }
 
   async putPolicy(policy: Partial<Policy>): Promise<void> {
@@ -107,7 +111,7 @@ export class TestEdge {
   }
 
   /** @returns Its address. */
-  async putSite({ name, functions, routes = [], regions }: TestSite): Promise<string> {
+  async putSite({ name, functions, routes = [], regions }: TestSite, late?: Late): Promise<string> {
     const table = compileRoutes({ routes });
     if (!table.ok) throw new Error(JSON.stringify(table.issues));
     const workload = "0".repeat(64);
@@ -142,10 +146,44 @@ export class TestEdge {
       ...(regions ? { regions } : {}),
     };
     const kv = await this.#kv();
-    await kv.put(deploymentKey(id), JSON.stringify(served));
-    const host = { v: 1, kind: "deployment", ref: id, project: PROJECT, team: TEAM };
+    if (late) await this.#insert(served, late);
+    else await kv.put(deploymentKey(id), JSON.stringify(served));
+    const kind = late ? "pointer" : "deployment";
+    const host = { v: 1, kind, ref: late ? name : id, project: PROJECT, team: TEAM };
     await kv.put(hostKey(hostname), JSON.stringify(host));
     return `http://${hostname}:${this.port}`;
+  }
+
+  /** With a pointer that is at it. */
+  async #insert(served: ServedDeployment, { status, running }: Late): Promise<void> {
+    const { id, team, project, target, hostname, env, site, createdAt } = served;
+    const db = await this.#own().getD1Database("DB", "cloudify-edge-router");
+    await db
+      .prepare(
+        `insert into deployments (id, team_id, project_id, target, hostname, env_digest, site, created_at, status, running,
+           manifest, file_count, bytes, pointer_targets, created_by, state_seq, updated_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '', 1, 1, '[]', 'x', 1, 9e12)`,
+      )
+      .bind(
+        id,
+        team,
+        project,
+        target,
+        hostname,
+        env,
+        site,
+        createdAt,
+        status,
+        running && JSON.stringify(running),
+      )
+      .run();
+    const objects = await this.#own().getDurableObjectNamespace("POINTERS", "cloudify-edge-router");
+    const name = hostname.slice(0, hostname.indexOf("."));
+    const pointer = objects.get(objects.idFromName(`${project}/${name}`)) as unknown as {
+      send(of: object, event: object, by: null): Promise<unknown>;
+    };
+    const release = { deployment: id, site, createdAt };
+    await pointer.send({ team, project, target: name }, { type: "assign", release }, null);
   }
 
   /** Texts of a deployment's log. */

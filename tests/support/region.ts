@@ -49,9 +49,10 @@ export async function startRegion(
     random: Math.random,
     ...options,
   });
+  let key = KEY;
   const blob = (sha256: string) => join(home, sha256);
   await driver.start(
-    () => KEY,
+    () => key,
     { fileOf: async (_team, sha256) => blob(sha256) },
     {
       onStatus: (status) => statuses.push(status),
@@ -92,6 +93,9 @@ export async function startRegion(
     ask(path: string, init: RequestInit = {}, deployment = "dpl1") {
       const headers = { "x-cloudify-ingress-key": KEY, ...(init.headers as Record<string, string>) };
       return fetch(this.url(path, deployment), { ...init, headers });
+    },
+    exchangeKey(next: string): void {
+      key = next;
     },
     /** The last that was said of it. */
     said: (deployment = "dpl1") => statuses.findLast(({ id }) => id === `${deployment}.node`),

@@ -17,7 +17,6 @@ import { retire } from "#features/deployments/retention.ts";
 import type { CompileTask } from "#features/deployments/rpc.ts";
 import { effects } from "#features/effects.ts";
 import { rotateDataKeys } from "#features/env-vars/keys.ts";
-import { listRegions } from "#features/regions/effects.ts";
 import { Shares } from "#features/sites/shares.ts";
 
 type Report = Record<string, number>;
@@ -34,7 +33,6 @@ const JOBS: Record<string, (base: Base) => Promise<Report>> = {
   sweep: sweepStore,
   idempotency: forgetKeys,
   keys: rotateDataKeys,
-  regions: listRegions,
 };
 
 export default {

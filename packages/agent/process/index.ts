@@ -92,7 +92,7 @@ export class ProcessDriver implements Driver {
     this.#blobs = blobs;
     const workload = (deployment: string, group: string) =>
       this.#workloads.get(workloadId(deployment, group));
-    this.#server = await startIngress({ host, port, key, workload });
+    this.#server = await startIngress({ host, port, clock, key, workload });
     this.ingress = origin ?? `http://${host.includes(":") ? `[${host}]` : host}:${this.#server.port}`;
     this.#ticks = setInterval(() => this.#tick(), TICK_MS);
   }

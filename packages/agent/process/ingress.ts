@@ -2,12 +2,13 @@
  * The region's ingress: one HTTP server that hands requests to the workloads' processes, and streams both ways. Knows
  * nothing of starting and stopping: it asks for an instance and gives it back.
  */
-import { createHash, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { HEALTH_PATH, INGRESS_KEY_HEADER, type IngressFault, WORKLOAD_PREFIX } from "@cloudify/protocol";
+import type { Clock } from "../clock.ts";
+import { accepts, follow, noKeys } from "./accepted-keys.ts";
 import { fail, forward } from "./forward.ts";
 import { close, refuse, upgrade } from "./upgrade.ts";
 import type { Workload } from "./workload.ts";
@@ -16,6 +17,7 @@ export interface IngressOptions {
   host: string;
   /** 0: any. */
   port: number;
+  clock: Clock;
   key(): string | null;
   workload(deployment: string, group: string): Workload | undefined;
 }
@@ -29,16 +31,27 @@ export interface Ingress {
 
 /** Longer than the edge keeps a connection that nobody uses. */
 const KEEP_ALIVE_MS = 75_000;
+/** The time of a former key begins when there is a new one, not with the first request after that. */
+const KEY_LOOK_MS = 1_000;
 
 export async function startIngress(options: IngressOptions): Promise<Ingress> {
   let isDraining = false;
+  let keys = noKeys;
+  const look = (): number => {
+    const now = options.clock.monotonic();
+    keys = follow(keys, options.key(), now);
+    return now;
+  };
+  look();
+  const looks = setInterval(look, KEY_LOOK_MS).unref();
   const server = createServer({ maxHeaderSize: 65_536, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 });
 
   /** @returns What to ask, and whom; or what to answer. */
   const route = (req: IncomingMessage): { workload: Workload; path: string } | number | keyof typeof TOLD => {
     const url = req.url ?? "";
     if (url === HEALTH_PATH) return isDraining ? 503 : 200;
-    if (!isKey(req.headers[INGRESS_KEY_HEADER], options.key())) return "denied";
+    const now = look();
+    if (!accepts(keys, req.headers[INGRESS_KEY_HEADER], now)) return "denied";
     const target = parsed(url);
     if (target === null) return "absent";
     if (isDraining) return "draining";
@@ -69,6 +82,7 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
     },
     async close() {
       isDraining = true;
+      clearInterval(looks);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
@@ -81,13 +95,6 @@ const TOLD = {
   absent: "This region does not run it.",
   draining: "This region takes no new requests.",
 } as const satisfies Partial<Record<IngressFault, string>>;
-
-/** In constant time, whatever the lengths. */
-function isKey(given: string | string[] | undefined, key: string | null): boolean {
-  if (typeof given !== "string" || key === null) return false;
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(given), digest(key));
-}
 
 /** The rest of the path goes on as it came: it is the application's. */
 function parsed(url: string): { deployment: string; group: string; path: string } | null {

@@ -40,7 +40,10 @@ export type Attempted = { kind: "answered"; found: Response } | Ending;
 export async function attempt(scope: Scope, region: Region, question: Question): Promise<Attempted> {
   const { method, headers, limit } = question;
   const mayRepeat = isIdempotent(method);
-  headers.set(INGRESS_KEY_HEADER, await keyOf(scope, region));
+  const key = await keyOf(scope, region).catch(() => null);
+  // Nothing was asked of it; its agent's next lease brings a key that can be read.
+  if (key === null) return { kind: "refused" };
+  headers.set(INGRESS_KEY_HEADER, key);
   headers.set(TIMEOUT_HEADER, String(limit));
   if (!mayRepeat && !(await isOpen(scope.env, region))) return { kind: "refused" };
   const body = question.body.stream();

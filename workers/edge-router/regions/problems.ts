@@ -29,6 +29,13 @@ export const noRegion = refused(
   5,
 );
 
+export const notPlaced = refused(
+  "unavailable",
+  "It is not known yet which regions run this function.",
+  `${AGAIN} If it lasts, deploy again.`,
+  2,
+);
+
 export const tooManyHeaders = refused(
   "function_failed",
   `Its answer has more than ${MAX_HEADER_BYTES} bytes of headers.`,

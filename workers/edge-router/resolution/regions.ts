@@ -1,8 +1,9 @@
 /**
- * The regions there are. KV holds all of it, so nothing but KV is needed to find one; what was last read serves on when
- * it fails. An isolate never goes back to a lower version of a region, and a list that is gone does not empty its own.
+ * Regions by their ids. KV holds all of it, so nothing but KV is needed to find one; what was last read serves on when
+ * it fails. An isolate never goes back to a lower version of a region, and one that is gone without a word is kept: a
+ * region that was removed says so.
  */
-import { REGIONS_KEY, type RegionSnapshot, regionKey } from "@cloudify/protocol";
+import { type RegionSnapshot, regionKey } from "@cloudify/protocol";
 import { SECOND } from "#core/time.ts";
 import type { Scope } from "../scope.ts";
 import { type Ages, Memo } from "./memo.ts";
@@ -18,12 +19,6 @@ const MAX_REGIONS = 1_000;
 /** A region that an ingress was ever known of can be asked. */
 export type Region = RegionSnapshot & { ingress: string };
 
-const lists = new Memo<readonly string[] | null>(
-  (list) => (list ? AGES : ABSENT),
-  SECOND,
-  1,
-  (held, found) => found ?? held,
-);
 const snapshots = new Memo<RegionSnapshot | null>(
   (region) => (region ? AGES : ABSENT),
   SECOND,
@@ -31,21 +26,19 @@ const snapshots = new Memo<RegionSnapshot | null>(
   (held, found) => (held && (found === null || found.version < held.version) ? held : found),
 );
 
-/** @param named `null`: all. @returns Those that have an ingress, in that order. */
-export async function findRegions(scope: Scope, named: readonly string[] | null): Promise<Region[]> {
+/** @returns Those that have an ingress, in that order. */
+export async function findRegions(scope: Scope, ids: readonly string[]): Promise<Region[]> {
   const { clock, keepAlive } = scope;
-  const ids = named ?? (await lists.get("", clock, keepAlive, () => readIds(scope))) ?? [];
   const found = await Promise.all(
     ids.map((id) =>
       // One that can't be read is not there; it must not take the others with it.
       snapshots.get(id, clock, keepAlive, () => readRegion(scope, id)).catch(() => null),
     ),
   );
-  return found.flatMap((region) => (region?.ingress ? [{ ...region, ingress: region.ingress }] : []));
+  return found.flatMap((region) =>
+    region?.ingress && !region.isRemoved ? [{ ...region, ingress: region.ingress }] : [],
+  );
 }
-
-const readIds = ({ env }: Scope): Promise<string[] | null> =>
-  env.SNAPSHOTS.get<string[]>(REGIONS_KEY, { type: "json", cacheTtl: KV_SECONDS });
 
 async function readRegion({ env }: Scope, id: string): Promise<RegionSnapshot | null> {
   const region = await env.SNAPSHOTS.get<RegionSnapshot>(regionKey(id), {

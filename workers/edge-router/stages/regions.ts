@@ -15,7 +15,7 @@ import { outcomeLines } from "../functions/outcome.ts";
 import { tell } from "../functions/tell.ts";
 import { type Attempted, attempt } from "../regions/attempt.ts";
 import { Body } from "../regions/body.ts";
-import { noRegion, problemOf, type Refused, tooManyHeaders } from "../regions/problems.ts";
+import { noRegion, notPlaced, problemOf, type Refused, tooManyHeaders } from "../regions/problems.ts";
 import { probe } from "../regions/reach.ts";
 import { candidateOf, entered, heard, lost } from "../regions/states.ts";
 import { visitorOf } from "../regions/visitor.ts";
@@ -41,12 +41,12 @@ export async function callWorkload(
 ): Promise<Answered> {
   const startedAt = scope.clock.now();
   const found = await findDeployment(scope, target.deployment);
-  const served = "served" in found ? found.served : null;
+  const served = "served" in found ? found.served : found.coming;
+  // Only those: another region may be another team's, which would get to see what visitors send.
   const named = served?.pinned?.[entry.group] ?? served?.regions ?? null;
-  const regions = await findRegions(scope, named);
+  const regions = await findRegions(scope, named ?? []);
   const calling = tryAll(scope, target, asked, entry, {
     regions,
-    isOrdered: named !== null,
     hostname: served?.hostname ?? asked.url.hostname,
   });
   // A visitor who leaves ends the work on this request, but what its region came to must be learnt.
@@ -54,7 +54,7 @@ export async function callWorkload(
   const tried = await calling;
   const ms = scope.clock.now() - startedAt;
   const last = tried.at(-1);
-  const result = resultOf(scope, last, entry);
+  const result = named === null ? notPlaced : resultOf(scope, last, entry);
   const about = { method: asked.request.method, path: asked.url.pathname, ms, where: whereOf(tried) };
   const lines = outcomeLines(
     { ...about, requestId: scope.requestId, at: scope.clock.now() },
@@ -66,8 +66,8 @@ export async function callWorkload(
 }
 
 interface Ways {
+  /** In failover order. */
   regions: readonly Region[];
-  isOrdered: boolean;
   /** Of the deployment itself. */
   hostname: string;
 }
@@ -77,7 +77,7 @@ async function tryAll(
   { deployment, policy }: Target,
   asked: Asked,
   { group, maxDuration }: NodeEntry,
-  { regions, isOrdered, hostname }: Ways,
+  { regions, hostname }: Ways,
 ): Promise<Tried[]> {
   const { request, url, name } = asked;
   const { method } = request;
@@ -85,7 +85,7 @@ async function tryAll(
   const mayRepeat = isIdempotent(method);
   const now = scope.clock.now();
   const candidates = regions.map((region) => candidateOf(region, workload, mayRepeat, now));
-  const order = ranked(candidates, visitorOf(request, policy, regions), isOrdered).map((one) => one.region);
+  const order = ranked(candidates, visitorOf(request, policy, regions)).map((one) => one.region);
   probe(scope, regions);
   const [only] = order;
   // Where there is but one, a connection that had just been given up by its other end is worth a second try.

@@ -136,6 +136,17 @@ export async function drain(context: Context, name: string, flags: { undo?: bool
     params: { region: name },
     body: { isDraining },
   });
+  if (region.isDraining !== isDraining) {
+    throw new CliProblem(
+      isDraining ? "not_draining" : "still_draining",
+      isDraining
+        ? `${region.name} does not drain.`
+        : `${region.name} still drains: its agent is about to end.`,
+      isDraining
+        ? "Try again; `cloudify regions status` shows what it does."
+        : "It takes work again when its agent has been started anew.",
+    );
+  }
   const text = isDraining
     ? `${region.name} takes no new work, and visitors as long as no other region can; undo with \`cloudify regions drain ${region.name} --undo\``
     : `${region.name} takes work and visitors again`;

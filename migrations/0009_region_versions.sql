@@ -1,0 +1,1 @@
+ALTER TABLE `regions` ADD `settings_version` integer DEFAULT 1 NOT NULL;
