@@ -4,6 +4,7 @@ import { BUILD_MS } from "#features/deployments/machine.ts";
 import type { RegionAnswer } from "#features/deployments/rpc.ts";
 import type { Pinned, Source, Spec } from "#features/deployments/state.ts";
 import type { Presence } from "#features/regions/rpc.ts";
+import { taskOf } from "#features/regions/tasks.ts";
 import type { Env } from "./env.ts";
 
 interface Attempt {
@@ -99,8 +100,6 @@ export async function ask(env: Env, { id, regions }: Spec): Promise<RegionAnswer
     }),
   );
 }
-
-const taskOf = (deployment: string): string => `build.${deployment}`;
 
 const stubOf = (env: Env, region: string) => env.REGIONS.get(env.REGIONS.idFromName(region));
 

@@ -15,13 +15,14 @@ import type { About } from "#features/regions/control.ts";
 import { type Credentials, noCredentials } from "#features/regions/credentials.ts";
 import { type Buried, emptyFeed, type Feed } from "#features/regions/feed.ts";
 import { isHeld, isIngressLeaving, isLeaving, type Lease, noLease } from "#features/regions/lease.ts";
-import type { FromRegion } from "#features/regions/rpc.ts";
+import type { FromRegion, OfTask } from "#features/regions/rpc.ts";
 import type { Statuses } from "#features/regions/statuses.ts";
 import * as work from "#features/regions/tasks.ts";
 import { Custody } from "./custody.ts";
 
 /** `copy`: the edge's snapshot follows. `tell`: a deployment hears of its placement or its build. */
-export type Effect = { kind: "copy" } | { kind: "tell"; deployment: string; input: FromRegion };
+export type Effect = { kind: "copy" } | { kind: "tell"; deployment: string; input: Said };
+type Said = OfTask | Extract<FromRegion, { type: "placed" }>;
 export type Facts = Record<string, unknown>;
 
 /** What a deployment was told of its workloads, and of which generation. */
@@ -218,9 +219,21 @@ export abstract class RegionCustody extends Custody<Effect> {
         if (input.type === "placed" && this.placed(deployment)?.ok !== input.ok) return;
         const stub = this.env.DEPLOYMENTS.get(this.env.DEPLOYMENTS.idFromName(deployment));
         // Its machine says no to what it no longer waits for: that is its decision, and no failure.
-        await stub.send(input, null);
+        if (input.type === "placed") return void (await stub.send(input, null));
+        const region = this.readFact<Region>("region")?.id ?? "";
+        const sent = await stub.send({ ...input, region }, null);
+        // One that is over withdraws its build by itself.
+        if (input.type === "build-claimed" && !sent.ok && sent.reason === "not-holder")
+          this.#giveBack(deployment, input.attempt);
       }
     }
+  }
+
+  /** Another region has it, or a later attempt was offered. */
+  #giveBack(deployment: string, attempt: number): void {
+    const held = this.tasks();
+    const tasks = work.withdraw(held, work.taskOf(deployment), attempt, this.clock.now());
+    if (tasks !== held) this.save({ tasks }, {}, [], null);
   }
 
   async #copy(): Promise<void> {

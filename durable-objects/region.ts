@@ -121,7 +121,7 @@ export class RegionObject extends RegionCustody implements RegionControl {
   }
 
   async withdraw(task: string): Promise<void> {
-    if (this.region()) this.#changeTasks((tasks) => work.withdraw(tasks, task, this.clock.now()));
+    if (this.region()) this.#changeTasks((tasks) => work.withdraw(tasks, task, null, this.clock.now()));
   }
 
   async exchange(
@@ -218,12 +218,8 @@ export class RegionObject extends RegionCustody implements RegionControl {
       const denied = this.#deny(credential, epoch);
       if (denied) return denied;
       const holder = this.lease().held?.report.holder ?? "";
-      const { id = "", name = "" } = this.region() ?? {};
-      const { tasks, told, claimed } = work.claim(
-        this.tasks(),
-        { holder, max, region: { id, name } },
-        this.clock.now(),
-      );
+      const name = this.region()?.name ?? "";
+      const { tasks, told, claimed } = work.claim(this.tasks(), { holder, max, name }, this.clock.now());
       if (claimed.length > 0) this.save({ tasks }, {}, tell(told), null);
       return isLast || claimed.length > 0 ? { ok: true as const, tasks: claimed } : null;
     });

@@ -81,8 +81,10 @@ const input: fc.Arbitrary<Input> = fc.oneof(
   fc.record({ type: fc.constant("offered" as const), attempt: build, region }),
   fc.record({ type: fc.constant("build-claimed" as const), attempt: build, region, name: region }),
   fc.record({ type: fc.constant("unheard" as const), region, isGone: fc.boolean() }),
-  build.map((n): Input => ({ type: "built", attempt: n, manifest: "o", bytes: 1, fileCount: 1 })),
-  fc.record({ type: fc.constant("build-failed" as const), attempt: build, ...failed }),
+  fc
+    .tuple(build, region)
+    .map(([n, one]): Input => ({ type: "built", attempt: n, region: one, manifest: "o", ...counts })),
+  fc.record({ type: fc.constant("build-failed" as const), attempt: build, region, ...failed }),
   {
     weight: 3,
     arbitrary: fc
@@ -98,7 +100,7 @@ const input: fc.Arbitrary<Input> = fc.oneof(
 const granted: Input = { type: "granted" };
 const claim: Input = { type: "claim", attempt: 1 };
 const began: Input = { type: "build-claimed", attempt: 1, region: "fra", name: "Frankfurt" };
-const built: Input = { type: "built", attempt: 1, manifest: "o", bytes: 5, fileCount: 2 };
+const built: Input = { type: "built", attempt: 1, region: "fra", manifest: "o", bytes: 5, fileCount: 2 };
 const regional: Input = { ...compiled, attempt: 1, workloads: { g0: "w" } };
 
 /** How far everything goes well before chance takes over. */
@@ -151,7 +153,8 @@ function checkMove(before: Deployment, after: Deployment, effects: Effect[]): vo
   const owes = (kind: Effect["kind"]) => effects.some((effect) => effect.kind === kind);
   const isGivenUp = after.status === "error" || after.status === "canceled";
   // Whoever works on it is told, and nobody else is.
-  expect(owes("withdraw")).toBe(isGivenUp && before.status === "building");
+  const isOver = isGivenUp || after.status === "compiling";
+  expect(owes("withdraw")).toBe(isOver && before.status === "building");
   const isPlaced = before.status === "releasing" && "g0" in before.workloads;
   expect(owes("forget")).toBe(isGivenUp && isPlaced);
   // Visitors may be there already.
@@ -322,10 +325,10 @@ test("a build has its time from when an agent begins it, and is offered no more"
 });
 
 test("a build whose region is lost is tried again elsewhere, and the lost one is no longer heard", () => {
-  const lost: Input = { type: "build-failed", attempt: 1, failure, retryable: true };
+  const lost: Input = { type: "build-failed", attempt: 1, region: "fra", failure, retryable: true };
   const state = after(source, [granted, began, lost]);
   expect(state).toMatchObject({ status: "building", attempt: 2, lost: ["fra"], claimed: false });
-  const late: Input = { type: "built", attempt: 1, manifest: "o", bytes: 1, fileCount: 1 };
+  const late: Input = { ...built, attempt: 1 };
   expect(step(state, late, 1)).toEqual({ ok: false, reason: "not-holder" });
   expect(after(source, [granted, began, { ...lost, retryable: false }])).toMatchObject({
     status: "error",
@@ -333,11 +336,24 @@ test("a build whose region is lost is tried again elsewhere, and the lost one is
   });
 });
 
+test("once a region has begun a build, no word of another's about the same attempt counts", () => {
+  const state = after(source, [granted, { type: "offered", attempt: 1, region: "iad" }, began]);
+  const others: Input[] = [
+    { ...began, region: "iad", name: "Ashburn" },
+    { ...built, region: "iad" },
+    { type: "build-failed", attempt: 1, region: "iad", failure, retryable: false },
+    { type: "build-failed", attempt: 1, region: "iad", failure, retryable: true },
+  ];
+  for (const other of others) expect(step(state, other, 1)).toEqual({ ok: false, reason: "not-holder" });
+  expect(step(state, built, 1)).toMatchObject({ ok: true, state: { status: "compiling" } });
+});
+
 test("what is built is noted before it is compiled, and a second word of it changes nothing", () => {
   const next = step(after(source, [granted, began]), built, 1);
   expect(next).toMatchObject({
     state: { status: "compiling", manifest: "o", attempt: 1 },
     effects: [
+      { kind: "withdraw" },
       { kind: "note-output", manifest: "o", bytes: 5, fileCount: 2 },
       { kind: "dispatch", attempt: 1 },
     ],
@@ -346,11 +362,22 @@ test("what is built is noted before it is compiled, and a second word of it chan
 });
 
 test("created without a region, it runs in the one that builds it; an output without one is refused", () => {
-  expect(after({ ...source, regions: [] }, [granted, began]).spec.regions).toEqual(["fra"]);
+  expect(after({ ...source, regions: [] }, [granted, began, built]).spec.regions).toEqual(["fra"]);
   const state = after({ ...spec, regions: [] }, [granted, { type: "claim", attempt: 1 }]);
   const run: Input = { ...compiled, attempt: 1, workloads: { g0: "w" } };
   expect(then(state, run, 0)).toMatchObject({ status: "error", failure: { code: "no_region" } });
   expect(then(state, { ...run, workloads: {} }, 0)).toMatchObject({ status: "releasing", placing: null });
+});
+
+test("created without a region, it does not run in one that was lost before it had built it", () => {
+  const lost: Input = { type: "build-failed", attempt: 1, region: "fra", failure, retryable: true };
+  const again: Input[] = [
+    { type: "offered", attempt: 2, region: "iad" },
+    { type: "build-claimed", attempt: 2, region: "iad", name: "Ashburn" },
+    { ...built, attempt: 2, region: "iad" },
+  ];
+  const state = after({ ...source, regions: [] }, [granted, began, lost, ...again]);
+  expect(state).toMatchObject({ status: "compiling", spec: { regions: ["iad"] } });
 });
 
 test("each group runs where it is pinned to, and the deployment where any of them runs", () => {

@@ -176,35 +176,38 @@ export function step(state: Deployment, input: Input, now: Millis): Step {
 
 type OfBuild = Extract<Input, { type: "offered" | "build-claimed" | "built" | "build-failed" }>;
 
-/** What a region, or who offers to them, says of the attempt at hand. */
+/** What a region, or who offers to them, says of the attempt at hand. Once one has begun it, no other is heard. */
 function building(state: In<"building">, input: OfBuild, now: Millis): Step {
+  if (input.type !== "offered" && state.claimed && input.region !== state.region) return notHolder;
   switch (input.type) {
     case "offered":
       return state.claimed ? nothing : quiet({ ...state, region: input.region, offerAt: null });
     case "build-claimed": {
       const { region, name } = input;
-      if (state.claimed) return state.region === region ? nothing : notHolder;
+      if (state.claimed) return nothing;
       const until = now + BUILD_MS + BUILD_GRACE_MS;
-      const { regions, names } = state.spec;
-      const spec = {
-        ...state.spec,
-        regions: regions.length > 0 ? regions : [region],
-        names: { ...names, [region]: name },
-      };
+      const spec = { ...state.spec, names: { ...state.spec.names, [region]: name } };
       const claimed = { ...state, spec, region, claimed: true, until, offerAt: null };
       return move(state, claimed, `begun in ${name}`, now, []);
     }
     case "built": {
       const { manifest, bytes, fileCount } = input;
-      const first = attempt(state, { manifest, number: 1, deadline: now + COMPILE_MS }, "built", now);
-      return owing(first, { kind: "note-output", manifest, bytes, fileCount });
+      const { regions } = state.spec;
+      const from = {
+        ...state,
+        spec: { ...state.spec, regions: regions.length > 0 ? regions : [input.region] },
+      };
+      const first = attempt(from, { manifest, number: 1, deadline: now + COMPILE_MS }, "built", now);
+      // An offer whose answer was lost may wait in another region still.
+      const noted = owing(first, { kind: "note-output", manifest, bytes, fileCount });
+      return owing(noted, { kind: "withdraw" });
     }
     case "build-failed": {
       const { failure } = input;
       if (!input.retryable || state.attempt === MAX_BUILDS) {
         return end(state, "error", failure, failure.code, now);
       }
-      const lost = state.region === null ? state.lost : [...state.lost, state.region];
+      const lost = [...state.lost, input.region];
       const again = { attempt: state.attempt + 1, lost, deadline: state.deadline };
       return build(state, again, `failed: ${failure.code}`, now);
     }

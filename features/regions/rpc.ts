@@ -27,12 +27,17 @@ export interface RegionRpc extends Rpc.DurableObjectBranded {
  * What the region's object tells a deployment's, through its outbox:
  *
  * - `placed` when all its workloads in the region are ready, or can't be;
- * - `build-claimed`, `built` and `build-failed` of the build that was offered. A region that is lost fails it retryably.
+ * - `build-claimed`, `built` and `build-failed` of the build that was offered. A region that is lost fails it retryably;
+ *   one whose claim is refused ends it, since another has it.
  */
 export type FromRegion =
   | { type: "placed"; region: string; ok: true }
   | { type: "placed"; region: string; ok: false; detail: string }
-  | { type: "build-claimed"; attempt: number; region: string; name: string }
+  | (OfTask & { region: string });
+
+/** @param name Of the region, as people call it. */
+export type OfTask =
+  | { type: "build-claimed"; attempt: number; name: string }
   /** `manifest`: digest of the output's manifest, a blob of the team. */
   | { type: "built"; attempt: number; manifest: string; bytes: number; fileCount: number }
   | {

@@ -3,8 +3,6 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import * as machine from "./tasks.ts";
 
-const REGION = { id: "rgn_1", name: "fra" };
-
 const taskOf = (name: string, attempt: number): BuildTask => ({
   kind: "build",
   id: `build.${name}`,
@@ -105,10 +103,10 @@ function replay(acts: [Act, number][]) {
         break;
       }
       case "withdraw":
-        tasks = machine.withdraw(tasks, `build.${one.name}`, now);
+        tasks = machine.withdraw(tasks, `build.${one.name}`, null, now);
         break;
       case "claim":
-        take(machine.claim(tasks, { holder: one.holder, max: one.max, region: REGION }, now));
+        take(machine.claim(tasks, { holder: one.holder, max: one.max, name: "fra" }, now));
         break;
       case "take-over":
         take(machine.takeOver(tasks, one.holder, now));
@@ -173,12 +171,12 @@ test("left alone after any history, every task that was claimed comes to an end,
 
 const claimed = (attempts = 1) => {
   const tasks = machine.offer({}, taskOf("dpl_1", attempts));
-  return machine.claim(tasks, { holder: "host-1", max: 1, region: REGION }, 0).tasks;
+  return machine.claim(tasks, { holder: "host-1", max: 1, name: "fra" }, 0).tasks;
 };
 const ID = "build.dpl_1";
 
 test("a withdrawn task is over for who has it, and what it completes is not taken", () => {
-  const tasks = machine.withdraw(claimed(), ID, 1);
+  const tasks = machine.withdraw(claimed(), ID, null, 1);
   expect(machine.heartbeat(tasks, ID, 1, 2).isOver).toBe(true);
   expect(machine.complete(tasks, { id: ID, attempt: 1, result: good }, 3)).toMatchObject({
     isAccepted: false,

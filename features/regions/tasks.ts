@@ -11,7 +11,7 @@
  */
 import { type BuildTask, TASK_LEASE_MS, type TaskFailure } from "@cloudify/protocol";
 import { HOUR, type Millis } from "#core/time.ts";
-import type { FromRegion } from "./rpc.ts";
+import type { OfTask } from "./rpc.ts";
 
 /** The end of a task is remembered for so long, so that a late repetition is answered as the first was. */
 export const REMEMBER_MS = HOUR;
@@ -24,10 +24,10 @@ export type Entry =
 /** By the task's id. */
 export type Tasks = Record<string, Entry>;
 
-/** What the deployment is told. */
+/** What the deployment is told; who carries it adds the region. */
 export interface Told {
   deployment: string;
-  input: FromRegion;
+  input: OfTask;
 }
 
 export type Result =
@@ -38,6 +38,9 @@ interface TaskStep {
   tasks: Tasks;
   told: Told[];
 }
+
+/** Id of the task that builds a deployment. */
+export const taskOf = (deployment: string): string => `build.${deployment}`;
 
 export const deploymentOf = (entry: Entry): string =>
   entry.state === "over" ? entry.deployment : entry.task.deployment;
@@ -54,7 +57,7 @@ export function offer(tasks: Tasks, task: BuildTask): Tasks {
 /** The oldest first: ids of deployments sort by creation. */
 export function claim(
   tasks: Tasks,
-  { holder, max, region }: { holder: string; max: number; region: { id: string; name: string } },
+  { holder, max, name }: { holder: string; max: number; name: string },
   now: Millis,
 ): TaskStep & { claimed: BuildTask[] } {
   const claimed = Object.values(tasks)
@@ -70,7 +73,7 @@ export function claim(
     tasks: { ...tasks, ...Object.fromEntries(changed) },
     told: claimed.map(({ deployment, attempt }) => ({
       deployment,
-      input: { type: "build-claimed", attempt, region: region.id, name: region.name },
+      input: { type: "build-claimed", attempt, name },
     })),
     claimed,
   };
@@ -105,7 +108,7 @@ export function complete(
   const task = heldTask(tasks, id, attempt);
   if (!task) return { tasks, told: [], isAccepted: false };
   const { deployment } = task;
-  const input: FromRegion = result.ok
+  const input: OfTask = result.ok
     ? {
         type: "built",
         attempt,
@@ -118,10 +121,10 @@ export function complete(
   return { tasks: { ...tasks, [id]: over }, told: [{ deployment, input }], isAccepted: true };
 }
 
-/** Whoever asked for it no longer wants it, and is told nothing. */
-export function withdraw(tasks: Tasks, id: string, now: Millis): Tasks {
+/** Whoever asked for it no longer wants it, and is told nothing. @param only This attempt; `null`: any. */
+export function withdraw(tasks: Tasks, id: string, only: number | null, now: Millis): Tasks {
   const entry = tasks[id];
-  if (!entry || entry.state === "over") return tasks;
+  if (!entry || entry.state === "over" || (only !== null && entry.task.attempt !== only)) return tasks;
   const { attempt, deployment } = entry.task;
   return { ...tasks, [id]: { state: "over", deployment, attempt, isAccepted: false, at: now } };
 }

@@ -112,8 +112,32 @@ test("a region is asked as soon as there is one, and the deployment then runs th
   await runDurableObjectAlarm(stub);
   await comesTo({ region: region.id, offerAt: null });
   expect(await unable.claim()).toEqual([]);
-  await region.claim();
-  await comesTo({ claimed: true, spec: { regions: [region.id] } });
+  const [task] = await region.claim();
+  await comesTo({ claimed: true, spec: { regions: [] } });
+  if (task) await region.complete(task, "built");
+  await comesTo({ status: "compiling", spec: { regions: [region.id] } });
+});
+
+test("an attempt that stands in two regions is one's: the other ends it at once, and its word does not count", async () => {
+  const team = newTeam();
+  const [first, second] = [await liveRegion(team), await liveRegion(team)];
+  const { comesTo } = await begin(team, { regions: [first.id, second.id] });
+  await comesTo({ region: first.id });
+  const [task] = await first.claim();
+  if (!task) throw new Error("it was offered");
+  await comesTo({ claimed: true, region: first.id });
+  // An offer whose answer was lost: the deployment knows nothing of it.
+  await second.stub.offer(task);
+  expect(await second.claim()).toHaveLength(1);
+  await expect.poll(() => second.isOver(task)).toBe(true);
+  await second.stub.remove();
+  await expect.poll(() => owedBy(second.stub)).toBe(0);
+  await comesTo({ status: "building", attempt: 1, claimed: true, region: first.id });
+  const third = await liveRegion(team);
+  await third.stub.offer(task);
+  await first.complete(task, "built");
+  await comesTo({ status: "compiling", manifest: "built" });
+  await expect.poll(async () => (await third.stub.inspect())?.tasks).toEqual([]);
 });
 
 test("a region that is lost with the build is asked last the next time", async () => {

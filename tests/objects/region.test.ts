@@ -108,7 +108,7 @@ async function overhear(stub: Stub, isAway = 0): Promise<{ deployment: string; i
         send: async (input: FromRegion) => {
           if (isAway-- > 0) throw new Error("away");
           heard.push({ deployment, input });
-          return { ok: false, reason: "illegal" };
+          return { ok: false, reason: "nothing" };
         },
       }),
     };

@@ -28,7 +28,7 @@ import {
   noLease,
   type Refused,
 } from "#features/regions/lease.ts";
-import type { FromRegion, Offered, Presence, Wanted } from "#features/regions/rpc.ts";
+import type { FromRegion, Offered, OfTask, Presence, Wanted } from "#features/regions/rpc.ts";
 import { placed, report, type Statuses, statusesOf } from "#features/regions/statuses.ts";
 import * as work from "#features/regions/tasks.ts";
 import { SimulatedObject } from "./custody.ts";
@@ -36,7 +36,8 @@ import type { World } from "./world.ts";
 
 /** Why an agent's call is not heard, as in features/regions/control.ts. */
 export type Denied = { ok: false; reason: "unauthenticated" } | Refused;
-type Effect = { kind: "tell"; deployment: string; input: FromRegion } | { kind: "copy" };
+type Effect = { kind: "tell"; deployment: string; input: Said } | { kind: "copy" };
+type Said = OfTask | Extract<FromRegion, { type: "placed" }>;
 type Answer<T> = T | Denied;
 interface Waiter {
   look(isLast: boolean): void;
@@ -97,7 +98,7 @@ export class Region extends SimulatedObject<Effect> {
   }
 
   withdraw(task: string): void {
-    this.#save({ tasks: work.withdraw(this.tasks, task, this.now) }, []);
+    this.#save({ tasks: work.withdraw(this.tasks, task, null, this.now) }, []);
   }
 
   exchange(token: string, holder: string, credential: string): boolean {
@@ -173,11 +174,7 @@ export class Region extends SimulatedObject<Effect> {
       const denied = this.#deny(credential, epoch);
       if (denied) return denied;
       const holder = this.lease.held?.report.holder ?? "";
-      const { tasks, told, claimed } = work.claim(
-        this.tasks,
-        { holder, max, region: { id: this.name, name: this.name } },
-        this.now,
-      );
+      const { tasks, told, claimed } = work.claim(this.tasks, { holder, max, name: this.name }, this.now);
       if (claimed.length > 0) {
         this.#write(epoch);
         this.#save({ tasks }, tell(told));
@@ -259,7 +256,12 @@ export class Region extends SimulatedObject<Effect> {
         return;
       case "tell": {
         const deployment = this.world.deployment(effect.deployment);
-        await this.ask(deployment, () => deployment.send(effect.input));
+        const { input } = effect;
+        const said = input.type === "placed" ? input : { ...input, region: this.name };
+        const sent = await this.ask(deployment, () => deployment.send(said));
+        if (input.type !== "build-claimed" || sent.ok || sent.reason !== "not-holder") return;
+        const id = work.taskOf(effect.deployment);
+        this.#save({ tasks: work.withdraw(this.tasks, id, input.attempt, this.now) }, []);
       }
     }
   }
