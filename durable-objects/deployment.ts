@@ -123,10 +123,10 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
   async #offer(attempt: number): Promise<void> {
     const state = this.#read();
     if (state?.status !== "building" || state.attempt !== attempt || state.offerAt === null) return;
-    const { spec, lost } = state;
+    const { spec, lost, region: held } = state;
     if (!spec.source) throw new Error("only what has a source is built");
-    const region = await regions.offerBuild(this.env, spec, spec.source, { attempt, lost });
-    if (region !== null) await this.send({ type: "offered", attempt, region }, null);
+    const found = await regions.offerBuild(this.env, spec, spec.source, { attempt, held, lost });
+    if (found) await this.send({ type: "offered", attempt, ...found }, null);
   }
 
   /** The edge's copy first, then the pointers: a host never points at what can't be served. */
@@ -241,8 +241,14 @@ function completed(held: Deployment): Deployment {
       };
     case "ready":
       return { ...state, workloads: state.workloads ?? {}, pinned: state.pinned ?? {} };
-    case "queued":
     case "building":
+      return {
+        ...state,
+        isWaiting: state.isWaiting ?? false,
+        // Once a region had taken it, it was not looked after any more.
+        offerAt: state.claimed ? null : (state.offerAt ?? 0),
+      };
+    case "queued":
     case "error":
     case "canceled":
       return state;

@@ -197,10 +197,8 @@ export abstract class RegionCustody extends Custody<Effect> {
   protected tick(): void {
     const now = this.clock.now();
     const lapsed = work.tick(this.tasks(), now);
-    const lost = isHeld(this.lease(), now)
-      ? { tasks: lapsed.tasks, told: [] }
-      : work.giveUpQueued(lapsed.tasks, now);
-    this.save({ tasks: lost.tasks }, {}, tell([...lapsed.told, ...lost.told]), null);
+    const tasks = isHeld(this.lease(), now) ? lapsed.tasks : work.giveUpQueued(lapsed.tasks);
+    this.save({ tasks }, {}, tell(lapsed.told), null);
   }
 
   override async alarm(): Promise<void> {

@@ -17,7 +17,7 @@ import * as secrets from "#features/regions/credentials.ts";
 import type { Feed } from "#features/regions/feed.ts";
 import * as feeds from "#features/regions/feed.ts";
 import { endLease, isCurrent, isHeld, takeLease } from "#features/regions/lease.ts";
-import type { Offered, Presence, Wanted } from "#features/regions/rpc.ts";
+import type { Offered, Presence, Room, Wanted } from "#features/regions/rpc.ts";
 import { placed, report, type Statuses, statusesOf } from "#features/regions/statuses.ts";
 import * as work from "#features/regions/tasks.ts";
 import {
@@ -55,9 +55,9 @@ export class RegionObject extends RegionCustody implements RegionControl {
   async setDraining(isDraining: boolean, by: By): Promise<void> {
     const region = this.region();
     if (!region) return;
-    const held = { tasks: this.tasks(), told: [] };
-    const { tasks, told } = isDraining ? work.giveUpQueued(held.tasks, this.clock.now()) : held;
-    this.save({ region: { ...region, isDraining }, tasks }, {}, tell(told), by);
+    const held = this.tasks();
+    const tasks = isDraining ? work.giveUpQueued(held) : held;
+    this.save({ region: { ...region, isDraining }, tasks }, {}, [], by);
   }
 
   async remove(): Promise<void> {
@@ -110,14 +110,22 @@ export class RegionObject extends RegionCustody implements RegionControl {
     return this.#statusesOf(this.#itemsOf(deployment));
   }
 
-  async offer(task: BuildTask): Promise<Offered> {
-    const region = this.region();
-    const lease = this.lease();
-    if (!region || !lease.held || !isHeld(lease, this.clock.now())) return { ok: false, reason: "no-agent" };
-    if (this.isDraining(region, lease)) return { ok: false, reason: "draining" };
-    if (!lease.held.report.capabilities.includes("build")) return { ok: false, reason: "incapable" };
+  async room(task: string): Promise<Room> {
+    return this.#room(task);
+  }
+
+  async offer(task: BuildTask, ifFree: boolean): Promise<Offered> {
+    const room = this.#room(task.id);
+    if (!room.ok) return room;
+    if (ifFree && room.free <= 0) return { ok: false, reason: "busy" };
     this.#changeTasks((tasks) => work.offer(tasks, task));
     return { ok: true };
+  }
+
+  async takeBack(task: string, attempt: number): Promise<boolean> {
+    const { tasks, isFree } = work.takeBack(this.tasks(), task, attempt);
+    this.#changeTasks(() => tasks);
+    return isFree;
   }
 
   async withdraw(task: string): Promise<void> {
@@ -158,19 +166,16 @@ export class RegionObject extends RegionCustody implements RegionControl {
     const taken = isNew
       ? work.takeOver(this.tasks(), request.holder, now)
       : { tasks: this.tasks(), told: [] };
-    const left = this.isDraining(region, lease)
-      ? work.giveUpQueued(taken.tasks, now)
-      : { tasks: taken.tasks, told: [] };
+    const tasks = this.isDraining(region, lease) ? work.giveUpQueued(taken.tasks) : taken.tasks;
     const credentials = this.credentials();
     const isOffered = secrets.isDue(credentials, now);
     const feed = feeds.compact(this.feed(), request.applied.cursor, now);
-    const told = [...taken.told, ...left.told];
     const { epoch } = lease;
     const { holder, bootId, ingress } = request;
     this.save(
-      { lease, ingress, feed, ...(told.length > 0 ? { tasks: left.tasks } : {}) },
+      { lease, ingress, feed, ...(tasks === this.tasks() ? {} : { tasks }) },
       isOffered ? { credentials: secrets.offerNext(credentials, next) } : {},
-      tell(told),
+      tell(taken.told),
       isNew ? byAgent(region, requestId, "region.lease", { epoch, holder, bootId }) : null,
     );
     const answer = {
@@ -313,6 +318,16 @@ export class RegionObject extends RegionCustody implements RegionControl {
     const lease = this.lease();
     if (isCurrent(lease, epoch, this.clock.now())) return null;
     return { ok: false, reason: "fenced", epoch: lease.epoch };
+  }
+
+  #room(task: string): Room {
+    const region = this.region();
+    const lease = this.lease();
+    if (!region || !lease.held || !isHeld(lease, this.clock.now())) return { ok: false, reason: "no-agent" };
+    if (this.isDraining(region, lease)) return { ok: false, reason: "draining" };
+    const { capabilities, capacity } = lease.held.report;
+    if (!capabilities.includes("build") || capacity.builds < 1) return { ok: false, reason: "incapable" };
+    return { ok: true, free: work.roomFor(this.tasks(), task, capacity.builds) };
   }
 
   /** Whoever acted for it does so no more. */

@@ -28,8 +28,14 @@ export const QUEUE_TIMEOUT: Failure = {
 
 export const NO_AGENT: Failure = {
   code: "no_agent",
-  detail: "No agent of a region began the build in time.",
+  detail: "No region was there to build it.",
   fix: "Look at `cloudify regions ls`: one with the capability `build` must be live. Or build it here: `cloudify deploy --local-build`.",
+};
+
+export const BUILDERS_BUSY: Failure = {
+  code: "builders_busy",
+  detail: "Every builder was busy with other builds for too long.",
+  fix: "Deploy again later, or let agents build more at once (`CLOUDIFY_AGENT_BUILDS`), or add a region. Or build it here: `cloudify deploy --local-build`.",
 };
 
 export const BUILD_TIMEOUT: Failure = {

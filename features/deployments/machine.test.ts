@@ -1,6 +1,7 @@
 import { NO_BUILD_SETTINGS } from "@cloudify/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { MINUTE } from "#core/time.ts";
 import {
   AGENT_MS,
   BUILD_MS,
@@ -78,7 +79,7 @@ const input: fc.Arbitrary<Input> = fc.oneof(
     )
     .map(([n, workloads, pinned]): Input => ({ ...compiled, attempt: n, workloads, pinned })),
   fc.record({ type: fc.constant("failed" as const), attempt, ...failed }),
-  fc.record({ type: fc.constant("offered" as const), attempt: build, region }),
+  fc.record({ type: fc.constant("offered" as const), attempt: build, region, isWaiting: fc.boolean() }),
   fc.record({ type: fc.constant("build-claimed" as const), attempt: build, region, name: region }),
   fc.record({ type: fc.constant("unheard" as const), region, isGone: fc.boolean() }),
   fc
@@ -309,12 +310,31 @@ test("a build that no region takes is offered every five seconds, and ends after
   expect(state).toMatchObject({ status: "error", endedAt: AGENT_MS, failure: { code: "no_agent" } });
 });
 
+const offered: Input = { type: "offered", attempt: 1, region: "fra", isWaiting: false };
+
+test("while every live builder is busy a build waits, says so once, and then ends with that as its reason", () => {
+  let state = after(source, [granted]);
+  const told: string[] = [];
+  for (let due = dueAt(state) ?? 0; state.status === "building"; due = dueAt(state) ?? 0) {
+    for (const one of [{ type: "tick" } as const, { ...offered, isWaiting: due > MINUTE }]) {
+      const next = step(state, one, due);
+      if (!next.ok) continue;
+      if (next.event?.to === "building") told.push(next.event.cause);
+      state = next.state;
+    }
+  }
+  expect(told).toEqual(["waits for a free builder"]);
+  expect(state).toMatchObject({ status: "error", endedAt: BUILDING_MS, failure: { code: "builders_busy" } });
+});
+
+test("a build in the line of a region that is lost, with no other, ends after ten minutes without one", () => {
+  let state = then(after(source, [granted]), { ...offered, isWaiting: true }, 20 * MINUTE);
+  for (let due = dueAt(state); due !== null; due = dueAt(state)) state = then(state, { type: "tick" }, due);
+  expect(state).toMatchObject({ endedAt: 20 * MINUTE + AGENT_MS, failure: { code: "no_agent" } });
+});
+
 test("a build has its time from when an agent begins it, and is offered no more", () => {
-  const state = then(
-    then(after(source, [granted]), { type: "offered", attempt: 1, region: "fra" }, 0),
-    began,
-    AGENT_MS - 1,
-  );
+  const state = then(then(after(source, [granted]), offered, 0), began, AGENT_MS - 1);
   const due = dueAt(state) ?? 0;
   expect(due - (AGENT_MS - 1)).toBeGreaterThan(BUILD_MS);
   const ended = step(state, { type: "tick" }, due);
@@ -337,7 +357,7 @@ test("a build whose region is lost is tried again elsewhere, and the lost one is
 });
 
 test("once a region has begun a build, no word of another's about the same attempt counts", () => {
-  const state = after(source, [granted, { type: "offered", attempt: 1, region: "iad" }, began]);
+  const state = after(source, [granted, { ...offered, region: "iad" }, began]);
   const others: Input[] = [
     { ...began, region: "iad", name: "Ashburn" },
     { ...built, region: "iad" },
@@ -372,7 +392,7 @@ test("created without a region, it runs in the one that builds it; an output wit
 test("created without a region, it does not run in one that was lost before it had built it", () => {
   const lost: Input = { type: "build-failed", attempt: 1, region: "fra", failure, retryable: true };
   const again: Input[] = [
-    { type: "offered", attempt: 2, region: "iad" },
+    { type: "offered", attempt: 2, region: "iad", isWaiting: false },
     { type: "build-claimed", attempt: 2, region: "iad", name: "Ashburn" },
     { ...built, attempt: 2, region: "iad" },
   ];

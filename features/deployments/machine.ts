@@ -15,6 +15,7 @@
 import { MINUTE, type Millis, SECOND } from "#core/time.ts";
 import {
   BUILD_TIMEOUT,
+  BUILDERS_BUSY,
   CANCELED,
   COMPILE_TIMEOUT,
   type Failure,
@@ -42,7 +43,7 @@ import type {
 export const MAX_ATTEMPTS = 4;
 export const MAX_BUILDS = 3;
 export const QUEUE_MS = 60 * MINUTE;
-/** Until an agent begins a build. */
+/** Without a live region that builds, a build is given up after this. In the line of one it waits for longer. */
 export const AGENT_MS = 10 * MINUTE;
 /** Of one build; the agent ends it then. */
 export const BUILD_MS = 45 * MINUTE;
@@ -50,7 +51,7 @@ export const BUILD_MS = 45 * MINUTE;
 const BUILD_GRACE_MS = MINUTE;
 /** For all attempts together. */
 export const BUILDING_MS = 90 * MINUTE;
-/** A build that no region takes is offered again after this. */
+/** A build that no agent has begun is offered again after this: a region may come, be lost, or have room. */
 export const OFFER_MS = 5 * SECOND;
 /** For all attempts together. */
 export const COMPILE_MS = 15 * MINUTE;
@@ -181,7 +182,7 @@ function building(state: In<"building">, input: OfBuild, now: Millis): Step {
   if (input.type !== "offered" && state.claimed && input.region !== state.region) return notHolder;
   switch (input.type) {
     case "offered":
-      return state.claimed ? nothing : quiet({ ...state, region: input.region, offerAt: null });
+      return state.claimed ? nothing : offered(state, input, now);
     case "build-claimed": {
       const { region, name } = input;
       if (state.claimed) return nothing;
@@ -212,6 +213,17 @@ function building(state: In<"building">, input: OfBuild, now: Millis): Step {
       return build(state, again, `failed: ${failure.code}`, now);
     }
   }
+}
+
+/** Readers are told once that it waits. */
+function offered(
+  state: In<"building">,
+  { region, isWaiting }: Extract<Input, { type: "offered" }>,
+  now: Millis,
+): Step {
+  const offerAt = now + OFFER_MS;
+  const to = { ...state, region, isWaiting: isWaiting || state.isWaiting, until: now + AGENT_MS, offerAt };
+  return to.isWaiting && !state.isWaiting ? move(state, to, "waits for a free builder", now, []) : quiet(to);
 }
 
 /** Regions first, when it needs them. */
@@ -261,7 +273,7 @@ function tick(state: Deployment, now: Millis): Step {
       return end(state, "error", QUEUE_TIMEOUT, "queue_timeout", now);
     case "building": {
       if (now >= Math.min(state.deadline, state.until)) {
-        const failure = state.claimed ? BUILD_TIMEOUT : NO_AGENT;
+        const failure = state.claimed ? BUILD_TIMEOUT : now < state.until ? BUILDERS_BUSY : NO_AGENT;
         return end(state, "error", failure, failure.code, now);
       }
       return owing(quiet({ ...state, offerAt: now + OFFER_MS }), {
@@ -307,7 +319,8 @@ function build(
   now: Millis,
 ): Step {
   const { spec, seq } = from;
-  const waiting = { region: null, claimed: false, until: now + AGENT_MS, offerAt: now + OFFER_MS };
+  const times = { until: now + AGENT_MS, offerAt: now + OFFER_MS };
+  const waiting = { region: null, claimed: false, isWaiting: false, ...times };
   const to = { spec, seq, status: "building", deadline, attempt: number, lost, ...waiting } as const;
   return move(from, to, cause, now, [{ kind: "queue-build", attempt: number }]);
 }

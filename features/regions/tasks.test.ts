@@ -112,7 +112,7 @@ function replay(acts: [Act, number][]) {
         take(machine.takeOver(tasks, one.holder, now));
         break;
       case "give-up-queued":
-        take(machine.giveUpQueued(tasks, now));
+        tasks = machine.giveUpQueued(tasks);
         break;
       case "give-up-all":
         take(machine.giveUpAll(tasks, now));
@@ -161,7 +161,7 @@ test("left alone after any history, every task that was claimed comes to an end,
       expect(told).toHaveLength(claimed.length);
       expect(told.every(({ input }) => input.type === "build-failed" && input.retryable)).toBe(true);
       expect(Object.values(tasks).some(({ state }) => state === "claimed")).toBe(false);
-      const gone = machine.giveUpQueued(tasks, now + TASK_LEASE_MS).tasks;
+      const gone = machine.giveUpQueued(tasks);
       expect(Object.values(gone).every(({ state }) => state === "over")).toBe(true);
       expect(machine.tick(gone, now + 2 * machine.REMEMBER_MS).tasks).toEqual({});
     }),
@@ -182,6 +182,25 @@ test("a withdrawn task is over for who has it, and what it completes is not take
     isAccepted: false,
     told: [],
   });
+});
+
+test("what nobody has begun can be taken back and offered again; what was begun, or has ended, can't", () => {
+  const queued = machine.offer({}, taskOf("dpl_1", 2));
+  const back = machine.takeBack(queued, ID, 2);
+  expect(back).toEqual({ tasks: {}, isFree: true });
+  expect(machine.offer(back.tasks, taskOf("dpl_1", 2))).toEqual(queued);
+  expect(machine.takeBack(queued, ID, 1)).toEqual({ tasks: queued, isFree: false });
+  expect(machine.takeBack(queued, ID, 3)).toEqual({ tasks: queued, isFree: true });
+  expect(machine.takeBack(claimed(), ID, 1)).toEqual({ tasks: claimed(), isFree: false });
+  const over = machine.withdraw(claimed(), ID, null, 1);
+  expect(machine.takeBack(over, ID, 1).isFree).toBe(false);
+});
+
+test("what waits and what is begun takes room, what is over does not, nor does a task itself", () => {
+  const tasks = machine.offer(claimed(), taskOf("dpl_2", 1));
+  expect(machine.roomFor(tasks, "build.dpl_3", 2)).toBe(0);
+  expect(machine.roomFor(tasks, ID, 1)).toBe(0);
+  expect(machine.roomFor(machine.withdraw(tasks, ID, null, 1), "build.dpl_2", 1)).toBe(1);
 });
 
 test("a newer attempt takes the old one's place, and the old one's result changes nothing", () => {

@@ -4,7 +4,7 @@
  *     queued ─claim→ claimed ─complete→ over (its answer is kept)
  *        │              ├─silent for TASK_LEASE_MS, or another installation acts→ over, failed retryably
  *        │              └─withdrawn, or another attempt is offered→ over
- *        └─the region is lost or drained→ over, failed retryably
+ *        └─the region is lost or drained, or another has room→ gone: its deployment offers it elsewhere
  *
  * The attempt is the deployment's: what carries another changes nothing. The rules know neither the clock nor who tells
  * the deployment.
@@ -52,6 +52,19 @@ export function offer(tasks: Tasks, task: BuildTask): Tasks {
   const known = tasks[task.id];
   if (known && attemptOf(known) >= task.attempt) return tasks;
   return { ...tasks, [task.id]: { state: "queued", task } };
+}
+
+/** How many tasks could be begun beside those that are here. @param id Of one that is not counted. */
+export const roomFor = (tasks: Tasks, id: string, capacity: number): number =>
+  capacity - Object.entries(tasks).filter(([own, { state }]) => own !== id && state !== "over").length;
+
+/** @returns `isFree`: this attempt is in nobody's hands here. One that was begun stays. */
+export function takeBack(tasks: Tasks, id: string, attempt: number): { tasks: Tasks; isFree: boolean } {
+  const entry = tasks[id];
+  if (!entry || attemptOf(entry) < attempt) return { tasks, isFree: true };
+  if (entry.state !== "queued" || entry.task.attempt !== attempt) return { tasks, isFree: false };
+  const { [id]: _, ...rest } = tasks;
+  return { tasks: rest, isFree: true };
 }
 
 /** The oldest first: ids of deployments sort by creation. */
@@ -136,9 +149,14 @@ export function withdraw(tasks: Tasks, id: string, only: number | null, now: Mil
 export const takeOver = (tasks: Tasks, holder: string, now: Millis): TaskStep =>
   fail(tasks, (entry) => entry.state === "claimed" && entry.holder !== holder, LOST, now);
 
-/** Nobody in this region will begin what waits: its lease has lapsed, or it is being drained. */
-export const giveUpQueued = (tasks: Tasks, now: Millis): TaskStep =>
-  fail(tasks, (entry) => entry.state === "queued", LOST, now);
+/**
+ * Nobody in this region will begin what waits: its lease has lapsed, or it is being drained. Who offered it looks after
+ * it every few seconds, and loses no attempt by it.
+ */
+export const giveUpQueued = (tasks: Tasks): Tasks =>
+  hasQueued(tasks)
+    ? Object.fromEntries(Object.entries(tasks).filter(([, { state }]) => state !== "queued"))
+    : tasks;
 
 /** The region is gone for good, or its agent's credential is. */
 export const giveUpAll = (tasks: Tasks, now: Millis): TaskStep => fail(tasks, () => true, LOST, now);

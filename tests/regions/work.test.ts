@@ -53,7 +53,7 @@ async function begin(attempt: number, more: Partial<BuildTask> = {}) {
   const task = buildTask(attempt, more);
   // Anew, since a slow machine may have let the last one lapse.
   await agent.acquire();
-  expect(await platform.region(agent.id).offer(task)).toEqual({ ok: true });
+  expect(await platform.region(agent.id).offer(task, false)).toEqual({ ok: true });
   const claimed = await agent.call("POST", "tasks/claim", { epoch: agent.epoch, max: 1, waitMs: 0 });
   expect(claimed.body.tasks).toEqual([task]);
   const query = `epoch=${agent.epoch}&attempt=${attempt}`;
