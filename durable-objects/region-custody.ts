@@ -81,7 +81,8 @@ export abstract class RegionCustody extends Custody<Effect> {
   }
 
   protected lease(): Lease {
-    return this.readFact<Lease>("lease") ?? noLease;
+    // What was stored before boots were remembered lacks them.
+    return { ...noLease, ...this.readFact<Lease>("lease") };
   }
 
   protected credentials(): Credentials {
