@@ -109,7 +109,11 @@ export async function ask(env: Env, { id, regions }: Spec): Promise<RegionAnswer
         const statuses = await stubOf(env, region).statusOf(id);
         const bad = statuses.find((one) => one.ready !== "true");
         if (!bad) return { id: region, ready: statuses.length > 0 ? "true" : "unknown", detail: "" };
-        return { id: region, ready: bad.ready, detail: bad.detail || bad.reason };
+        return {
+          id: region,
+          ready: bad.ready,
+          detail: bad.detail ? `${bad.reason}: ${bad.detail}` : bad.reason,
+        };
       } catch {
         return { id: region, ready: "unknown", detail: "The region's object does not answer." };
       }

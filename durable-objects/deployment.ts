@@ -1,6 +1,6 @@
 /** Custody of one deployment. The rules are in features/deployments/machine.ts. */
 import type { Millis } from "#core/time.ts";
-import { create, dueAt, isFinished, step } from "#features/deployments/machine.ts";
+import { create, dueAt, isFinished, isLastLook, step } from "#features/deployments/machine.ts";
 import type { Placing } from "#features/deployments/placing.ts";
 import type { DeploymentRpc, RegionAnswer, Sent } from "#features/deployments/rpc.ts";
 import { deploymentKey, type ServedDeployment } from "#features/deployments/served.ts";
@@ -66,9 +66,12 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     return state && dueAt(state);
   }
 
-  protected tick(): void {
+  protected async tick(): Promise<void> {
+    const held = this.#read();
+    const asked = held && isLastLook(held, this.clock.now()) ? await regions.ask(this.env, held.spec) : [];
+    const said = Object.fromEntries(asked.map(({ id, detail }) => [id, detail]));
     const state = this.#read();
-    const next = state && step(state, { type: "tick" }, this.clock.now());
+    const next = state && step(state, { type: "tick", said }, this.clock.now());
     if (next?.ok) this.#save(next, this.#events(), null);
   }
 

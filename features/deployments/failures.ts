@@ -56,9 +56,14 @@ export const NO_REGION: Failure = {
   fix: "Add a region with `cloudify regions add`, and redeploy it; or let the functions run at the edge.",
 };
 
-export const notHealthy = (placing: Placing, nameOf: (id: string) => string): Failure => ({
+/** @param said What regions that have not answered last said. */
+export const notHealthy = (
+  placing: Placing,
+  said: Record<string, string>,
+  nameOf: (id: string) => string,
+): Failure => ({
   code: "not_healthy",
-  detail: `Too few regions (${placing.policy} of ${countsOf(placing)}) could start it.\n${faultsOf(placing, nameOf)}`,
+  detail: `Too few regions (${placing.policy} of ${countsOf(placing)}) could start it.\n${faultsOf(placing, said, nameOf)}`,
   fix: "Correct what keeps it from starting, and deploy again; a region that is silent stands in `cloudify regions ls`.",
 });
 

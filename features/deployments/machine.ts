@@ -171,7 +171,7 @@ export function step(state: Deployment, input: Input, now: Millis): Step {
       if (state.status !== "queued") return illegal;
       return end(state, "canceled", superseded(input.by), "superseded", now);
     case "tick":
-      return tick(state, now);
+      return tick(state, input.said ?? {}, now);
   }
 }
 
@@ -249,7 +249,13 @@ function release(state: In<"compiling">, compiled: Released, now: Millis): Step 
   return move(state, to, "compiled", now, [{ kind: "place", workloads, pinned }]);
 }
 
-function settle(state: In<"releasing">, placing: Placing, now: Millis): Step {
+/** @param said What those that have not answered last said. */
+function settle(
+  state: In<"releasing">,
+  placing: Placing,
+  now: Millis,
+  said: Record<string, string> = {},
+): Step {
   switch (verdictOf(placing, now, now >= state.deadline)) {
     case "wait":
       return quiet(state);
@@ -259,13 +265,17 @@ function settle(state: In<"releasing">, placing: Placing, now: Millis): Step {
       return move(state, to, `ready in ${where}`, now, [{ kind: "publish" }]);
     }
     case "fail": {
-      const failure = notHealthy(placing, nameIn(state.spec));
+      const failure = notHealthy(placing, said, nameIn(state.spec));
       return end(state, "error", failure, failure.code, now);
     }
   }
 }
 
-function tick(state: Deployment, now: Millis): Step {
+/** Whether its next tick gives up on regions: what they last said is then told. */
+export const isLastLook = (state: Deployment, now: Millis): boolean =>
+  state.status === "releasing" && state.placing !== null && now >= state.deadline;
+
+function tick(state: Deployment, said: Record<string, string>, now: Millis): Step {
   const due = dueAt(state);
   if (due === null || now < due) return nothing;
   switch (state.status) {
@@ -294,7 +304,7 @@ function tick(state: Deployment, now: Millis): Step {
       }
       return end(state, "error", COMPILE_TIMEOUT, "compile_timeout", now);
     case "releasing":
-      if (state.placing) return settle(state, state.placing, now);
+      if (state.placing) return settle(state, state.placing, now, said);
       // Visitors may be there already: it is given to the rest of the pointers for as long as that takes.
       if (state.assigning) return quiet({ ...state, deadline: now + RELEASE_MS });
       return end(state, "error", RELEASE_TIMEOUT, "release_timeout", now);

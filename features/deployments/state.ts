@@ -142,7 +142,8 @@ export type Input =
   | { type: "released" }
   | { type: "cancel" }
   | { type: "supersede"; by: string }
-  | { type: "tick" };
+  /** @param said What regions that have not answered last said, by their ids; read once they are waited for no more. */
+  | { type: "tick"; said?: Record<string, string> };
 
 /** What a step owes to the outside. Each is done at least once, and doing it twice changes nothing. */
 export type Effect =

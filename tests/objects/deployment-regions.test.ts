@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { AGENT_MS, BUILD_MS, OFFER_MS } from "#features/deployments/machine.ts";
+import { AGENT_MS, BUILD_MS, OFFER_MS, PLACE_MS } from "#features/deployments/machine.ts";
 import { SETTLE_MS } from "#features/deployments/placing.ts";
 import { deploymentKey, type ServedDeployment } from "#features/deployments/served.ts";
 import { CONCURRENCY } from "#features/deployments/slots.ts";
@@ -291,6 +291,21 @@ test("what crashes everywhere ends with what the region said, and is to run nowh
     failure: { code: "not_healthy", detail: expect.stringContaining("Cannot find module 'x'") },
   });
   await expect.poll(region.runs).toEqual([]);
+});
+
+test("a region that starts it for too long is given up with what it last said", async () => {
+  const team = newTeam();
+  const region = await liveRegion(team);
+  const { stub, comesTo } = await compiled(team, { regions: [region.id] });
+  await expect.poll(region.runs).toHaveLength(1);
+  await region.report({ ready: "false", reason: "Progressing", detail: "The image is pulled." });
+  await comesTo({ status: "releasing" });
+  await turnClock(stub, Date.now() + PLACE_MS);
+  await runDurableObjectAlarm(stub);
+  await comesTo({
+    status: "error",
+    failure: { code: "not_healthy", detail: expect.stringContaining("Progressing: The image is pulled.") },
+  });
 });
 
 test("a release that is canceled is to run nowhere any more", async () => {
