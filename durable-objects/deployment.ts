@@ -43,7 +43,7 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     return state && { state, events: this.#events() };
   }
 
-  async wake(): Promise<void> {
+  override async wake(): Promise<void> {
     await this.alarm();
   }
 

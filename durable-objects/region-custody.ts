@@ -202,6 +202,10 @@ export abstract class RegionCustody extends Custody<Effect> {
     this.save({ tasks }, {}, tell(lapsed.told), null);
   }
 
+  override async wake(): Promise<void> {
+    if (isMade(this.ctx.storage)) await super.wake();
+  }
+
   override async alarm(): Promise<void> {
     const removedAt = this.readFact<Region>("region")?.removedAt ?? null;
     if (removedAt !== null && this.clock.now() >= removedAt + FORGET_MS) await this.clear();

@@ -32,6 +32,8 @@ export interface RegionRpc extends Rpc.DurableObjectBranded {
   takeBack(task: string, attempt: number): Promise<boolean>;
   /** Ends a task, whoever has it. */
   withdraw(task: string): Promise<void>;
+  /** Sees to it that what is due has an alarm, which may have been lost. */
+  wake(): Promise<void>;
 }
 
 /**
