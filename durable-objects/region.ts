@@ -17,6 +17,7 @@ import * as secrets from "#features/regions/credentials.ts";
 import type { Feed } from "#features/regions/feed.ts";
 import * as feeds from "#features/regions/feed.ts";
 import { endLease, isCurrent, isHeld, takeLease } from "#features/regions/lease.ts";
+import { type Refusals, refuse } from "#features/regions/refusals.ts";
 import type { Offered, Presence, Room, Wanted } from "#features/regions/rpc.ts";
 import { placed, report, type Statuses, statusesOf } from "#features/regions/statuses.ts";
 import * as work from "#features/regions/tasks.ts";
@@ -146,7 +147,10 @@ export class RegionObject extends RegionCustody implements RegionControl {
     }
     if (next.reason === "unknown") return { ok: false, reason: "unauthenticated" };
     // Whoever comes second may be the owner, and the first a thief: the trail says that there were two.
-    this.save({}, {}, [], byAgent(region, requestId, "region.exchange-refused", { holder }));
+    const held = this.readFact<Refusals>("refusals") ?? {};
+    const { refusals, told } = refuse(held, holder, this.clock.now());
+    const by = told && byAgent(region, requestId, "region.exchange-refused", { ...told });
+    this.save({}, { refusals }, [], by);
     return { ok: false, reason: "spent" };
   }
 
