@@ -44,6 +44,8 @@ export interface Audit {
   target: string;
   /** Facts for the reader of the trail; never a secret. */
   detail?: Record<string, unknown>;
+  /** Of what may be done again, and is one act: written once. Left out, each is an act of its own. */
+  entryId?: string;
 }
 
 export type Write = BatchItem<"sqlite">;
@@ -62,7 +64,7 @@ interface Deps {
 export function auditRow(deps: Omit<Deps, "db">, audit: Audit) {
   const now = deps.clock.now();
   return {
-    entryId: newId("auditEntry", now, deps.random),
+    entryId: audit.entryId ?? newId("auditEntry", now, deps.random),
     teamId: deps.team,
     seq: sql<number>`(select coalesce(max(seq), 0) + 1 from audit_entries where team_id = ${deps.team})`,
     at: now,
@@ -81,7 +83,8 @@ export function auditRow(deps: Omit<Deps, "db">, audit: Audit) {
 export const makeCommit =
   (deps: Deps): Commit =>
   async (audit, ...writes) => {
-    const entry = deps.db.insert(auditEntries).values(auditRow(deps, audit));
+    const insert = deps.db.insert(auditEntries).values(auditRow(deps, audit));
+    const entry = audit.entryId ? insert.onConflictDoNothing({ target: auditEntries.entryId }) : insert;
     try {
       await deps.db.batch([...writes, entry] as unknown as [Write, ...Write[]]);
     } catch (cause) {

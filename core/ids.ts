@@ -40,6 +40,12 @@ export function base32(bytes: Uint8Array): string {
   return bits > 0 ? out + ALPHABET[(buffer << (5 - bits)) & 31] : out;
 }
 
+/** The same for the same text, and as hard to guess as that; does not sort by time. */
+export async function derivedId<K extends IdKind>(kind: K, text: string): Promise<Id<K>> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return `${PREFIXES[kind]}_${base32(new Uint8Array(digest, 0, 16))}` as Id<K>;
+}
+
 export function newId<K extends IdKind>(kind: K, now: Millis, random: Random): Id<K> {
   let time = "";
   for (let rest = now, i = 0; i < 10; i++, rest = Math.floor(rest / 32)) time = ALPHABET[rest % 32] + time;

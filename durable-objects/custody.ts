@@ -118,6 +118,15 @@ export abstract class Custody<Effect> extends DurableObject<Env> {
     return due.length === 0 ? null : Date.now() + Math.max(0, Math.min(...due) - now);
   }
 
+  /**
+   * Arms what has lost its alarm: the platform gives one up after a few failures, and what was remembered of it is then
+   * wrong. Costs a read when nothing is amiss.
+   */
+  async wake(): Promise<void> {
+    this.#armedAt = await this.ctx.storage.getAlarm();
+    await this.arm();
+  }
+
   async #setAlarm(at: number | null): Promise<void> {
     this.#armedAt = at;
     if (at === null) await this.ctx.storage.deleteAlarm();

@@ -1,28 +1,33 @@
 /** What a deployment asks of regions: to build it, to run it, to let go of it. Whoever asks twice changes nothing. */
 import { workloadId } from "@cloudify/protocol";
+import { type Found, findBuilder } from "#features/deployments/builders.ts";
 import { BUILD_MS } from "#features/deployments/machine.ts";
 import type { RegionAnswer } from "#features/deployments/rpc.ts";
 import type { Pinned, Source, Spec } from "#features/deployments/state.ts";
 import type { Presence } from "#features/regions/rpc.ts";
+import { taskOf } from "#features/regions/tasks.ts";
 import type { Env } from "./env.ts";
 
 interface Attempt {
   attempt: number;
+  /** Where it stands already. */
+  held: string | null;
   /** Regions that were lost before: asked last. */
   lost: readonly string[];
 }
 
 /**
- * Offers a build to one region after another: those that it is to run in, then the others of the team.
+ * Offers a build to the region with the most room; among equals to those that it is to run in, then to the others of
+ * the team.
  *
- * @returns The region that took it, or `null`: it is offered again later, so one that fails is passed over.
+ * @returns Where it stands, or `null`: it is offered again later, so a region that fails is passed over.
  */
 export async function offerBuild(
   env: Env,
   spec: Spec,
   source: Source,
-  { attempt, lost }: Attempt,
-): Promise<string | null> {
+  { attempt, held, lost }: Attempt,
+): Promise<Found | null> {
   const { id, team, project, target, branch, hostname: url } = spec;
   const { manifest, projectName, settings } = source;
   const about = {
@@ -37,18 +42,30 @@ export async function offerBuild(
     url,
   };
   const task = { kind: "build", id: taskOf(id), attempt, ...about, limitMs: BUILD_MS } as const;
-  const isLost = (region: string): number => (lost.includes(region) ? 1 : 0);
-  const asked = (await buildersOf(env, spec)).sort((a, b) => isLost(a) - isLost(b));
-  for (const region of asked) {
+  const asked = async <T>(region: string, otherwise: T, ask: () => Promise<T>): Promise<T> => {
     try {
-      if ((await stubOf(env, region).offer(task)).ok) return region;
+      return await ask();
     } catch (error) {
-      console.warn(
-        JSON.stringify({ level: "warn", at: "offer", deployment: id, region, error: String(error) }),
-      );
+      const about = { level: "warn", at: "offer", deployment: id, region, error: String(error) };
+      console.warn(JSON.stringify(about));
+      return otherwise;
     }
-  }
-  return null;
+  };
+  return findBuilder(
+    await buildersOf(env, spec),
+    { held, lost },
+    {
+      roomOf: (region) =>
+        asked(region, null, async () => {
+          const room = await stubOf(env, region).room(task.id);
+          return room.ok ? room.free : null;
+        }),
+      offer: (region, ifFree) =>
+        asked(region, false, async () => (await stubOf(env, region).offer(task, ifFree)).ok),
+      takeBack: (region) =>
+        asked(region, false, async () => await stubOf(env, region).takeBack(task.id, attempt)),
+    },
+  );
 }
 
 export async function withdrawBuild(env: Env, spec: Spec): Promise<void> {
@@ -92,15 +109,17 @@ export async function ask(env: Env, { id, regions }: Spec): Promise<RegionAnswer
         const statuses = await stubOf(env, region).statusOf(id);
         const bad = statuses.find((one) => one.ready !== "true");
         if (!bad) return { id: region, ready: statuses.length > 0 ? "true" : "unknown", detail: "" };
-        return { id: region, ready: bad.ready, detail: bad.detail || bad.reason };
+        return {
+          id: region,
+          ready: bad.ready,
+          detail: bad.detail ? `${bad.reason}: ${bad.detail}` : bad.reason,
+        };
       } catch {
         return { id: region, ready: "unknown", detail: "The region's object does not answer." };
       }
     }),
   );
 }
-
-const taskOf = (deployment: string): string => `build.${deployment}`;
 
 const stubOf = (env: Env, region: string) => env.REGIONS.get(env.REGIONS.idFromName(region));
 

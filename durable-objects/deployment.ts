@@ -1,6 +1,6 @@
 /** Custody of one deployment. The rules are in features/deployments/machine.ts. */
 import type { Millis } from "#core/time.ts";
-import { create, dueAt, isFinished, step } from "#features/deployments/machine.ts";
+import { create, dueAt, isFinished, isLastLook, step } from "#features/deployments/machine.ts";
 import type { Placing } from "#features/deployments/placing.ts";
 import type { DeploymentRpc, RegionAnswer, Sent } from "#features/deployments/rpc.ts";
 import { deploymentKey, type Running, type ServedDeployment } from "#features/deployments/served.ts";
@@ -43,7 +43,7 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     return state && { state, events: this.#events() };
   }
 
-  async wake(): Promise<void> {
+  override async wake(): Promise<void> {
     await this.alarm();
   }
 
@@ -66,9 +66,12 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     return state && dueAt(state);
   }
 
-  protected tick(): void {
+  protected async tick(): Promise<void> {
+    const held = this.#read();
+    const asked = held && isLastLook(held, this.clock.now()) ? await regions.ask(this.env, held.spec) : [];
+    const said = Object.fromEntries(asked.map(({ id, detail }) => [id, detail]));
     const state = this.#read();
-    const next = state && step(state, { type: "tick" }, this.clock.now());
+    const next = state && step(state, { type: "tick", said }, this.clock.now());
     if (next?.ok) this.#save(next, this.#events(), null);
   }
 
@@ -123,10 +126,10 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
   async #offer(attempt: number): Promise<void> {
     const state = this.#read();
     if (state?.status !== "building" || state.attempt !== attempt || state.offerAt === null) return;
-    const { spec, lost } = state;
+    const { spec, lost, region: held } = state;
     if (!spec.source) throw new Error("only what has a source is built");
-    const region = await regions.offerBuild(this.env, spec, spec.source, { attempt, lost });
-    if (region !== null) await this.send({ type: "offered", attempt, region }, null);
+    const found = await regions.offerBuild(this.env, spec, spec.source, { attempt, held, lost });
+    if (found) await this.send({ type: "offered", attempt, ...found }, null);
   }
 
   /** The edge's copy first, then the pointers: a host never points at what can't be served. */
@@ -246,8 +249,14 @@ function completed(held: Deployment): Deployment {
       };
     case "ready":
       return { ...state, workloads: state.workloads ?? {}, pinned: state.pinned ?? {} };
-    case "queued":
     case "building":
+      return {
+        ...state,
+        isWaiting: state.isWaiting ?? false,
+        // Once a region had taken it, it was not looked after any more.
+        offerAt: state.claimed ? null : (state.offerAt ?? 0),
+      };
+    case "queued":
     case "error":
     case "canceled":
       return state;

@@ -16,13 +16,14 @@ import { type Credentials, noCredentials } from "#features/regions/credentials.t
 import { type Buried, emptyFeed, type Feed } from "#features/regions/feed.ts";
 import { type IngressKeys, keyOfEdge } from "#features/regions/ingress-key.ts";
 import { isHeld, isIngressLeaving, isLeaving, type Lease, noLease } from "#features/regions/lease.ts";
-import type { FromRegion } from "#features/regions/rpc.ts";
+import type { FromRegion, OfTask } from "#features/regions/rpc.ts";
 import type { Statuses } from "#features/regions/statuses.ts";
 import * as work from "#features/regions/tasks.ts";
 import { Custody } from "./custody.ts";
 
 /** `copy`: the edge's snapshot follows. `tell`: a deployment hears of its placement or its build. */
-export type Effect = { kind: "copy" } | { kind: "tell"; deployment: string; input: FromRegion };
+export type Effect = { kind: "copy" } | { kind: "tell"; deployment: string; input: Said };
+type Said = OfTask | Extract<FromRegion, { type: "placed" }>;
 export type Facts = Record<string, unknown>;
 
 /** What a deployment was told of its workloads, and of which generation. */
@@ -81,7 +82,8 @@ export abstract class RegionCustody extends Custody<Effect> {
   }
 
   protected lease(): Lease {
-    return this.readFact<Lease>("lease") ?? noLease;
+    // What was stored before boots were remembered lacks them.
+    return { ...noLease, ...this.readFact<Lease>("lease") };
   }
 
   protected credentials(): Credentials {
@@ -197,10 +199,12 @@ export abstract class RegionCustody extends Custody<Effect> {
   protected tick(): void {
     const now = this.clock.now();
     const lapsed = work.tick(this.tasks(), now);
-    const lost = isHeld(this.lease(), now)
-      ? { tasks: lapsed.tasks, told: [] }
-      : work.giveUpQueued(lapsed.tasks, now);
-    this.save({ tasks: lost.tasks }, {}, tell([...lapsed.told, ...lost.told]), null);
+    const tasks = isHeld(this.lease(), now) ? lapsed.tasks : work.giveUpQueued(lapsed.tasks);
+    this.save({ tasks }, {}, tell(lapsed.told), null);
+  }
+
+  override async wake(): Promise<void> {
+    if (isMade(this.ctx.storage)) await super.wake();
   }
 
   override async alarm(): Promise<void> {
@@ -219,9 +223,21 @@ export abstract class RegionCustody extends Custody<Effect> {
         if (input.type === "placed" && this.placed(deployment)?.ok !== input.ok) return;
         const stub = this.env.DEPLOYMENTS.get(this.env.DEPLOYMENTS.idFromName(deployment));
         // Its machine says no to what it no longer waits for: that is its decision, and no failure.
-        await stub.send(input, null);
+        if (input.type === "placed") return void (await stub.send(input, null));
+        const region = this.readFact<Region>("region")?.id ?? "";
+        const sent = await stub.send({ ...input, region }, null);
+        // One that is over withdraws its build by itself.
+        if (input.type === "build-claimed" && !sent.ok && sent.reason === "not-holder")
+          this.#giveBack(deployment, input.attempt);
       }
     }
+  }
+
+  /** Another region has it, or a later attempt was offered. */
+  #giveBack(deployment: string, attempt: number): void {
+    const held = this.tasks();
+    const tasks = work.withdraw(held, work.taskOf(deployment), attempt, this.clock.now());
+    if (tasks !== held) this.save({ tasks }, {}, [], null);
   }
 
   async #copy(): Promise<void> {

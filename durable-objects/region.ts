@@ -18,7 +18,8 @@ import type { Feed } from "#features/regions/feed.ts";
 import * as feeds from "#features/regions/feed.ts";
 import { follow, handOver } from "#features/regions/ingress-key.ts";
 import { endLease, isCurrent, isHeld, takeLease } from "#features/regions/lease.ts";
-import type { Offered, Presence, Wanted } from "#features/regions/rpc.ts";
+import { type Refusals, refuse } from "#features/regions/refusals.ts";
+import type { Offered, Presence, Room, Wanted } from "#features/regions/rpc.ts";
 import { placed, report, type Statuses, statusesOf } from "#features/regions/statuses.ts";
 import * as work from "#features/regions/tasks.ts";
 import {
@@ -59,9 +60,9 @@ export class RegionObject extends RegionCustody implements RegionControl {
   async setDraining(isDraining: boolean, by: By): Promise<void> {
     const region = this.region();
     if (!region) return;
-    const held = { tasks: this.tasks(), told: [] };
-    const { tasks, told } = isDraining ? work.giveUpQueued(held.tasks, this.clock.now()) : held;
-    this.save({ region: { ...region, isDraining }, tasks }, {}, tell(told), by);
+    const held = this.tasks();
+    const tasks = isDraining ? work.giveUpQueued(held) : held;
+    this.save({ region: { ...region, isDraining }, tasks }, {}, [], by);
   }
 
   async remove(): Promise<void> {
@@ -114,18 +115,26 @@ export class RegionObject extends RegionCustody implements RegionControl {
     return this.#statusesOf(this.#itemsOf(deployment));
   }
 
-  async offer(task: BuildTask): Promise<Offered> {
-    const region = this.region();
-    const lease = this.lease();
-    if (!region || !lease.held || !isHeld(lease, this.clock.now())) return { ok: false, reason: "no-agent" };
-    if (this.isDraining(region, lease)) return { ok: false, reason: "draining" };
-    if (!lease.held.report.capabilities.includes("build")) return { ok: false, reason: "incapable" };
+  async room(task: string): Promise<Room> {
+    return this.#room(task);
+  }
+
+  async offer(task: BuildTask, ifFree: boolean): Promise<Offered> {
+    const room = this.#room(task.id);
+    if (!room.ok) return room;
+    if (ifFree && room.free <= 0) return { ok: false, reason: "busy" };
     this.#changeTasks((tasks) => work.offer(tasks, task));
     return { ok: true };
   }
 
+  async takeBack(task: string, attempt: number): Promise<boolean> {
+    const { tasks, isFree } = work.takeBack(this.tasks(), task, attempt);
+    this.#changeTasks(() => tasks);
+    return isFree;
+  }
+
   async withdraw(task: string): Promise<void> {
-    if (this.region()) this.#changeTasks((tasks) => work.withdraw(tasks, task, this.clock.now()));
+    if (this.region()) this.#changeTasks((tasks) => work.withdraw(tasks, task, null, this.clock.now()));
   }
 
   async exchange(
@@ -142,7 +151,10 @@ export class RegionObject extends RegionCustody implements RegionControl {
     }
     if (next.reason === "unknown") return { ok: false, reason: "unauthenticated" };
     // Whoever comes second may be the owner, and the first a thief: the trail says that there were two.
-    this.save({}, {}, [], byAgent(region, requestId, "region.exchange-refused", { holder }));
+    const held = this.readFact<Refusals>("refusals") ?? {};
+    const { refusals, told } = refuse(held, holder, this.clock.now());
+    const by = told && byAgent(region, requestId, "region.exchange-refused", { ...told });
+    this.save({}, { refusals }, [], by);
     return { ok: false, reason: "spent" };
   }
 
@@ -162,21 +174,18 @@ export class RegionObject extends RegionCustody implements RegionControl {
     const taken = isNew
       ? work.takeOver(this.tasks(), request.holder, now)
       : { tasks: this.tasks(), told: [] };
-    const left = this.isDraining(region, lease)
-      ? work.giveUpQueued(taken.tasks, now)
-      : { tasks: taken.tasks, told: [] };
+    const tasks = this.isDraining(region, lease) ? work.giveUpQueued(taken.tasks) : taken.tasks;
     const credentials = this.credentials();
     const isOffered = secrets.isDue(credentials, now);
     const feed = feeds.compact(this.feed(), request.applied.cursor, now);
-    const told = [...taken.told, ...left.told];
     const { epoch } = lease;
     const { holder, bootId, ingress } = request;
     const keys = handOver(region, now);
     const handed = keys === region ? {} : { region: { ...region, ...keys } };
     this.save(
-      { lease, ingress, feed, ...handed, ...(told.length > 0 ? { tasks: left.tasks } : {}) },
+      { lease, ingress, feed, ...handed, ...(tasks === this.tasks() ? {} : { tasks }) },
       isOffered ? { credentials: secrets.offerNext(credentials, next) } : {},
-      tell(told),
+      tell(taken.told),
       isNew ? byAgent(region, requestId, "region.lease", { epoch, holder, bootId }) : null,
     );
     const answer = {
@@ -224,12 +233,8 @@ export class RegionObject extends RegionCustody implements RegionControl {
       const denied = this.#deny(credential, epoch);
       if (denied) return denied;
       const holder = this.lease().held?.report.holder ?? "";
-      const { id = "", name = "" } = this.region() ?? {};
-      const { tasks, told, claimed } = work.claim(
-        this.tasks(),
-        { holder, max, region: { id, name } },
-        this.clock.now(),
-      );
+      const name = this.region()?.name ?? "";
+      const { tasks, told, claimed } = work.claim(this.tasks(), { holder, max, name }, this.clock.now());
       if (claimed.length > 0) this.save({ tasks }, {}, tell(told), null);
       return isLast || claimed.length > 0 ? { ok: true as const, tasks: claimed } : null;
     });
@@ -323,6 +328,16 @@ export class RegionObject extends RegionCustody implements RegionControl {
     const lease = this.lease();
     if (isCurrent(lease, epoch, this.clock.now())) return null;
     return { ok: false, reason: "fenced", epoch: lease.epoch };
+  }
+
+  #room(task: string): Room {
+    const region = this.region();
+    const lease = this.lease();
+    if (!region || !lease.held || !isHeld(lease, this.clock.now())) return { ok: false, reason: "no-agent" };
+    if (this.isDraining(region, lease)) return { ok: false, reason: "draining" };
+    const { capabilities, capacity } = lease.held.report;
+    if (!capabilities.includes("build") || capacity.builds < 1) return { ok: false, reason: "incapable" };
+    return { ok: true, free: work.roomFor(this.tasks(), task, capacity.builds) };
   }
 
   /** Whoever acted for it does so no more. */

@@ -28,8 +28,14 @@ export const QUEUE_TIMEOUT: Failure = {
 
 export const NO_AGENT: Failure = {
   code: "no_agent",
-  detail: "No agent of a region began the build in time.",
+  detail: "No region was there to build it.",
   fix: "Look at `cloudify regions ls`: one with the capability `build` must be live. Or build it here: `cloudify deploy --local-build`.",
+};
+
+export const BUILDERS_BUSY: Failure = {
+  code: "builders_busy",
+  detail: "Every builder was busy with other builds for too long.",
+  fix: "Deploy again later, or let agents build more at once (`CLOUDIFY_AGENT_BUILDS`), or add a region. Or build it here: `cloudify deploy --local-build`.",
 };
 
 export const BUILD_TIMEOUT: Failure = {
@@ -50,9 +56,14 @@ export const NO_REGION: Failure = {
   fix: "Add a region with `cloudify regions add`, and redeploy it; or let the functions run at the edge.",
 };
 
-export const notHealthy = (placing: Placing, nameOf: (id: string) => string): Failure => ({
+/** @param said What regions that have not answered last said. */
+export const notHealthy = (
+  placing: Placing,
+  said: Record<string, string>,
+  nameOf: (id: string) => string,
+): Failure => ({
   code: "not_healthy",
-  detail: `Too few regions (${placing.policy} of ${countsOf(placing)}) could start it.\n${faultsOf(placing, nameOf)}`,
+  detail: `Too few regions (${placing.policy} of ${countsOf(placing)}) could start it.\n${faultsOf(placing, said, nameOf)}`,
   fix: "Correct what keeps it from starting, and deploy again; a region that is silent stands in `cloudify regions ls`.",
 });
 

@@ -2,12 +2,12 @@
 import { and, inArray, lt, sql } from "drizzle-orm";
 import type { Base } from "#core/ctx.ts";
 import { MINUTE } from "#core/time.ts";
+import { wakeAll } from "#core/wake.ts";
 import { startDeployment } from "./start.ts";
 import { deployments, UNFINISHED } from "./tables.ts";
 
 const STALE_MS = 2 * MINUTE;
 const BATCH = 100;
-const AT_ONCE = 10;
 
 /**
  * Wakes the objects of deployments that have not moved for a while: a platform alarm gives up after a few failures.
@@ -21,12 +21,7 @@ export async function wakeOrphans(base: Base): Promise<{ woken: number; failed: 
     .where(and(inArray(deployments.status, [...UNFINISHED]), lt(deployments.updatedAt, before)))
     .orderBy(sql`random()`)
     .limit(BATCH);
-  let woken = 0;
-  for (let at = 0; at < rows.length; at += AT_ONCE) {
-    const results = await Promise.allSettled(rows.slice(at, at + AT_ONCE).map((row) => wake(base, row.id)));
-    woken += results.filter((result) => result.status === "fulfilled").length;
-  }
-  return { woken, failed: rows.length - woken };
+  return wakeAll(rows, ({ id }) => wake(base, id));
 }
 
 async function wake(base: Base, deployment: string): Promise<void> {

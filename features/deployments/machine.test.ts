@@ -1,6 +1,7 @@
 import { NO_BUILD_SETTINGS } from "@cloudify/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { MINUTE } from "#core/time.ts";
 import {
   AGENT_MS,
   BUILD_MS,
@@ -78,11 +79,13 @@ const input: fc.Arbitrary<Input> = fc.oneof(
     )
     .map(([n, workloads, pinned]): Input => ({ ...compiled, attempt: n, workloads, pinned })),
   fc.record({ type: fc.constant("failed" as const), attempt, ...failed }),
-  fc.record({ type: fc.constant("offered" as const), attempt: build, region }),
+  fc.record({ type: fc.constant("offered" as const), attempt: build, region, isWaiting: fc.boolean() }),
   fc.record({ type: fc.constant("build-claimed" as const), attempt: build, region, name: region }),
   fc.record({ type: fc.constant("unheard" as const), region, isGone: fc.boolean() }),
-  build.map((n): Input => ({ type: "built", attempt: n, manifest: "o", bytes: 1, fileCount: 1 })),
-  fc.record({ type: fc.constant("build-failed" as const), attempt: build, ...failed }),
+  fc
+    .tuple(build, region)
+    .map(([n, one]): Input => ({ type: "built", attempt: n, region: one, manifest: "o", ...counts })),
+  fc.record({ type: fc.constant("build-failed" as const), attempt: build, region, ...failed }),
   {
     weight: 3,
     arbitrary: fc
@@ -98,7 +101,7 @@ const input: fc.Arbitrary<Input> = fc.oneof(
 const granted: Input = { type: "granted" };
 const claim: Input = { type: "claim", attempt: 1 };
 const began: Input = { type: "build-claimed", attempt: 1, region: "fra", name: "Frankfurt" };
-const built: Input = { type: "built", attempt: 1, manifest: "o", bytes: 5, fileCount: 2 };
+const built: Input = { type: "built", attempt: 1, region: "fra", manifest: "o", bytes: 5, fileCount: 2 };
 const regional: Input = { ...compiled, attempt: 1, workloads: { g0: "w" } };
 
 /** How far everything goes well before chance takes over. */
@@ -151,7 +154,8 @@ function checkMove(before: Deployment, after: Deployment, effects: Effect[]): vo
   const owes = (kind: Effect["kind"]) => effects.some((effect) => effect.kind === kind);
   const isGivenUp = after.status === "error" || after.status === "canceled";
   // Whoever works on it is told, and nobody else is.
-  expect(owes("withdraw")).toBe(isGivenUp && before.status === "building");
+  const isOver = isGivenUp || after.status === "compiling";
+  expect(owes("withdraw")).toBe(isOver && before.status === "building");
   const isPlaced = before.status === "releasing" && "g0" in before.workloads;
   expect(owes("forget")).toBe(isGivenUp && isPlaced);
   // Visitors may be there already.
@@ -306,12 +310,31 @@ test("a build that no region takes is offered every five seconds, and ends after
   expect(state).toMatchObject({ status: "error", endedAt: AGENT_MS, failure: { code: "no_agent" } });
 });
 
+const offered: Input = { type: "offered", attempt: 1, region: "fra", isWaiting: false };
+
+test("while every live builder is busy a build waits, says so once, and then ends with that as its reason", () => {
+  let state = after(source, [granted]);
+  const told: string[] = [];
+  for (let due = dueAt(state) ?? 0; state.status === "building"; due = dueAt(state) ?? 0) {
+    for (const one of [{ type: "tick" } as const, { ...offered, isWaiting: due > MINUTE }]) {
+      const next = step(state, one, due);
+      if (!next.ok) continue;
+      if (next.event?.to === "building") told.push(next.event.cause);
+      state = next.state;
+    }
+  }
+  expect(told).toEqual(["waits for a free builder"]);
+  expect(state).toMatchObject({ status: "error", endedAt: BUILDING_MS, failure: { code: "builders_busy" } });
+});
+
+test("a build in the line of a region that is lost, with no other, ends after ten minutes without one", () => {
+  let state = then(after(source, [granted]), { ...offered, isWaiting: true }, 20 * MINUTE);
+  for (let due = dueAt(state); due !== null; due = dueAt(state)) state = then(state, { type: "tick" }, due);
+  expect(state).toMatchObject({ endedAt: 20 * MINUTE + AGENT_MS, failure: { code: "no_agent" } });
+});
+
 test("a build has its time from when an agent begins it, and is offered no more", () => {
-  const state = then(
-    then(after(source, [granted]), { type: "offered", attempt: 1, region: "fra" }, 0),
-    began,
-    AGENT_MS - 1,
-  );
+  const state = then(then(after(source, [granted]), offered, 0), began, AGENT_MS - 1);
   const due = dueAt(state) ?? 0;
   expect(due - (AGENT_MS - 1)).toBeGreaterThan(BUILD_MS);
   const ended = step(state, { type: "tick" }, due);
@@ -322,10 +345,10 @@ test("a build has its time from when an agent begins it, and is offered no more"
 });
 
 test("a build whose region is lost is tried again elsewhere, and the lost one is no longer heard", () => {
-  const lost: Input = { type: "build-failed", attempt: 1, failure, retryable: true };
+  const lost: Input = { type: "build-failed", attempt: 1, region: "fra", failure, retryable: true };
   const state = after(source, [granted, began, lost]);
   expect(state).toMatchObject({ status: "building", attempt: 2, lost: ["fra"], claimed: false });
-  const late: Input = { type: "built", attempt: 1, manifest: "o", bytes: 1, fileCount: 1 };
+  const late: Input = { ...built, attempt: 1 };
   expect(step(state, late, 1)).toEqual({ ok: false, reason: "not-holder" });
   expect(after(source, [granted, began, { ...lost, retryable: false }])).toMatchObject({
     status: "error",
@@ -333,11 +356,24 @@ test("a build whose region is lost is tried again elsewhere, and the lost one is
   });
 });
 
+test("once a region has begun a build, no word of another's about the same attempt counts", () => {
+  const state = after(source, [granted, { ...offered, region: "iad" }, began]);
+  const others: Input[] = [
+    { ...began, region: "iad", name: "Ashburn" },
+    { ...built, region: "iad" },
+    { type: "build-failed", attempt: 1, region: "iad", failure, retryable: false },
+    { type: "build-failed", attempt: 1, region: "iad", failure, retryable: true },
+  ];
+  for (const other of others) expect(step(state, other, 1)).toEqual({ ok: false, reason: "not-holder" });
+  expect(step(state, built, 1)).toMatchObject({ ok: true, state: { status: "compiling" } });
+});
+
 test("what is built is noted before it is compiled, and a second word of it changes nothing", () => {
   const next = step(after(source, [granted, began]), built, 1);
   expect(next).toMatchObject({
     state: { status: "compiling", manifest: "o", attempt: 1 },
     effects: [
+      { kind: "withdraw" },
       { kind: "note-output", manifest: "o", bytes: 5, fileCount: 2 },
       { kind: "dispatch", attempt: 1 },
     ],
@@ -346,11 +382,22 @@ test("what is built is noted before it is compiled, and a second word of it chan
 });
 
 test("created without a region, it runs in the one that builds it; an output without one is refused", () => {
-  expect(after({ ...source, regions: [] }, [granted, began]).spec.regions).toEqual(["fra"]);
+  expect(after({ ...source, regions: [] }, [granted, began, built]).spec.regions).toEqual(["fra"]);
   const state = after({ ...spec, regions: [] }, [granted, { type: "claim", attempt: 1 }]);
   const run: Input = { ...compiled, attempt: 1, workloads: { g0: "w" } };
   expect(then(state, run, 0)).toMatchObject({ status: "error", failure: { code: "no_region" } });
   expect(then(state, { ...run, workloads: {} }, 0)).toMatchObject({ status: "releasing", placing: null });
+});
+
+test("created without a region, it does not run in one that was lost before it had built it", () => {
+  const lost: Input = { type: "build-failed", attempt: 1, region: "fra", failure, retryable: true };
+  const again: Input[] = [
+    { type: "offered", attempt: 2, region: "iad", isWaiting: false },
+    { type: "build-claimed", attempt: 2, region: "iad", name: "Ashburn" },
+    { ...built, attempt: 2, region: "iad" },
+  ];
+  const state = after({ ...source, regions: [] }, [granted, began, lost, ...again]);
+  expect(state).toMatchObject({ status: "compiling", spec: { regions: ["iad"] } });
 });
 
 test("each group runs where it is pinned to, and the deployment where any of them runs", () => {

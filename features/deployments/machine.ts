@@ -15,6 +15,7 @@
 import { MINUTE, type Millis, SECOND } from "#core/time.ts";
 import {
   BUILD_TIMEOUT,
+  BUILDERS_BUSY,
   CANCELED,
   COMPILE_TIMEOUT,
   type Failure,
@@ -42,7 +43,7 @@ import type {
 export const MAX_ATTEMPTS = 4;
 export const MAX_BUILDS = 3;
 export const QUEUE_MS = 60 * MINUTE;
-/** Until an agent begins a build. */
+/** Without a live region that builds, a build is given up after this. In the line of one it waits for longer. */
 export const AGENT_MS = 10 * MINUTE;
 /** Of one build; the agent ends it then. */
 export const BUILD_MS = 45 * MINUTE;
@@ -50,7 +51,7 @@ export const BUILD_MS = 45 * MINUTE;
 const BUILD_GRACE_MS = MINUTE;
 /** For all attempts together. */
 export const BUILDING_MS = 90 * MINUTE;
-/** A build that no region takes is offered again after this. */
+/** A build that no agent has begun is offered again after this: a region may come, be lost, or have room. */
 export const OFFER_MS = 5 * SECOND;
 /** For all attempts together. */
 export const COMPILE_MS = 15 * MINUTE;
@@ -170,45 +171,59 @@ export function step(state: Deployment, input: Input, now: Millis): Step {
       if (state.status !== "queued") return illegal;
       return end(state, "canceled", superseded(input.by), "superseded", now);
     case "tick":
-      return tick(state, now);
+      return tick(state, input.said ?? {}, now);
   }
 }
 
 type OfBuild = Extract<Input, { type: "offered" | "build-claimed" | "built" | "build-failed" }>;
 
-/** What a region, or who offers to them, says of the attempt at hand. */
+/** What a region, or who offers to them, says of the attempt at hand. Once one has begun it, no other is heard. */
 function building(state: In<"building">, input: OfBuild, now: Millis): Step {
+  if (input.type !== "offered" && state.claimed && input.region !== state.region) return notHolder;
   switch (input.type) {
     case "offered":
-      return state.claimed ? nothing : quiet({ ...state, region: input.region, offerAt: null });
+      return state.claimed ? nothing : offered(state, input, now);
     case "build-claimed": {
       const { region, name } = input;
-      if (state.claimed) return state.region === region ? nothing : notHolder;
+      if (state.claimed) return nothing;
       const until = now + BUILD_MS + BUILD_GRACE_MS;
-      const { regions, names } = state.spec;
-      const spec = {
-        ...state.spec,
-        regions: regions.length > 0 ? regions : [region],
-        names: { ...names, [region]: name },
-      };
+      const spec = { ...state.spec, names: { ...state.spec.names, [region]: name } };
       const claimed = { ...state, spec, region, claimed: true, until, offerAt: null };
       return move(state, claimed, `begun in ${name}`, now, []);
     }
     case "built": {
       const { manifest, bytes, fileCount } = input;
-      const first = attempt(state, { manifest, number: 1, deadline: now + COMPILE_MS }, "built", now);
-      return owing(first, { kind: "note-output", manifest, bytes, fileCount });
+      const { regions } = state.spec;
+      const from = {
+        ...state,
+        spec: { ...state.spec, regions: regions.length > 0 ? regions : [input.region] },
+      };
+      const first = attempt(from, { manifest, number: 1, deadline: now + COMPILE_MS }, "built", now);
+      // An offer whose answer was lost may wait in another region still.
+      const noted = owing(first, { kind: "note-output", manifest, bytes, fileCount });
+      return owing(noted, { kind: "withdraw" });
     }
     case "build-failed": {
       const { failure } = input;
       if (!input.retryable || state.attempt === MAX_BUILDS) {
         return end(state, "error", failure, failure.code, now);
       }
-      const lost = state.region === null ? state.lost : [...state.lost, state.region];
+      const lost = [...state.lost, input.region];
       const again = { attempt: state.attempt + 1, lost, deadline: state.deadline };
       return build(state, again, `failed: ${failure.code}`, now);
     }
   }
+}
+
+/** Readers are told once that it waits. */
+function offered(
+  state: In<"building">,
+  { region, isWaiting }: Extract<Input, { type: "offered" }>,
+  now: Millis,
+): Step {
+  const offerAt = now + OFFER_MS;
+  const to = { ...state, region, isWaiting: isWaiting || state.isWaiting, until: now + AGENT_MS, offerAt };
+  return to.isWaiting && !state.isWaiting ? move(state, to, "waits for a free builder", now, []) : quiet(to);
 }
 
 /** Regions first, when it needs them. */
@@ -234,7 +249,13 @@ function release(state: In<"compiling">, compiled: Released, now: Millis): Step 
   return move(state, to, "compiled", now, [{ kind: "place", workloads, pinned }]);
 }
 
-function settle(state: In<"releasing">, placing: Placing, now: Millis): Step {
+/** @param said What those that have not answered last said. */
+function settle(
+  state: In<"releasing">,
+  placing: Placing,
+  now: Millis,
+  said: Record<string, string> = {},
+): Step {
   switch (verdictOf(placing, now, now >= state.deadline)) {
     case "wait":
       return quiet(state);
@@ -244,13 +265,17 @@ function settle(state: In<"releasing">, placing: Placing, now: Millis): Step {
       return move(state, to, `ready in ${where}`, now, [{ kind: "publish" }]);
     }
     case "fail": {
-      const failure = notHealthy(placing, nameIn(state.spec));
+      const failure = notHealthy(placing, said, nameIn(state.spec));
       return end(state, "error", failure, failure.code, now);
     }
   }
 }
 
-function tick(state: Deployment, now: Millis): Step {
+/** Whether its next tick gives up on regions: what they last said is then told. */
+export const isLastLook = (state: Deployment, now: Millis): boolean =>
+  state.status === "releasing" && state.placing !== null && now >= state.deadline;
+
+function tick(state: Deployment, said: Record<string, string>, now: Millis): Step {
   const due = dueAt(state);
   if (due === null || now < due) return nothing;
   switch (state.status) {
@@ -258,7 +283,7 @@ function tick(state: Deployment, now: Millis): Step {
       return end(state, "error", QUEUE_TIMEOUT, "queue_timeout", now);
     case "building": {
       if (now >= Math.min(state.deadline, state.until)) {
-        const failure = state.claimed ? BUILD_TIMEOUT : NO_AGENT;
+        const failure = state.claimed ? BUILD_TIMEOUT : now < state.until ? BUILDERS_BUSY : NO_AGENT;
         return end(state, "error", failure, failure.code, now);
       }
       return owing(quiet({ ...state, offerAt: now + OFFER_MS }), {
@@ -279,7 +304,7 @@ function tick(state: Deployment, now: Millis): Step {
       }
       return end(state, "error", COMPILE_TIMEOUT, "compile_timeout", now);
     case "releasing":
-      if (state.placing) return settle(state, state.placing, now);
+      if (state.placing) return settle(state, state.placing, now, said);
       // Visitors may be there already: it is given to the rest of the pointers for as long as that takes.
       if (state.assigning) return quiet({ ...state, deadline: now + RELEASE_MS });
       return end(state, "error", RELEASE_TIMEOUT, "release_timeout", now);
@@ -304,7 +329,8 @@ function build(
   now: Millis,
 ): Step {
   const { spec, seq } = from;
-  const waiting = { region: null, claimed: false, until: now + AGENT_MS, offerAt: now + OFFER_MS };
+  const times = { until: now + AGENT_MS, offerAt: now + OFFER_MS };
+  const waiting = { region: null, claimed: false, isWaiting: false, ...times };
   const to = { spec, seq, status: "building", deadline, attempt: number, lost, ...waiting } as const;
   return move(from, to, cause, now, [{ kind: "queue-build", attempt: number }]);
 }

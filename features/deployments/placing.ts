@@ -71,13 +71,22 @@ const isReady = ({ sets, answers, policy }: Placing): boolean =>
 export const readyOf = ({ regions, answers }: Placing): string[] =>
   regions.filter((region) => answers[region] === null);
 
-/** What each region that is not ready said, for people. @param nameOf Of a region by its id. */
-export const faultsOf = ({ regions, answers, silent }: Placing, nameOf: (id: string) => string): string =>
+/**
+ * What each region that is not ready said, for people.
+ *
+ * @param said What those that have not answered last said, by their ids. @param nameOf Of a region by its id.
+ */
+export const faultsOf = (
+  { regions, answers, silent }: Placing,
+  said: Record<string, string>,
+  nameOf: (id: string) => string,
+): string =>
   regions
     .filter((region) => answers[region] !== null)
     .map((region) => {
       const unheard = silent.includes(region) ? "its agent is silent" : "it has not said that it is ready";
-      return `${nameOf(region)}: ${answers[region] ?? unheard}`;
+      const last = said[region] ? `${unheard}; it last said: ${said[region]}` : unheard;
+      return `${nameOf(region)}: ${answers[region] ?? last}`;
     })
     .join("\n");
 

@@ -76,13 +76,15 @@ export interface Building {
   status: "building";
   deadline: Millis;
   attempt: number;
-  /** Who has it; `null`: nobody. */
+  /** Who has it, or had it in its line; `null`: nobody. */
   region: string | null;
   /** Whether an agent is at it. */
   claimed: boolean;
-  /** Until when an agent must begin, and then end. */
+  /** Whether it has had to wait for a free builder. */
+  isWaiting: boolean;
+  /** Until when a region must have it in its line, or an agent must end. */
   until: Millis;
-  /** When it is offered again; `null`: a region has taken it. */
+  /** When it is offered, and looked after, again; `null`: an agent is at it. */
   offerAt: Millis | null;
   /** Regions that were lost in an earlier attempt. */
   lost: string[];
@@ -127,7 +129,8 @@ export type In<S extends Status> = Extract<Deployment, { status: S }>;
 
 export type Input =
   | { type: "granted" }
-  | { type: "offered"; attempt: number; region: string }
+  /** It stands in the line of a live region. @param isWaiting Behind others. */
+  | { type: "offered"; attempt: number; region: string; isWaiting: boolean }
   | { type: "claim"; attempt: number }
   | { type: "heartbeat"; attempt: number }
   | ({ type: "compiled"; attempt: number } & Released)
@@ -139,12 +142,13 @@ export type Input =
   | { type: "released" }
   | { type: "cancel" }
   | { type: "supersede"; by: string }
-  | { type: "tick" };
+  /** @param said What regions that have not answered last said, by their ids; read once they are waited for no more. */
+  | { type: "tick"; said?: Record<string, string> };
 
 /** What a step owes to the outside. Each is done at least once, and doing it twice changes nothing. */
 export type Effect =
   | { kind: "request-slot" }
-  /** Offers the build to regions until one takes it. */
+  /** Offers the build to regions until an agent begins it. */
   | { kind: "queue-build"; attempt: number }
   /** Ends the build, whoever has it. */
   | { kind: "withdraw" }

@@ -33,6 +33,8 @@ export interface PointerRpc extends Rpc.DurableObjectBranded {
     event: PointerEvent,
     by: By | null,
   ): Promise<PointerStep>;
+  /** Sees to it that what is due has an alarm, which may have been lost. */
+  wake(): Promise<void>;
   /** The project is gone. */
   remove(): Promise<void>;
 }

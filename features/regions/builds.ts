@@ -9,6 +9,7 @@ import {
 import { eq, sql } from "drizzle-orm";
 import { mustHold } from "#core/commit.ts";
 import type { Ctx } from "#core/ctx.ts";
+import { derivedId } from "#core/ids.ts";
 import { Problem } from "#core/problem.ts";
 import { insertBlob, keepBlobs, put, storeBlob } from "#features/blobs/service.ts";
 import { MAX_DEPLOYMENT_BYTES } from "#features/deployments/contract.ts";
@@ -98,7 +99,11 @@ async function guardedValues(ctx: Ctx, { project, target, branch }: BuildTask): 
 const FINAL = ["invalid_manifest", "too_large", "size_mismatch", "conflict"] as const;
 
 /** The deployment names the output's files before anybody is told of them, so that the collector leaves them. */
-async function keepOutput(ctx: Ctx, { deployment }: BuildTask, files: OutputFile[]): Promise<Result> {
+async function keepOutput(
+  ctx: Ctx,
+  { deployment, attempt }: BuildTask,
+  files: OutputFile[],
+): Promise<Result> {
   checkManifest(files, MAX_DEPLOYMENT_BYTES);
   const { text, digest } = await manifestOf(files);
   const isKnown = await checkUploaded(ctx, { files }, digest);
@@ -106,8 +111,10 @@ async function keepOutput(ctx: Ctx, { deployment }: BuildTask, files: OutputFile
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
   const named = [...new Set([...files.map((file) => file.sha256), digest])];
   const detail = { files: files.length, bytes };
+  // An agent whose answer was lost completes again: that is one build.
+  const entryId = await derivedId("auditEntry", `build ${deployment} ${attempt}`);
   await ctx.commit(
-    { action: "deployment.build", target: deployment, detail },
+    { action: "deployment.build", target: deployment, detail, entryId },
     mustHold(ctx.db, sql`exists ${ctx.db.select().from(deployments).where(eq(deployments.id, deployment))}`),
     insertBlob(ctx, digest, new TextEncoder().encode(text).length),
     ...nameBlobs(ctx, deployment, named),

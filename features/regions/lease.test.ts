@@ -40,6 +40,8 @@ function replay(acts: [Act, number][]) {
   let lease: Lease = noLease;
   const epochs = new Map<Process, number>();
   const acted: { epoch: number; by: Process }[] = [];
+  /** Which came after which. */
+  const followed = new Set<string>();
   for (const [one, wait] of acts) {
     now += wait;
     if (one.type === "end") {
@@ -58,7 +60,12 @@ function replay(acts: [Act, number][]) {
     const next = takeLease(lease, asked, now);
     if (!next.ok) {
       if (next.reason === "leased") {
-        expect(before.held?.report.holder).not.toBe(holder);
+        // Another's, or one that another of its own came after.
+        const { report } = before.held ?? {};
+        if (report?.holder === holder) {
+          expect(report.bootId).not.toBe(one.by);
+          expect(epochs.get(one.by)).toBeLessThan(before.epoch);
+        }
         expect(isHeld(before, now + next.retryAfterMs - 1)).toBe(true);
         expect(isHeld(before, now + next.retryAfterMs)).toBe(false);
       }
@@ -69,6 +76,14 @@ function replay(acts: [Act, number][]) {
     expect(next.held.expiresAt).toBe(now + LEASE_TTL_MS);
     // Who takes it from another waits until that one is silent.
     if (isHeld(before, now)) expect(before.held?.report.holder).toBe(holder);
+    // A process that was followed by another does not come back while that lives.
+    const last = before.held?.report.bootId;
+    if (isHeld(before, now) && last !== one.by && one.type === "acquire")
+      expect(followed.has(`${last} ${one.by}`)).toBe(false);
+    if (one.type === "acquire" && last !== one.by) {
+      followed.delete(`${last} ${one.by}`);
+      followed.add(`${one.by} ${last}`);
+    }
     lease = next.lease;
     epochs.set(one.by, lease.epoch);
     acted.push({ epoch: lease.epoch, by: one.by });
@@ -111,6 +126,23 @@ test("the same installation takes over at once with a new process, and the old o
     reason: "fenced",
     epoch: 2,
   });
+});
+
+test("two live processes of one installation do not take it from each other: the second has it until it is silent", () => {
+  const boot = (bootId: string) => ({ ...request, bootId });
+  let lease: Lease = noLease;
+  const acquire = (bootId: string, now: number) => {
+    const next = takeLease(lease, boot(bootId), now);
+    if (next.ok) lease = next.lease;
+    return next.ok ? next.lease.epoch : next.reason;
+  };
+  expect([acquire("old", 0), acquire("new", 1)]).toEqual([1, 2]);
+  for (let now = 2; now < LEASE_TTL_MS; now += 1_000) expect(acquire("old", now)).toBe("leased");
+  // Said again, as when the answer was lost.
+  expect(acquire("new", 2)).toBe(3);
+  // The next process of the supervisor's comes at once, as ever.
+  expect([acquire("newer", 3), acquire("new", 4), acquire("old", 5)]).toEqual([4, "leased", "leased"]);
+  expect([acquire("old", 3 + LEASE_TTL_MS), acquire("newer", 4 + LEASE_TTL_MS)]).toEqual([5, "leased"]);
 });
 
 test("a lease that has lapsed can't be renewed, though nobody else took it", () => {

@@ -2,8 +2,11 @@
  * The right to act for a region.
  *
  *     nobody ─acquire→ held(epoch + 1) ─renew→ held(the same epoch) ─silent for LEASE_TTL_MS→ lapsed
- *                        │  └─acquire by the same holder: held(epoch + 1), at once
- *                        └─acquire by another: `leased` until it lapses
+ *                        │  └─acquire by another process of the holder: held(epoch + 1), at once
+ *                        └─acquire by another holder, or by a process that was succeeded: `leased` until it lapses
+ *
+ * Of two processes of one installation (one that was frozen while its supervisor started another, a volume that was
+ * copied) the second has it: the first is known by its boot, and would else take it back for ever.
  *
  * An epoch ends with the lapse of its lease: whoever was silent acquires anew, so that all it had on its way is refused.
  * The rules know neither the clock nor what else the region has.
@@ -28,9 +31,14 @@ export interface Lease {
   epoch: number;
   /** What was last held, also once it has lapsed. */
   held: Held | null;
+  /** Boots of the holder that others of its own came after, the last first. */
+  succeeded: string[];
 }
 
-export const noLease: Lease = { epoch: 0, held: null };
+export const noLease: Lease = { epoch: 0, held: null, succeeded: [] };
+
+/** Of so many is known that they were succeeded: more do not live side by side. */
+const KEEP_BOOTS = 8;
 
 export type Refused =
   | { ok: false; reason: "fenced"; epoch: number }
@@ -56,13 +64,24 @@ export function takeLease(
     return { ok: false, reason: "protocol_unsupported", protocols: PROTOCOL_VERSIONS };
   const { held } = lease;
   if (epoch === null) {
-    const isOthers = held !== null && isHeld(lease, now) && held.report.holder !== report.holder;
+    const isOthers = held !== null && isHeld(lease, now) && !mayTakeOver(lease, held, report);
     if (isOthers) return { ok: false, reason: "leased", retryAfterMs: held.expiresAt - now };
   } else if (!isCurrent(lease, epoch, now) || !isSame(held, report)) {
     return { ok: false, reason: "fenced", epoch: lease.epoch };
   }
   const next: Held = { report, protocol, expiresAt: now + LEASE_TTL_MS, skewMs: theirs - now };
-  return { ok: true, lease: { epoch: epoch ?? lease.epoch + 1, held: next }, held: next };
+  const succeeded = succeededBy(lease, report);
+  return { ok: true, lease: { epoch: epoch ?? lease.epoch + 1, held: next, succeeded }, held: next };
+}
+
+const mayTakeOver = ({ succeeded }: Lease, held: Held, { holder, bootId }: Report): boolean =>
+  held.report.holder === holder && !succeeded.includes(bootId);
+
+/** Who comes back after a lapse is no longer one of them, and whom it comes after is. */
+function succeededBy({ held, succeeded }: Lease, { holder, bootId }: Report): string[] {
+  if (held?.report.holder !== holder) return [];
+  if (held.report.bootId === bootId) return succeeded;
+  return [held.report.bootId, ...succeeded.filter((one) => one !== bootId)].slice(0, KEEP_BOOTS);
 }
 
 /** Whether the agent takes new work, as far as it is concerned. */

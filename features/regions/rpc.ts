@@ -2,7 +2,10 @@
 import type { Rpc } from "@cloudflare/workers-types";
 import type { BuildTask, Desired, WorkloadStatus } from "@cloudify/protocol";
 
-export type Offered = { ok: true } | { ok: false; reason: "no-agent" | "draining" | "incapable" };
+export type Unable = { ok: false; reason: "no-agent" | "draining" | "incapable" };
+export type Offered = { ok: true } | Unable | { ok: false; reason: "busy" };
+/** @param free Builds that it could begin now beside those that it has; below zero: so many wait. */
+export type Room = { ok: true; free: number } | Unable;
 
 /** The workload that a deployment wants in a region; the object gives it its generation. */
 export type Wanted = Omit<Desired, "generation">;
@@ -17,22 +20,37 @@ export interface RegionRpc extends Rpc.DurableObjectBranded {
   forget(deployment: string): Promise<void>;
   /** What the region last said of a deployment's workloads; `unknown` once its lease has lapsed. */
   statusOf(deployment: string): Promise<WorkloadStatus[]>;
-  /** Queues a build, if a live agent can take it. The attempt is the deployment's; said again, it changes nothing. */
-  offer(task: BuildTask): Promise<Offered>;
+  /** How much room there is for a task; it does not count itself. */
+  room(task: string): Promise<Room>;
+  /**
+   * Queues a build, if a live agent can take it. The attempt is the deployment's; said again, it changes nothing.
+   *
+   * @param ifFree Only if the agent has room for it now; else `busy`.
+   */
+  offer(task: BuildTask, ifFree: boolean): Promise<Offered>;
+  /** Takes an attempt back that nobody has begun. @returns Whether it is in nobody's hands here. */
+  takeBack(task: string, attempt: number): Promise<boolean>;
   /** Ends a task, whoever has it. */
   withdraw(task: string): Promise<void>;
+  /** Sees to it that what is due has an alarm, which may have been lost. */
+  wake(): Promise<void>;
 }
 
 /**
  * What the region's object tells a deployment's, through its outbox:
  *
  * - `placed` when all its workloads in the region are ready, or can't be;
- * - `build-claimed`, `built` and `build-failed` of the build that was offered. A region that is lost fails it retryably.
+ * - `build-claimed`, `built` and `build-failed` of the build that was offered. A region that is lost fails it retryably;
+ *   one whose claim is refused ends it, since another has it.
  */
 export type FromRegion =
   | { type: "placed"; region: string; ok: true }
   | { type: "placed"; region: string; ok: false; detail: string }
-  | { type: "build-claimed"; attempt: number; region: string; name: string }
+  | (OfTask & { region: string });
+
+/** @param name Of the region, as people call it. */
+export type OfTask =
+  | { type: "build-claimed"; attempt: number; name: string }
   /** `manifest`: digest of the output's manifest, a blob of the team. */
   | { type: "built"; attempt: number; manifest: string; bytes: number; fileCount: number }
   | {

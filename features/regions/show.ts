@@ -2,6 +2,7 @@
 import type { Ctx } from "#core/ctx.ts";
 import { reach } from "#features/deployments/objects.ts";
 import type { RegionControl, RegionView } from "./control.ts";
+import { noLease } from "./lease.ts";
 import { readiness } from "./statuses.ts";
 import type { regions } from "./tables.ts";
 
@@ -45,7 +46,7 @@ export async function showDetail(ctx: Ctx, row: RegionRow) {
 
 /** Of a region whose object was not told of it yet. */
 const NOTHING: RegionView = {
-  lease: { epoch: 0, held: null },
+  lease: noLease,
   isLive: false,
   isDraining: false,
   ingress: null,

@@ -3,8 +3,6 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import * as machine from "./tasks.ts";
 
-const REGION = { id: "rgn_1", name: "fra" };
-
 const taskOf = (name: string, attempt: number): BuildTask => ({
   kind: "build",
   id: `build.${name}`,
@@ -105,16 +103,16 @@ function replay(acts: [Act, number][]) {
         break;
       }
       case "withdraw":
-        tasks = machine.withdraw(tasks, `build.${one.name}`, now);
+        tasks = machine.withdraw(tasks, `build.${one.name}`, null, now);
         break;
       case "claim":
-        take(machine.claim(tasks, { holder: one.holder, max: one.max, region: REGION }, now));
+        take(machine.claim(tasks, { holder: one.holder, max: one.max, name: "fra" }, now));
         break;
       case "take-over":
         take(machine.takeOver(tasks, one.holder, now));
         break;
       case "give-up-queued":
-        take(machine.giveUpQueued(tasks, now));
+        tasks = machine.giveUpQueued(tasks);
         break;
       case "give-up-all":
         take(machine.giveUpAll(tasks, now));
@@ -163,7 +161,7 @@ test("left alone after any history, every task that was claimed comes to an end,
       expect(told).toHaveLength(claimed.length);
       expect(told.every(({ input }) => input.type === "build-failed" && input.retryable)).toBe(true);
       expect(Object.values(tasks).some(({ state }) => state === "claimed")).toBe(false);
-      const gone = machine.giveUpQueued(tasks, now + TASK_LEASE_MS).tasks;
+      const gone = machine.giveUpQueued(tasks);
       expect(Object.values(gone).every(({ state }) => state === "over")).toBe(true);
       expect(machine.tick(gone, now + 2 * machine.REMEMBER_MS).tasks).toEqual({});
     }),
@@ -173,17 +171,36 @@ test("left alone after any history, every task that was claimed comes to an end,
 
 const claimed = (attempts = 1) => {
   const tasks = machine.offer({}, taskOf("dpl_1", attempts));
-  return machine.claim(tasks, { holder: "host-1", max: 1, region: REGION }, 0).tasks;
+  return machine.claim(tasks, { holder: "host-1", max: 1, name: "fra" }, 0).tasks;
 };
 const ID = "build.dpl_1";
 
 test("a withdrawn task is over for who has it, and what it completes is not taken", () => {
-  const tasks = machine.withdraw(claimed(), ID, 1);
+  const tasks = machine.withdraw(claimed(), ID, null, 1);
   expect(machine.heartbeat(tasks, ID, 1, 2).isOver).toBe(true);
   expect(machine.complete(tasks, { id: ID, attempt: 1, result: good }, 3)).toMatchObject({
     isAccepted: false,
     told: [],
   });
+});
+
+test("what nobody has begun can be taken back and offered again; what was begun, or has ended, can't", () => {
+  const queued = machine.offer({}, taskOf("dpl_1", 2));
+  const back = machine.takeBack(queued, ID, 2);
+  expect(back).toEqual({ tasks: {}, isFree: true });
+  expect(machine.offer(back.tasks, taskOf("dpl_1", 2))).toEqual(queued);
+  expect(machine.takeBack(queued, ID, 1)).toEqual({ tasks: queued, isFree: false });
+  expect(machine.takeBack(queued, ID, 3)).toEqual({ tasks: queued, isFree: true });
+  expect(machine.takeBack(claimed(), ID, 1)).toEqual({ tasks: claimed(), isFree: false });
+  const over = machine.withdraw(claimed(), ID, null, 1);
+  expect(machine.takeBack(over, ID, 1).isFree).toBe(false);
+});
+
+test("what waits and what is begun takes room, what is over does not, nor does a task itself", () => {
+  const tasks = machine.offer(claimed(), taskOf("dpl_2", 1));
+  expect(machine.roomFor(tasks, "build.dpl_3", 2)).toBe(0);
+  expect(machine.roomFor(tasks, ID, 1)).toBe(0);
+  expect(machine.roomFor(machine.withdraw(tasks, ID, null, 1), "build.dpl_2", 1)).toBe(1);
 });
 
 test("a newer attempt takes the old one's place, and the old one's result changes nothing", () => {

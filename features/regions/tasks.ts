@@ -4,14 +4,14 @@
  *     queued ─claim→ claimed ─complete→ over (its answer is kept)
  *        │              ├─silent for TASK_LEASE_MS, or another installation acts→ over, failed retryably
  *        │              └─withdrawn, or another attempt is offered→ over
- *        └─the region is lost or drained→ over, failed retryably
+ *        └─the region is lost or drained, or another has room→ gone: its deployment offers it elsewhere
  *
  * The attempt is the deployment's: what carries another changes nothing. The rules know neither the clock nor who tells
  * the deployment.
  */
 import { type BuildTask, TASK_LEASE_MS, type TaskFailure } from "@cloudify/protocol";
 import { HOUR, type Millis } from "#core/time.ts";
-import type { FromRegion } from "./rpc.ts";
+import type { OfTask } from "./rpc.ts";
 
 /** The end of a task is remembered for so long, so that a late repetition is answered as the first was. */
 export const REMEMBER_MS = HOUR;
@@ -24,10 +24,10 @@ export type Entry =
 /** By the task's id. */
 export type Tasks = Record<string, Entry>;
 
-/** What the deployment is told. */
+/** What the deployment is told; who carries it adds the region. */
 export interface Told {
   deployment: string;
-  input: FromRegion;
+  input: OfTask;
 }
 
 export type Result =
@@ -38,6 +38,9 @@ interface TaskStep {
   tasks: Tasks;
   told: Told[];
 }
+
+/** Id of the task that builds a deployment. */
+export const taskOf = (deployment: string): string => `build.${deployment}`;
 
 export const deploymentOf = (entry: Entry): string =>
   entry.state === "over" ? entry.deployment : entry.task.deployment;
@@ -51,10 +54,23 @@ export function offer(tasks: Tasks, task: BuildTask): Tasks {
   return { ...tasks, [task.id]: { state: "queued", task } };
 }
 
+/** How many tasks could be begun beside those that are here. @param id Of one that is not counted. */
+export const roomFor = (tasks: Tasks, id: string, capacity: number): number =>
+  capacity - Object.entries(tasks).filter(([own, { state }]) => own !== id && state !== "over").length;
+
+/** @returns `isFree`: this attempt is in nobody's hands here. One that was begun stays. */
+export function takeBack(tasks: Tasks, id: string, attempt: number): { tasks: Tasks; isFree: boolean } {
+  const entry = tasks[id];
+  if (!entry || attemptOf(entry) < attempt) return { tasks, isFree: true };
+  if (entry.state !== "queued" || entry.task.attempt !== attempt) return { tasks, isFree: false };
+  const { [id]: _, ...rest } = tasks;
+  return { tasks: rest, isFree: true };
+}
+
 /** The oldest first: ids of deployments sort by creation. */
 export function claim(
   tasks: Tasks,
-  { holder, max, region }: { holder: string; max: number; region: { id: string; name: string } },
+  { holder, max, name }: { holder: string; max: number; name: string },
   now: Millis,
 ): TaskStep & { claimed: BuildTask[] } {
   const claimed = Object.values(tasks)
@@ -70,7 +86,7 @@ export function claim(
     tasks: { ...tasks, ...Object.fromEntries(changed) },
     told: claimed.map(({ deployment, attempt }) => ({
       deployment,
-      input: { type: "build-claimed", attempt, region: region.id, name: region.name },
+      input: { type: "build-claimed", attempt, name },
     })),
     claimed,
   };
@@ -105,7 +121,7 @@ export function complete(
   const task = heldTask(tasks, id, attempt);
   if (!task) return { tasks, told: [], isAccepted: false };
   const { deployment } = task;
-  const input: FromRegion = result.ok
+  const input: OfTask = result.ok
     ? {
         type: "built",
         attempt,
@@ -118,10 +134,10 @@ export function complete(
   return { tasks: { ...tasks, [id]: over }, told: [{ deployment, input }], isAccepted: true };
 }
 
-/** Whoever asked for it no longer wants it, and is told nothing. */
-export function withdraw(tasks: Tasks, id: string, now: Millis): Tasks {
+/** Whoever asked for it no longer wants it, and is told nothing. @param only This attempt; `null`: any. */
+export function withdraw(tasks: Tasks, id: string, only: number | null, now: Millis): Tasks {
   const entry = tasks[id];
-  if (!entry || entry.state === "over") return tasks;
+  if (!entry || entry.state === "over" || (only !== null && entry.task.attempt !== only)) return tasks;
   const { attempt, deployment } = entry.task;
   return { ...tasks, [id]: { state: "over", deployment, attempt, isAccepted: false, at: now } };
 }
@@ -133,9 +149,14 @@ export function withdraw(tasks: Tasks, id: string, now: Millis): Tasks {
 export const takeOver = (tasks: Tasks, holder: string, now: Millis): TaskStep =>
   fail(tasks, (entry) => entry.state === "claimed" && entry.holder !== holder, LOST, now);
 
-/** Nobody in this region will begin what waits: its lease has lapsed, or it is being drained. */
-export const giveUpQueued = (tasks: Tasks, now: Millis): TaskStep =>
-  fail(tasks, (entry) => entry.state === "queued", LOST, now);
+/**
+ * Nobody in this region will begin what waits: its lease has lapsed, or it is being drained. Who offered it looks after
+ * it every few seconds, and loses no attempt by it.
+ */
+export const giveUpQueued = (tasks: Tasks): Tasks =>
+  hasQueued(tasks)
+    ? Object.fromEntries(Object.entries(tasks).filter(([, { state }]) => state !== "queued"))
+    : tasks;
 
 /** The region is gone for good, or its agent's credential is. */
 export const giveUpAll = (tasks: Tasks, now: Millis): TaskStep => fail(tasks, () => true, LOST, now);

@@ -18,8 +18,8 @@ import type { StatusLoop } from "./status-loop.ts";
 export interface FeedOptions {
   client: Pick<Client, "feed" | "material">;
   driver: Pick<Driver, "apply" | "remove">;
-  lease: LeaseLoop;
-  statuses: StatusLoop;
+  lease: Pick<LeaseLoop, "granted" | "lost" | "guard">;
+  statuses: Pick<StatusLoop, "of" | "set" | "forget">;
 }
 
 /** Workloads that are fetched and laid out at once. */
@@ -247,8 +247,12 @@ export class FeedLoop {
     if (!this.#options.statuses.of(item.id)) this.#say(item, "unknown", "Pending", "It waits for its turn.");
   }
 
+  /** What is so again has been so all along: a release gives up on what lasts. */
   #say({ id, generation }: Desired, ready: "false" | "unknown", reason: string, detail: string): void {
-    const counts = { restarts: 0, coldStartMs: null, since: this.#seams.clock.now() };
+    const last = this.#options.statuses.of(id);
+    const isSame = last?.generation === generation && last.ready === ready && last.reason === reason;
+    const since = isSame ? last.since : this.#seams.clock.now();
+    const counts = { restarts: 0, coldStartMs: null, since };
     this.#options.statuses.set({ id, generation, ready, reason, detail, ...counts });
   }
 

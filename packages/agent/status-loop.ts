@@ -8,6 +8,8 @@ import type { Seams } from "./seams.ts";
 /** What comes within this goes together. */
 const BATCH_MS = 200;
 const FULL_MS = 60_000;
+/** Statuses of one call: far below what is refused as too many (10,000) or too large (16 MiB). */
+const PAGE = 1_000;
 
 export class StatusLoop {
   #seams: Pick<Seams, "clock" | "random" | "log">;
@@ -61,19 +63,33 @@ export class StatusLoop {
       const isFull = epoch !== epochBefore || clock.monotonic() >= fullAt;
       const items = isFull ? this.all : this.all.filter(({ id }) => this.#changed.has(id));
       if (!isFull && items.length === 0) continue;
-      const answer = await this.#client.status({ epoch, isFull, items: [...items] });
+      const answer = await this.#tell(epoch, isFull, items);
       if (answer.ok) {
         failures = 0;
         epochBefore = epoch;
         if (isFull) fullAt = clock.monotonic() + FULL_MS;
-        // What has changed meanwhile is still to be said.
-        for (const item of items) if (this.#all.get(item.id) === item) this.#changed.delete(item.id);
         continue;
       }
       if (answer.code === "fenced") this.#lease.lost(epoch);
       failures += 1;
       log("warn", "How workloads do could not be reported.", { code: answer.code, detail: answer.detail });
       await clock.wait(backoffMs(failures, random(), answer.retryAfterMs), signal);
+    }
+  }
+
+  /** By pages; the first of a full report forgets what it does not name, and the others add to it. */
+  async #tell(
+    epoch: number,
+    isFull: boolean,
+    items: readonly WorkloadStatus[],
+  ): ReturnType<Client["status"]> {
+    for (let at = 0; ; at += PAGE) {
+      const page = items.slice(at, at + PAGE);
+      const answer = await this.#client.status({ epoch, isFull: isFull && at === 0, items: page });
+      if (!answer.ok) return answer;
+      // What has changed meanwhile is still to be said.
+      for (const item of page) if (this.#all.get(item.id) === item) this.#changed.delete(item.id);
+      if (at + PAGE >= items.length) return answer;
     }
   }
 

@@ -110,7 +110,10 @@ test("a function that never comes back takes its process with it: those that wai
 test("a function that loops after its visitor has gone is ended, too", async () => {
   await region.stop();
   region = await startRegion({ hangLimitMs: 1_000 });
-  await region.apply(functions({ loop: `module.exports = () => { for (;;); };` }));
+  const here = `module.exports = (req, res) => res.end("here");`;
+  await region.apply(functions({ here, loop: `module.exports = () => { for (;;); };` }));
+  // The time of the request is not to go by while its process starts.
+  expect(await (await call("here")).text()).toBe("here");
   const headers = { "x-cloudify-function": "loop", "x-cloudify-timeout-ms": "1200" };
   expect(faultOf(await region.ask("/", { headers }))).toBe("timeout");
   await expect.poll(() => region.statuses.map(({ reason }) => reason)).toContain("Unresponsive");

@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { BUILD_MS, OFFER_MS } from "#features/deployments/machine.ts";
+import { AGENT_MS, BUILD_MS, OFFER_MS, PLACE_MS } from "#features/deployments/machine.ts";
 import { SETTLE_MS } from "#features/deployments/placing.ts";
 import { deploymentKey, type ServedDeployment } from "#features/deployments/served.ts";
 import { CONCURRENCY } from "#features/deployments/slots.ts";
@@ -14,7 +14,8 @@ const newTeam = (): string => `team_d${++made}`;
 
 /** From source, unless a manifest is given. */
 async function begin(team: string, more: Partial<Spec> = {}) {
-  const id = `dpl_r${++made}`;
+  // They sort by when they were created, as all ids do.
+  const id = `dpl_r${String(++made).padStart(4, "0")}`;
   const settings = {
     rootDirectory: "web",
     framework: null,
@@ -110,10 +111,72 @@ test("a region is asked as soon as there is one, and the deployment then runs th
   const region = await liveRegion(team);
   await turnClock(stub, Date.now() + OFFER_MS);
   await runDurableObjectAlarm(stub);
-  await comesTo({ region: region.id, offerAt: null });
+  await comesTo({ region: region.id });
   expect(await unable.claim()).toEqual([]);
-  await region.claim();
-  await comesTo({ claimed: true, spec: { regions: [region.id] } });
+  const [task] = await region.claim();
+  await comesTo({ claimed: true, spec: { regions: [] } });
+  if (task) await region.complete(task, "built");
+  await comesTo({ status: "compiling", spec: { regions: [region.id] } });
+});
+
+test("an attempt that stands in two regions is one's: the other ends it at once, and its word does not count", async () => {
+  const team = newTeam();
+  const [first, second] = [await liveRegion(team), await liveRegion(team)];
+  const { comesTo } = await begin(team, { regions: [first.id, second.id] });
+  await comesTo({ region: first.id });
+  const [task] = await first.claim();
+  if (!task) throw new Error("it was offered");
+  await comesTo({ claimed: true, region: first.id });
+  // An offer whose answer was lost: the deployment knows nothing of it.
+  await second.stub.offer(task, false);
+  expect(await second.claim()).toHaveLength(1);
+  await expect.poll(() => second.isOver(task)).toBe(true);
+  await second.stub.remove();
+  await expect.poll(() => owedBy(second.stub)).toBe(0);
+  await comesTo({ status: "building", attempt: 1, claimed: true, region: first.id });
+  const third = await liveRegion(team);
+  await third.stub.offer(task, false);
+  await first.complete(task, "built");
+  await comesTo({ status: "compiling", manifest: "built" });
+  await expect.poll(async () => (await third.stub.inspect())?.tasks).toEqual([]);
+});
+
+test("regions share builds; while all are busy they wait, and the first that has room takes the oldest", async () => {
+  const team = newTeam();
+  const [first, second] = [await liveRegion(team), await liveRegion(team)];
+  const all = [];
+  for (let n = 0; n < 4; n++) {
+    const one = await begin(team, { regions: [first.id, second.id] });
+    await expect.poll(() => owedBy(one.stub)).toBe(0);
+    all.push(one);
+  }
+  const lineOf = async ({ stub }: typeof first) =>
+    ((await stub.inspect())?.tasks ?? []).map(({ deployment }) => deployment).sort();
+  const [a, b, c, d] = all.map(({ id }) => id);
+  expect([await lineOf(first), await lineOf(second)]).toEqual([
+    [a, c],
+    [b, d],
+  ]);
+  await all[2]?.comesTo({ isWaiting: true, claimed: false });
+  const story = (await all[2]?.stub.read())?.events.map(({ cause }) => cause);
+  expect(story).toContain("waits for a free builder");
+  // The second is done with all that it has, while the first is at its first.
+  await first.claim();
+  for (const expected of [b, d]) {
+    const [task] = await second.claim();
+    expect(task?.deployment).toBe(expected);
+    if (task) await second.complete(task, "built");
+  }
+  const waiting = all[2];
+  if (!waiting) throw new Error("unreachable");
+  // Longer than a build waits without a region.
+  await turnClock(waiting.stub, Date.now() + 2 * AGENT_MS);
+  await waiting.stub.send({ type: "offered", attempt: 1, region: first.id, isWaiting: true }, null);
+  await turnClock(waiting.stub, Date.now() + 2 * AGENT_MS + OFFER_MS);
+  await runDurableObjectAlarm(waiting.stub);
+  await waiting.comesTo({ status: "building", attempt: 1, region: second.id });
+  expect([await lineOf(first), await lineOf(second)]).toEqual([[a], [c]]);
+  await Promise.all(all.map(({ stub }) => stub.send({ type: "cancel" }, null)));
 });
 
 test("a region that is lost with the build is asked last the next time", async () => {
@@ -231,6 +294,21 @@ test("what crashes everywhere ends with what the region said, and is to run nowh
     failure: { code: "not_healthy", detail: expect.stringContaining("Cannot find module 'x'") },
   });
   await expect.poll(region.runs).toEqual([]);
+});
+
+test("a region that starts it for too long is given up with what it last said", async () => {
+  const team = newTeam();
+  const region = await liveRegion(team);
+  const { stub, comesTo } = await compiled(team, { regions: [region.id] });
+  await expect.poll(region.runs).toHaveLength(1);
+  await region.report({ ready: "false", reason: "Progressing", detail: "The image is pulled." });
+  await comesTo({ status: "releasing" });
+  await turnClock(stub, Date.now() + PLACE_MS);
+  await runDurableObjectAlarm(stub);
+  await comesTo({
+    status: "error",
+    failure: { code: "not_healthy", detail: expect.stringContaining("Progressing: The image is pulled.") },
+  });
 });
 
 test("a release that is canceled is to run nowhere any more", async () => {

@@ -3,9 +3,11 @@
  * owes done over the same calls. Slots are always free; the compiler is one that may vanish or fail.
  */
 import { type BuildTask, NO_BUILD_SETTINGS, workloadId } from "@cloudify/protocol";
+import { findBuilder } from "#features/deployments/builders.ts";
 import { BUILD_MS, create, dueAt, isFinished, step } from "#features/deployments/machine.ts";
 import type { Effect, Input, Pinned, Spec, Deployment as State, Step } from "#features/deployments/state.ts";
 import { SimulatedObject } from "./custody.ts";
+import type { Region } from "./region.ts";
 import type { World } from "./world.ts";
 
 export class Deployment extends SimulatedObject<Effect> {
@@ -82,7 +84,7 @@ export class Deployment extends SimulatedObject<Effect> {
   async #offer(attempt: number): Promise<void> {
     const { state } = this;
     if (state.status !== "building" || state.attempt !== attempt || state.offerAt === null) return;
-    const { spec, lost } = state;
+    const { spec, lost, region: held } = state;
     const task: BuildTask = {
       kind: "build",
       id: `build.${spec.id}`,
@@ -99,12 +101,24 @@ export class Deployment extends SimulatedObject<Effect> {
       limitMs: BUILD_MS,
     };
     const named = new Set([...spec.regions, ...this.world.regions.map(({ name }) => name)]);
-    const isLost = (region: string): number => (lost.includes(region) ? 1 : 0);
-    for (const name of [...named].sort((one, other) => isLost(one) - isLost(other))) {
+    const asked = <T>(name: string, otherwise: T, ask: (region: Region) => T): Promise<T> => {
       const region = this.world.region(name);
-      const answer = await this.ask(region, () => region.offer(task)).catch(() => null);
-      if (answer?.ok) return void this.send({ type: "offered", attempt, region: name });
-    }
+      return this.ask(region, () => ask(region)).catch(() => otherwise);
+    };
+    const found = await findBuilder(
+      [...named],
+      { held, lost },
+      {
+        roomOf: (name) =>
+          asked<number | null>(name, null, (region) => {
+            const room = region.room(task.id);
+            return room.ok ? room.free : null;
+          }),
+        offer: (name, ifFree) => asked(name, false, (region) => region.offer(task, ifFree).ok),
+        takeBack: (name) => asked(name, false, (region) => region.takeBack(task.id, attempt)),
+      },
+    );
+    if (found) this.send({ type: "offered", attempt, ...found });
   }
 
   async #place(workloads: Record<string, string>, pinned: Pinned): Promise<void> {

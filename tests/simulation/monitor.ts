@@ -2,7 +2,7 @@
  * What must be so along every run, kept in books of its own: it asks no machine whether something was right. The first
  * broken invariant ends the run.
  */
-import type { BuildTask } from "@cloudify/protocol";
+import { type BuildTask, LEASE_TTL_MS } from "@cloudify/protocol";
 import type { Stamp } from "../../packages/agent/driver.ts";
 
 interface Grant {
@@ -22,6 +22,7 @@ export class Monitor {
   readonly seen: Record<string, number> = {};
   #grants = new Map<string, Grant>();
   #epochs = new Map<string, number>();
+  #boots = new Set<string>();
   #buried = new Map<string, Set<number>>();
   #stamps = new Map<string, Stamp>();
   #generations = new Map<string, number>();
@@ -51,6 +52,14 @@ export class Monitor {
       this.fail("one-holder", `epoch ${epoch} of ${region} is ${held.bootId}'s and ${bootId}'s`);
     if (epoch < (this.#epochs.get(region) ?? 0))
       this.fail("one-holder", `${region} went back to epoch ${epoch}`);
+    const last = this.#grants.get(`${region} ${this.#epochs.get(region)}`);
+    const isOld = this.#boots.has(`${region} ${bootId}`);
+    if (last && last.bootId !== bootId && isOld && until - LEASE_TTL_MS < last.until)
+      this.fail(
+        "no-return",
+        `${bootId} took ${region} back from ${last.bootId}, which came after it and lives`,
+      );
+    this.#boots.add(`${region} ${bootId}`);
     this.#epochs.set(region, epoch);
     this.#grants.set(`${region} ${epoch}`, { bootId, until });
   }

@@ -33,13 +33,22 @@ const MUTATIONS: Mutation[] = [
       takeLease: (lease, request, now) =>
         takeLease(
           lease.held && request.epoch !== null
-            ? { epoch: request.epoch, held: { ...lease.held, report: { ...lease.held.report, ...request } } }
+            ? {
+                ...lease,
+                epoch: request.epoch,
+                held: { ...lease.held, report: { ...lease.held.report, ...request } },
+              }
             : lease,
           request,
           now,
         ),
     },
     breaks: "one-holder",
+  },
+  {
+    what: "a lease that a process takes back from the one that came after it",
+    rules: { takeLease: (lease, request, now) => takeLease({ ...lease, succeeded: [] }, request, now) },
+    breaks: "no-return",
   },
   {
     what: "a feed that deletes what is absent",

@@ -28,7 +28,7 @@ import {
   noLease,
   type Refused,
 } from "#features/regions/lease.ts";
-import type { FromRegion, Offered, Presence, Wanted } from "#features/regions/rpc.ts";
+import type { FromRegion, Offered, OfTask, Presence, Room, Wanted } from "#features/regions/rpc.ts";
 import { placed, report, type Statuses, statusesOf } from "#features/regions/statuses.ts";
 import * as work from "#features/regions/tasks.ts";
 import { SimulatedObject } from "./custody.ts";
@@ -36,7 +36,8 @@ import type { World } from "./world.ts";
 
 /** Why an agent's call is not heard, as in features/regions/control.ts. */
 export type Denied = { ok: false; reason: "unauthenticated" } | Refused;
-type Effect = { kind: "tell"; deployment: string; input: FromRegion } | { kind: "copy" };
+type Effect = { kind: "tell"; deployment: string; input: Said } | { kind: "copy" };
+type Said = OfTask | Extract<FromRegion, { type: "placed" }>;
 type Answer<T> = T | Denied;
 interface Waiter {
   look(isLast: boolean): void;
@@ -70,11 +71,9 @@ export class Region extends SimulatedObject<Effect> {
   }
 
   setDraining(isDrained: boolean): void {
-    const { tasks, told } = isDrained
-      ? work.giveUpQueued(this.tasks, this.now)
-      : { tasks: this.tasks, told: [] };
+    const tasks = isDrained ? work.giveUpQueued(this.tasks) : this.tasks;
     this.isDrained = isDrained;
-    this.#save({ tasks }, tell(told));
+    this.#save({ tasks }, []);
   }
 
   desire(wanted: readonly Wanted[]): Presence {
@@ -87,17 +86,30 @@ export class Region extends SimulatedObject<Effect> {
     this.#save({ feed: feeds.forget(this.feed, deployment, this.now) }, []);
   }
 
-  offer(task: BuildTask): Offered {
+  room(task: string): Room {
     if (!this.lease.held || !isHeld(this.lease, this.now)) return { ok: false, reason: "no-agent" };
     if (this.#isDraining(this.lease)) return { ok: false, reason: "draining" };
+    return { ok: true, free: work.roomFor(this.tasks, task, this.lease.held.report.capacity.builds) };
+  }
+
+  offer(task: BuildTask, ifFree: boolean): Offered {
+    const room = this.room(task.id);
+    if (!room.ok) return room;
+    if (ifFree && room.free <= 0) return { ok: false, reason: "busy" };
     const tasks = work.offer(this.tasks, task);
     if (tasks !== this.tasks) this.world.monitor.offered(this.name, task);
     this.#save({ tasks }, []);
     return { ok: true };
   }
 
+  takeBack(task: string, attempt: number): boolean {
+    const { tasks, isFree } = work.takeBack(this.tasks, task, attempt);
+    this.#save({ tasks }, []);
+    return isFree;
+  }
+
   withdraw(task: string): void {
-    this.#save({ tasks: work.withdraw(this.tasks, task, this.now) }, []);
+    this.#save({ tasks: work.withdraw(this.tasks, task, null, this.now) }, []);
   }
 
   exchange(token: string, holder: string, credential: string): boolean {
@@ -123,12 +135,12 @@ export class Region extends SimulatedObject<Effect> {
     const isNew = request.epoch === null;
     const none = { tasks: this.tasks, told: [] };
     const taken = isNew ? work.takeOver(this.tasks, request.holder, this.now) : none;
-    const left = this.#isDraining(lease) ? work.giveUpQueued(taken.tasks, this.now) : { ...taken, told: [] };
+    const tasks = this.#isDraining(lease) ? work.giveUpQueued(taken.tasks) : taken.tasks;
     const isOffered = secrets.isDue(this.credentials, this.now);
     if (isOffered) this.credentials = secrets.offerNext(this.credentials, next);
     const feed = feeds.compact(this.feed, request.applied.cursor, this.now);
     this.world.monitor.granted(this.name, lease.epoch, request.bootId, this.now + LEASE_TTL_MS);
-    this.#save({ lease, feed, tasks: left.tasks }, tell([...taken.told, ...left.told]), request.ingress);
+    this.#save({ lease, feed, tasks }, tell(taken.told), request.ingress);
     const { epoch } = lease;
     const times = { ttlMs: LEASE_TTL_MS, renewMs: RENEW_MS, now: this.now };
     const told = { isDraining: this.isDrained, credential: isOffered ? next : null, ingressKey: "key" };
@@ -173,11 +185,7 @@ export class Region extends SimulatedObject<Effect> {
       const denied = this.#deny(credential, epoch);
       if (denied) return denied;
       const holder = this.lease.held?.report.holder ?? "";
-      const { tasks, told, claimed } = work.claim(
-        this.tasks,
-        { holder, max, region: { id: this.name, name: this.name } },
-        this.now,
-      );
+      const { tasks, told, claimed } = work.claim(this.tasks, { holder, max, name: this.name }, this.now);
       if (claimed.length > 0) {
         this.#write(epoch);
         this.#save({ tasks }, tell(told));
@@ -246,10 +254,8 @@ export class Region extends SimulatedObject<Effect> {
 
   protected tick(): void {
     const lapsed = work.tick(this.tasks, this.now);
-    const lost = isHeld(this.lease, this.now)
-      ? { tasks: lapsed.tasks, told: [] }
-      : work.giveUpQueued(lapsed.tasks, this.now);
-    this.#save({ tasks: lost.tasks }, tell([...lapsed.told, ...lost.told]));
+    const tasks = isHeld(this.lease, this.now) ? lapsed.tasks : work.giveUpQueued(lapsed.tasks);
+    this.#save({ tasks }, tell(lapsed.told));
   }
 
   protected async perform(effect: Effect): Promise<void> {
@@ -259,7 +265,12 @@ export class Region extends SimulatedObject<Effect> {
         return;
       case "tell": {
         const deployment = this.world.deployment(effect.deployment);
-        await this.ask(deployment, () => deployment.send(effect.input));
+        const { input } = effect;
+        const said = input.type === "placed" ? input : { ...input, region: this.name };
+        const sent = await this.ask(deployment, () => deployment.send(said));
+        if (input.type !== "build-claimed" || sent.ok || sent.reason !== "not-holder") return;
+        const id = work.taskOf(effect.deployment);
+        this.#save({ tasks: work.withdraw(this.tasks, id, input.attempt, this.now) }, []);
       }
     }
   }

@@ -17,6 +17,8 @@ import { retire } from "#features/deployments/retention.ts";
 import type { CompileTask } from "#features/deployments/rpc.ts";
 import { effects } from "#features/effects.ts";
 import { rotateDataKeys } from "#features/env-vars/keys.ts";
+import { wakePointers } from "#features/pointers/jobs.ts";
+import { wakeRegions } from "#features/regions/jobs.ts";
 import { Shares } from "#features/sites/shares.ts";
 
 type Report = Record<string, number>;
@@ -27,6 +29,8 @@ const MEMORY_BYTES = 24 * 1024 * 1024;
 const JOBS: Record<string, (base: Base) => Promise<Report>> = {
   outbox: (base) => drain(base, effects),
   orphans: wakeOrphans,
+  pointers: wakePointers,
+  wake: wakeRegions,
   audit: sealAll,
   retention: retire,
   collector: collectBlobs,

@@ -4,7 +4,7 @@ import { type IncomingMessage, request } from "node:http";
 import type { Readable } from "node:stream";
 import { FUNCTION_HEADER, INGRESS_FAULT_HEADER } from "@cloudify/protocol";
 import { afterEach, describe, expect, test } from "vitest";
-import { freePort } from "../../../packages/agent/process/service-port.ts";
+import { freePort } from "#tests/support/platform.ts";
 import { type Answered, endAll, launch, nodeFunction, start } from "./start.ts";
 
 afterEach(endAll);
