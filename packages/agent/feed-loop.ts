@@ -36,6 +36,8 @@ export class FeedLoop {
   #progress: Progress;
   #feed: Feed = emptyFeed;
   #lastGood: LastGood = { epoch: 0, ingressKey: null, cursor: 0, items: [], kept: [] };
+  /** The disk did not take it; it is written with the next word. */
+  #isUnsaved = false;
   #needsSnapshot = true;
   #snapshotAt = Number.NEGATIVE_INFINITY;
   #refusal: string | null = null;
@@ -135,6 +137,7 @@ export class FeedLoop {
       this.#needsSnapshot = taken.isDiverged;
       this.#feed = taken.feed;
       if (
+        this.#isUnsaved ||
         taken.todo.length > 0 ||
         this.#lastGood.epoch !== epoch ||
         this.#lastGood.cursor !== taken.feed.cursor
@@ -256,8 +259,18 @@ export class FeedLoop {
     this.#options.statuses.set({ id, generation, ready, reason, detail, ...counts });
   }
 
+  /** On a full disk the region still does what it is told: to remove workloads may be what makes room. */
   #save(): void {
-    save(this.#seams.storage, LAST_GOOD, this.#lastGood);
+    try {
+      save(this.#seams.storage, LAST_GOOD, this.#lastGood);
+      this.#isUnsaved = false;
+    } catch (error) {
+      this.#isUnsaved = true;
+      this.#seams.log("error", "What the region is to run can't be written down.", {
+        error: String(error),
+        fix: "Make room on the agent's disk: if it is started again before, it begins with what it knew before this.",
+      });
+    }
   }
 }
 
