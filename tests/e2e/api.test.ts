@@ -134,6 +134,17 @@ test("every mutating operation writes exactly one audit entry, under the name th
     ),
   );
 
+  /** @returns The trail's last entry when a rollout was under way, before it was moved. */
+  const moved = async (to: "advance" | "abort") => {
+    const { id } = await deployTree(client, project, tree({ "a.txt": `to ${to}` }));
+    const from = await lastSeq();
+    const body = { stages: [{ percent: 10 }, { percent: 100 }] };
+    await client.request("POST /api/deployments/{deployment}/promote", { params: { deployment: id }, body });
+    await expect.poll(async () => (await auditSince(from)).length).toBe(1);
+    await client.request(`POST /api/projects/{project}/rollout/${to}`, { params: { project }, body: {} });
+    return from + 1;
+  };
+
   /** Operation → how to call it so that it succeeds. */
   const calls: Record<string, () => Promise<unknown>> = {
     "accounts.createTeam": () => call("POST", "/api/teams", json({ slug: "another" })),
@@ -178,6 +189,8 @@ test("every mutating operation writes exactly one audit entry, under the name th
     "regions.drain": () => call("POST", `/api/regions/${region}/drain`),
     "regions.renewToken": () => call("POST", `/api/regions/${region}/token`),
     "regions.remove": () => call("DELETE", `/api/regions/${shed}`),
+    "rollouts.advance": () => moved("advance"),
+    "rollouts.abort": () => moved("abort"),
   };
   const mutating = (await operations()).filter((one) => one.method !== "GET");
   expect(mutating.map((one) => one.operationId).sort()).toEqual(Object.keys(calls).sort());

@@ -129,7 +129,7 @@ test("vercel.json's routes work as they do at Vercel", async () => {
 });
 
 test("with --local-build a project is built here, with its variables, and its log is kept", async () => {
-  const build = `require("fs").mkdirSync("dist",{recursive:true});require("fs").writeFileSync("dist/index.html",process.env.GREETING);console.log("built with "+process.env.GREETING)`;
+  const build = `require("fs").mkdirSync("dist",{recursive:true});require("fs").writeFileSync("dist/index.html",process.env.GREETING);console.log("built with "+process.env.GREETING+" and "+process.env.API_KEY)`;
   const root = folder({
     "package.json": JSON.stringify({ name: "built", private: true, scripts: { build: "node build.cjs" } }),
     "package-lock.json": JSON.stringify({
@@ -141,6 +141,7 @@ test("with --local-build a project is built here, with its variables, and its lo
   });
   await platform.json("link", root, "--project", "built");
   await platform.json("env", "add", "GREETING", "--value", "hello from the build", "--project", "built");
+  await platform.json("env", "add", "API_KEY", "--value", "k3y-of-somebody", "--project", "built");
   const done = await platform.json<Deployed>("deploy", root, "--prod", "--local-build");
   expect(await (await get(done.url)).text()).toBe("hello from the build");
   const { stdout } = await platform.cli("logs", done.id, "--json");
@@ -150,7 +151,7 @@ test("with --local-build a project is built here, with its variables, and its lo
     .map((line) => JSON.parse(line) as { seq: number; stream: string; text: string });
   expect(rows.map((row) => row.seq)).toEqual(rows.map((_, i) => i + 1));
   expect(rows.filter((row) => row.stream === "build").map((row) => row.text)).toContain(
-    "built with [redacted]",
+    "built with hello from the build and [redacted]",
   );
   const later = await platform.cli("logs", done.id, "--after", "3", "--json");
   expect(later.stdout.trim().split("\n")).toHaveLength(rows.length - 3);
