@@ -3,8 +3,11 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import type { Any, Api } from "./api.ts";
 import { Container, type ContainerEnd } from "./container.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 const FIRST_BACKOFF_MS = 200;
 const LONGEST_BACKOFF_MS = 2_000;
@@ -217,9 +220,10 @@ export class PodRun {
     return true;
   }
 
-  /** A path in the container is a folder of ours. */
+  /** A path in the container is a folder of ours, but for what its image would bring: this repository, also below /tmp. */
   #rewritten<T extends string | string[]>(value: T): T {
     if (typeof value !== "string") return value.map((one) => this.#rewritten(one)) as T;
+    if (value.startsWith(ROOT)) return value;
     for (const { volumeMounts = [] } of [
       ...(this.pod.spec.initContainers ?? []),
       ...this.pod.spec.containers,
