@@ -1,9 +1,9 @@
 /** What a deployment asks of regions: to build it, to run it, to let go of it. Whoever asks twice changes nothing. */
-import { workloadId } from "@cloudify/protocol";
 import { type Found, findBuilder } from "#features/deployments/builders.ts";
 import { BUILD_MS } from "#features/deployments/machine.ts";
 import type { RegionAnswer } from "#features/deployments/rpc.ts";
 import type { Pinned, Source, Spec } from "#features/deployments/state.ts";
+import { wantedIn } from "#features/deployments/wanted.ts";
 import type { Presence } from "#features/regions/rpc.ts";
 import { taskOf } from "#features/regions/tasks.ts";
 import type { Env } from "./env.ts";
@@ -73,25 +73,16 @@ export async function withdrawBuild(env: Env, spec: Spec): Promise<void> {
   await Promise.all(regions.map((region) => stubOf(env, region).withdraw(taskOf(spec.id))));
 }
 
-/** Each group in its own regions, if it has such. @returns Whether each region could hear it. */
+/** @returns Whether each region could hear it. */
 export async function place(
   env: Env,
   spec: Spec,
   workloads: Record<string, string>,
   pinned: Pinned,
 ): Promise<{ region: string; presence: Presence }[]> {
-  const { id, team, project, env: frozen, regions } = spec;
-  const owner = { team, project, deployment: id };
   return Promise.all(
-    regions.map(async (region) => {
-      const own = Object.entries(workloads).filter(([group]) => pinned[group]?.includes(region) ?? true);
-      const wanted = own.map(([group, digest]) => ({
-        id: workloadId(id, group),
-        ...owner,
-        spec: digest,
-        env: frozen,
-        isWarm: true,
-      }));
+    spec.regions.map(async (region) => {
+      const wanted = wantedIn(region, spec, workloads, pinned);
       return { region, presence: await stubOf(env, region).desire(wanted) };
     }),
   );

@@ -1,24 +1,8 @@
-import { type BuildTask, NO_BUILD_SETTINGS } from "@cloudify/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { buildTask } from "#features/regions/tasks.fixture.ts";
 import * as work from "#features/regions/tasks.ts";
 import { type Builders, findBuilder, inOrder } from "./builders.ts";
-
-const taskOf = (deployment: string): BuildTask => ({
-  kind: "build",
-  id: work.taskOf(deployment),
-  attempt: 1,
-  team: "t",
-  project: "p",
-  projectName: "p",
-  deployment,
-  source: "s",
-  target: "preview",
-  branch: null,
-  settings: NO_BUILD_SETTINGS,
-  url: "u",
-  limitMs: 1,
-});
 
 /** Regions with the real rules of tasks, and builds that are looked after in turn. */
 class Team {
@@ -32,7 +16,7 @@ class Team {
   }
 
   async look(deployment: string): Promise<boolean | null> {
-    const task = taskOf(deployment);
+    const task = buildTask(deployment);
     const of = (region: string) => this.tasks[region] ?? {};
     const room = (region: string) => work.roomFor(of(region), task.id, this.capacity[region] ?? 0);
     const calls: Builders = {

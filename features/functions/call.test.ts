@@ -7,10 +7,9 @@ const head = fc.dictionary(fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/), fc.strin
 test("a head comes out of one header field as it went in, whatever letters its values have", () => {
   fc.assert(
     fc.property(head, (fields) => {
-      const text = encodeHead(fields);
+      const text = encodeHead(Object.entries(fields));
       expect(text).toMatch(/^[\x20-\x7e]*$/);
       expect(JSON.parse(text)).toEqual({ ...fields });
-      expect(encodeHead(Object.entries(fields))).toBe(text);
     }),
   );
 });

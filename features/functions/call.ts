@@ -50,9 +50,9 @@ export interface Call {
 export const FAULTS = ["load", "threw", "hung", "no-response"] as const;
 export type Fault = (typeof FAULTS)[number];
 
-/** JSON, in the letters that a header may have. @param head Name → value. */
-export function encodeHead(head: Record<string, string> | [string, string][]): string {
-  const text = JSON.stringify(Array.isArray(head) ? Object.fromEntries(head) : head);
+/** JSON, in the letters that a header may have. */
+export function encodeHead(head: Iterable<readonly [name: string, value: string]>): string {
+  const text = JSON.stringify(Object.fromEntries(head));
   return text.replace(UNPRINTABLE, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 

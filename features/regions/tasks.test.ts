@@ -1,23 +1,8 @@
-import { type BuildTask, NO_BUILD_SETTINGS, TASK_LEASE_MS } from "@cloudify/protocol";
+import { TASK_LEASE_MS } from "@cloudify/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { buildTask } from "./tasks.fixture.ts";
 import * as machine from "./tasks.ts";
-
-const taskOf = (name: string, attempt: number): BuildTask => ({
-  kind: "build",
-  id: `build.${name}`,
-  attempt,
-  team: "team_1",
-  project: "prj_1",
-  projectName: "p",
-  deployment: name,
-  source: "s",
-  target: "preview",
-  branch: null,
-  settings: NO_BUILD_SETTINGS,
-  url: "u",
-  limitMs: 1,
-});
 
 const good: machine.Result = { ok: true, manifest: "m", bytes: 1, fileCount: 1 };
 const bad: machine.Result = {
@@ -86,7 +71,7 @@ function replay(acts: [Act, number][]) {
     tickUntil(now + wait);
     switch (one.type) {
       case "offer":
-        tasks = machine.offer(tasks, taskOf(one.name, one.attempt));
+        tasks = machine.offer(tasks, buildTask(one.name, one.attempt));
         break;
       case "heartbeat":
         tasks = machine.heartbeat(tasks, `build.${one.name}`, one.attempt, now).tasks;
@@ -170,7 +155,7 @@ test("left alone after any history, every task that was claimed comes to an end,
 });
 
 const claimed = (attempts = 1) => {
-  const tasks = machine.offer({}, taskOf("dpl_1", attempts));
+  const tasks = machine.offer({}, buildTask("dpl_1", attempts));
   return machine.claim(tasks, { holder: "host-1", max: 1, name: "fra" }, 0).tasks;
 };
 const ID = "build.dpl_1";
@@ -185,10 +170,10 @@ test("a withdrawn task is over for who has it, and what it completes is not take
 });
 
 test("what nobody has begun can be taken back and offered again; what was begun, or has ended, can't", () => {
-  const queued = machine.offer({}, taskOf("dpl_1", 2));
+  const queued = machine.offer({}, buildTask("dpl_1", 2));
   const back = machine.takeBack(queued, ID, 2);
   expect(back).toEqual({ tasks: {}, isFree: true });
-  expect(machine.offer(back.tasks, taskOf("dpl_1", 2))).toEqual(queued);
+  expect(machine.offer(back.tasks, buildTask("dpl_1", 2))).toEqual(queued);
   expect(machine.takeBack(queued, ID, 1)).toEqual({ tasks: queued, isFree: false });
   expect(machine.takeBack(queued, ID, 3)).toEqual({ tasks: queued, isFree: true });
   expect(machine.takeBack(claimed(), ID, 1)).toEqual({ tasks: claimed(), isFree: false });
@@ -197,20 +182,20 @@ test("what nobody has begun can be taken back and offered again; what was begun,
 });
 
 test("what waits and what is begun takes room, what is over does not, nor does a task itself", () => {
-  const tasks = machine.offer(claimed(), taskOf("dpl_2", 1));
+  const tasks = machine.offer(claimed(), buildTask("dpl_2", 1));
   expect(machine.roomFor(tasks, "build.dpl_3", 2)).toBe(0);
   expect(machine.roomFor(tasks, ID, 1)).toBe(0);
   expect(machine.roomFor(machine.withdraw(tasks, ID, null, 1), "build.dpl_2", 1)).toBe(1);
 });
 
 test("a newer attempt takes the old one's place, and the old one's result changes nothing", () => {
-  const tasks = machine.offer(claimed(), taskOf("dpl_1", 2));
+  const tasks = machine.offer(claimed(), buildTask("dpl_1", 2));
   expect(machine.heartbeat(tasks, ID, 1, 1).isOver).toBe(true);
   expect(machine.complete(tasks, { id: ID, attempt: 1, result: good }, 1)).toMatchObject({
     isAccepted: false,
     told: [],
   });
-  expect(machine.offer(tasks, taskOf("dpl_1", 1))).toBe(tasks);
+  expect(machine.offer(tasks, buildTask("dpl_1", 1))).toBe(tasks);
 });
 
 test("a repetition of a completion answers as the first, even with another result", () => {

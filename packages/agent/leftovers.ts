@@ -3,9 +3,10 @@
  * caches that nobody has used for long, and those used least when there is no room. Nobody else writes here: the home is
  * locked.
  */
-import { lstat, mkdir, readdir, realpath, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, readdir, realpath, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { sizeOf } from "./build/cache.ts";
+import { sweepDrafts } from "./build/tools.ts";
 import { endProcessesIn } from "./process/strays.ts";
 import type { Seams } from "./seams.ts";
 
@@ -23,14 +24,7 @@ export const cachesIn = (home: string): string => join(home, "caches");
 /** At the agent's start, before it begins anything. @param home Of builds. */
 export async function sweepJobs(home: string): Promise<void> {
   const gone = [jobsIn(home)];
-  const tools = join(cachesIn(home), "tools");
-  // Behind a link they are shared: another agent may be at it.
-  const isShared = await lstat(tools).then(
-    (about) => about.isSymbolicLink(),
-    () => true,
-  );
-  const drafts = isShared ? [] : (await namesIn(tools)).filter((name) => name.startsWith(".draft-"));
-  gone.push(...drafts.map((name) => join(tools, name)));
+  await sweepDrafts(join(cachesIn(home), "tools"));
   for (const name of await namesIn(cachesIn(home)))
     for (const half of ["kept.new", "kept.old"]) gone.push(join(cachesIn(home), name, half));
   endProcessesIn(await realpath(jobsIn(home)).catch(() => jobsIn(home)));

@@ -108,7 +108,7 @@ async function main(): Promise<void> {
       metricsPort: metrics?.port ?? null,
     });
     if (config.tools !== null && config.builds > 0 && config.driver === "process")
-      void installAhead(config.tools, join(config.home, "builds/caches"), log, ending.signal);
+      void installAhead(config.tools, cachesIn(builds), log, ending.signal);
     await new Promise((resolve) => ending.signal.addEventListener("abort", resolve, { once: true }));
     log("info", "The agent ends: what is under way may finish.", { signal: String(ending.signal.reason) });
     await agent.stop();

@@ -6,7 +6,8 @@
 import { readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { TestPlatform } from "#tests/support/platform.ts";
-import { APPS, type App } from "./frameworks/apps.ts";
+import type { App } from "./frameworks/app.ts";
+import { APPS } from "./frameworks/apps.ts";
 import { failuresOf } from "./frameworks/check.ts";
 import { make } from "./frameworks/make.ts";
 

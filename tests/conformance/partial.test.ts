@@ -39,6 +39,14 @@ beforeAll(async () => {
   await platform.start({ CLOUDIFY_REGIONS: "fra" });
   const { id } = await platform.client.request("POST /api/projects", { body: { name: "partial" } });
   const bytes = new TextEncoder().encode(STATE).length;
+  const bare = (name: string) =>
+    JSON.stringify({
+      fallback: `${name}.prerender-fallback.html`,
+      initialHeaders: {
+        "content-type": `application/x-nextjs-pre-render; state-length=${bytes}; origin="text/html"`,
+      },
+      chain: { outputPath: name, headers: { "next-resume": "1" } },
+    });
   const output = {
     ...tree({}),
     ...edge("page", CODE),
@@ -59,22 +67,10 @@ beforeAll(async () => {
     }),
     "functions/page.prerender-fallback.html": STATE + BEGUN,
     ...edge("empty", CODE),
-    "functions/empty.prerender-config.json": JSON.stringify({
-      fallback: "empty.prerender-fallback.html",
-      initialHeaders: {
-        "content-type": `application/x-nextjs-pre-render; state-length=${bytes}; origin="text/html"`,
-      },
-      chain: { outputPath: "empty", headers: { "next-resume": "1" } },
-    }),
+    "functions/empty.prerender-config.json": bare("empty"),
     "functions/empty.prerender-fallback.html": STATE,
     ...node("regional", SLOWLY),
-    "functions/regional.prerender-config.json": JSON.stringify({
-      fallback: "regional.prerender-fallback.html",
-      initialHeaders: {
-        "content-type": `application/x-nextjs-pre-render; state-length=${bytes}; origin="text/html"`,
-      },
-      chain: { outputPath: "regional", headers: { "next-resume": "1" } },
-    }),
+    "functions/regional.prerender-config.json": bare("regional"),
     "functions/regional.prerender-fallback.html": STATE + BEGUN,
     "functions/whole.prerender-config.json": JSON.stringify({ fallback: "whole.prerender-fallback.html" }),
     "functions/whole.prerender-fallback.html": "all of it",

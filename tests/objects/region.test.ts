@@ -1,11 +1,9 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import {
-  type BuildTask,
   digestText,
   LEASE_TTL_MS,
   type LeaseRequest,
-  NO_BUILD_SETTINGS,
   type RegionSnapshot,
   regionKey,
   TASK_LEASE_MS,
@@ -19,6 +17,7 @@ import { ROTATE_MS } from "#features/regions/credentials.ts";
 import { KEEP_CHANGES } from "#features/regions/feed.ts";
 import { HANDOVER_MS } from "#features/regions/ingress-key.ts";
 import type { FromRegion, Wanted } from "#features/regions/rpc.ts";
+import { buildTask } from "#features/regions/tasks.fixture.ts";
 import { alarmOf, owedBy, turnClock } from "./hands.ts";
 
 type Stub = DurableObjectStub<RegionControl>;
@@ -87,21 +86,6 @@ const status = (id: string, generation: number, more: Partial<WorkloadStatus> = 
   since: Date.now(),
   ...more,
 });
-const build = (deployment: string, attempt = 1): BuildTask => ({
-  kind: "build",
-  id: `build.${deployment}`,
-  attempt,
-  team: "team_1",
-  project: "prj_1",
-  projectName: "p",
-  deployment,
-  source: "s",
-  target: "preview",
-  branch: null,
-  settings: NO_BUILD_SETTINGS,
-  url: "u",
-  limitMs: 1,
-});
 
 /** From here on what deployments are told stands in the list. @param isAway So often none can be reached. */
 async function overhear(stub: Stub, isAway = 0): Promise<{ deployment: string; input: FromRegion }[]> {
@@ -143,7 +127,7 @@ test("what it holds survives eviction: lease, feed, statuses, tasks and credenti
   await stub.desire([wanted("dpl_1"), wanted("dpl_2")]);
   await stub.forget("dpl_2");
   await stub.report("one", { epoch: 1, isFull: true, items: [status("dpl_1.a", 1)] });
-  await stub.offer(build("dpl_3"), false);
+  await stub.offer(buildTask("dpl_3"), false);
   const feed = () => stub.readFeed("one", { epoch: 1, after: -1, waitMs: 0 });
   const before = [await feed(), await stub.statusOf("dpl_1"), await stub.inspect()];
   await evictDurableObject(stub);
@@ -243,7 +227,7 @@ test("silence is never readiness, nor is what was said of an older generation", 
 test("a build whose agent goes quiet is failed retryably by the alarm, and its result is not taken later", async () => {
   const { id, stub } = await leased();
   const heard = await overhear(stub);
-  expect(await stub.offer(build("dpl_1"), false)).toEqual({ ok: true });
+  expect(await stub.offer(buildTask("dpl_1"), false)).toEqual({ ok: true });
   expect(await stub.claim("one", { epoch: 1, max: 1, waitMs: 0 })).toMatchObject({
     tasks: [{ id: "build.dpl_1" }],
   });
@@ -265,25 +249,25 @@ test("a build whose agent goes quiet is failed retryably by the alarm, and its r
 
 test("what waits in a region that is lost is there no more when the lease lapses; its deployment looks after it", async () => {
   const { stub } = await leased();
-  await stub.offer(build("dpl_1"), false);
+  await stub.offer(buildTask("dpl_1"), false);
   expect(await alarmOf(stub)).toBeLessThanOrEqual(Date.now() + LEASE_TTL_MS);
   await turnClock(stub, Date.now() + LEASE_TTL_MS);
   await runDurableObjectAlarm(stub);
   expect(await stub.inspect()).toMatchObject({ tasks: [] });
   expect(await stub.takeBack("build.dpl_1", 1)).toBe(true);
-  expect(await stub.offer(build("dpl_1", 2), false)).toEqual({ ok: false, reason: "no-agent" });
+  expect(await stub.offer(buildTask("dpl_1", 2), false)).toEqual({ ok: false, reason: "no-agent" });
 });
 
 test("room is what builds neither wait for nor have; without it a build is refused, unless it may wait", async () => {
   const { stub } = await leased({ capacity: { ...request.capacity, builds: 2 } });
   expect(await stub.room("build.dpl_1")).toEqual({ ok: true, free: 2 });
   for (const deployment of ["dpl_1", "dpl_2"])
-    expect(await stub.offer(build(deployment), true)).toEqual({ ok: true });
+    expect(await stub.offer(buildTask(deployment), true)).toEqual({ ok: true });
   await stub.claim("one", { epoch: 1, max: 1, waitMs: 0 });
-  expect(await stub.offer(build("dpl_3"), true)).toEqual({ ok: false, reason: "busy" });
+  expect(await stub.offer(buildTask("dpl_3"), true)).toEqual({ ok: false, reason: "busy" });
   // Said again, it is there already.
-  expect(await stub.offer(build("dpl_2"), true)).toEqual({ ok: true });
-  expect(await stub.offer(build("dpl_3"), false)).toEqual({ ok: true });
+  expect(await stub.offer(buildTask("dpl_2"), true)).toEqual({ ok: true });
+  expect(await stub.offer(buildTask("dpl_3"), false)).toEqual({ ok: true });
   expect(await stub.room("build.dpl_4")).toEqual({ ok: true, free: -1 });
   expect(await stub.takeBack("build.dpl_1", 1)).toBe(false);
   expect(await stub.takeBack("build.dpl_2", 1)).toBe(true);
@@ -292,12 +276,12 @@ test("room is what builds neither wait for nor have; without it a build is refus
 
 test("a build is offered only to who can take it", async () => {
   const { stub: none } = await newRegion();
-  expect(await none.offer(build("dpl_1"), false)).toEqual({ ok: false, reason: "no-agent" });
+  expect(await none.offer(buildTask("dpl_1"), false)).toEqual({ ok: false, reason: "no-agent" });
   const { stub: server } = await leased({ capabilities: ["serve"] });
-  expect(await server.offer(build("dpl_1"), false)).toEqual({ ok: false, reason: "incapable" });
+  expect(await server.offer(buildTask("dpl_1"), false)).toEqual({ ok: false, reason: "incapable" });
   const { stub: drained } = await leased();
   await drained.setDraining(true, audit("region.drain"));
-  expect(await drained.offer(build("dpl_1"), false)).toEqual({ ok: false, reason: "draining" });
+  expect(await drained.offer(buildTask("dpl_1"), false)).toEqual({ ok: false, reason: "draining" });
 });
 
 test("the edge's copy follows ingress, drain and weight, each with a higher version", async () => {
@@ -336,7 +320,7 @@ test("a credential is followed by the one that was offered, at its first use", a
 test("a new token ends what was before: credential, lease, tasks, and whoever waits", async () => {
   const { stub } = await leased();
   const heard = await overhear(stub);
-  await stub.offer(build("dpl_1"), false);
+  await stub.offer(buildTask("dpl_1"), false);
   await stub.claim("one", { epoch: 1, max: 1, waitMs: 0 });
   const waiting = stub.readFeed("one", { epoch: 1, after: 0, waitMs: 20_000 });
   await stub.renewToken("token-2", "sealed-2", audit("region.token"));
@@ -391,7 +375,7 @@ test("whoever waits for a change is answered when it comes", async () => {
   const waiting = stub.readFeed("one", { epoch: 1, after: 0, waitMs: 20_000 });
   const claiming = stub.claim("one", { epoch: 1, max: 1, waitMs: 20_000 });
   await stub.desire([wanted("dpl_1")]);
-  await stub.offer(build("dpl_2"), false);
+  await stub.offer(buildTask("dpl_2"), false);
   expect(await waiting).toMatchObject({ answer: { cursor: 1 } });
   expect(await claiming).toMatchObject({ tasks: [{ deployment: "dpl_2" }] });
 });

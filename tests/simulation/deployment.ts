@@ -2,10 +2,11 @@
  * Stands in for durable-objects/deployment.ts and deployment-regions.ts: features/deployments/machine.ts, and what it
  * owes done over the same calls. Slots are always free; the compiler is one that may vanish or fail.
  */
-import { type BuildTask, NO_BUILD_SETTINGS, workloadId } from "@cloudify/protocol";
+import { type BuildTask, NO_BUILD_SETTINGS } from "@cloudify/protocol";
 import { findBuilder } from "#features/deployments/builders.ts";
 import { BUILD_MS, create, dueAt, isFinished, step } from "#features/deployments/machine.ts";
 import type { Effect, Input, Pinned, Spec, Deployment as State, Step } from "#features/deployments/state.ts";
+import { wantedIn } from "#features/deployments/wanted.ts";
 import { SimulatedObject } from "./custody.ts";
 import type { Region } from "./region.ts";
 import type { World } from "./world.ts";
@@ -122,15 +123,9 @@ export class Deployment extends SimulatedObject<Effect> {
   }
 
   async #place(workloads: Record<string, string>, pinned: Pinned): Promise<void> {
-    const { spec } = this.state;
-    const { team, project, env, id: deployment } = spec;
     const silent: string[] = [];
     await this.#each((region) => {
-      const own = Object.entries(workloads).filter(([group]) => pinned[group]?.includes(region.name) ?? true);
-      const wanted = own.map(([group, digest]) => {
-        const id = workloadId(deployment, group);
-        return { id, team, project, deployment, spec: digest, env, isWarm: true };
-      });
+      const wanted = wantedIn(region.name, this.state.spec, workloads, pinned);
       if (region.desire(wanted) === "silent") silent.push(region.name);
     });
     for (const region of silent) this.send({ type: "unheard", region, isGone: false });

@@ -1,7 +1,6 @@
 /** All that a run is made of: regions with their agents, a control plane, routers and visitors, on one timeline. */
 import { createHash } from "node:crypto";
 import type { AgentLine } from "@cloudify/protocol";
-import type { Spec } from "#features/deployments/state.ts";
 import type { Pointer } from "#features/pointers/machine.ts";
 import { Chance } from "./chance.ts";
 import { Cluster } from "./cluster.ts";
@@ -16,6 +15,7 @@ import { Region } from "./region.ts";
 import { type Ingress, Router } from "./router.ts";
 import type { Rules } from "./rules.ts";
 import type { Script, Step } from "./script.ts";
+import { specOf } from "./spec.ts";
 import { Process, Timeline } from "./timeline.ts";
 import { visit } from "./visitors.ts";
 
@@ -359,27 +359,8 @@ export class World {
     });
   }
 
-  #deploy({ id, isSource, regions, policy }: Extract<Step, { do: "deploy" }>): void {
-    const spec: Spec = {
-      id,
-      team: "team",
-      project: "project",
-      target: "production",
-      branch: null,
-      pointerTargets: ["production"],
-      percent: null,
-      rolling: null,
-      manifest: isSource ? null : "manifest",
-      source: null,
-      buildLog: null,
-      env: "env",
-      hostname: `${id}.example`,
-      regions,
-      policy,
-      names: {},
-      createdAt: this.timeline.now,
-    };
-    this.deployments.set(id, new Deployment(this, spec));
+  #deploy(step: Extract<Step, { do: "deploy" }>): void {
+    this.deployments.set(step.id, new Deployment(this, specOf(step, this.timeline.now)));
   }
 
   #promote(id: string): void {

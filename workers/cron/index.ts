@@ -30,7 +30,7 @@ const JOBS: Record<string, (base: Base) => Promise<Report>> = {
   outbox: (base) => drain(base, effects),
   orphans: wakeOrphans,
   pointers: wakePointers,
-  wake: wakeRegions,
+  regions: wakeRegions,
   audit: sealAll,
   retention: retire,
   collector: collectBlobs,

@@ -2,12 +2,12 @@
  * What nearly every build needs is installed when the agent begins, from the machine's own npm cache if it has one: the
  * first build need not wait for it. It is nobody's build, so it stands back for what is under way.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { lstat, mkdir, symlink } from "node:fs/promises";
 import { constants, setPriority } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import type { Log } from "../seams.ts";
+import { BuildLog } from "./log.ts";
+import { type Command, run } from "./run.ts";
 import { ensureTool, INSTALL } from "./tools.ts";
 import { VERCEL } from "./vercel.ts";
 
@@ -38,30 +38,18 @@ export async function installAhead(
   }
 }
 
-async function npmInstall(folder: string, signal: AbortSignal): Promise<void> {
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !name.startsWith("CLOUDIFY_")),
-  );
-  const PATH = `${dirname(process.execPath)}${delimiter}${env.PATH ?? ""}`;
-  const child = spawn("/bin/sh", ["-c", INSTALL], {
+function npmInstall(folder: string, signal: AbortSignal): Promise<void> {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith("CLOUDIFY_"));
+  const env = Object.fromEntries(own) as Record<string, string>;
+  const command: Command = {
+    command: INSTALL,
+    what: "npm",
     cwd: folder,
-    env: { ...env, PATH },
-    detached: true,
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const { pid } = child;
-  const end = () => pid !== undefined && process.kill(-pid, "SIGKILL");
-  signal.addEventListener("abort", end, { once: true });
-  if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
-  let said = "";
-  child.stderr.on("data", (chunk) => {
-    said = (said + chunk).slice(-2_000);
-  });
-  try {
-    const [code] = await once(child, "close");
-    signal.throwIfAborted();
-    if (code !== 0) throw new Error(`npm ended with ${code}: ${said.trim()}`);
-  } finally {
-    signal.removeEventListener("abort", end);
-  }
+    env: { ...env, PATH: `${dirname(process.execPath)}${delimiter}${env.PATH ?? ""}` },
+    code: "tool_unavailable",
+    fix: "",
+  };
+  const standBack = (pid: number | null) =>
+    pid === null ? undefined : setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  return run(command, new BuildLog([], () => undefined), standBack, signal);
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFil
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ensureTool } from "./tools.ts";
+import { ensureTool, sweepDrafts } from "./tools.ts";
 
 const folder = (): string => mkdtempSync(join(tmpdir(), "cloudify-tools-"));
 const TOOL = { package: "@scope/tool", version: "1.2.3", overrides: { other: "2.0.0" } };
@@ -61,4 +61,20 @@ test("who waits for another's installation can be called off", async () => {
   const waiting = ensureTool(tools, TOOL, install, calling.signal);
   calling.abort(new Error("canceled"));
   await expect(waiting).rejects.toThrow();
+});
+
+test("a draft goes when nobody is at it any more, and stays while somebody is, whoever that is", async () => {
+  const tools = folder();
+  for (const draft of [".draft-@scope+tool@1.2.3-aB3dE6", ".draft-other-tool@2-zZ9yX8"])
+    mkdirSync(join(tools, draft));
+  writeFileSync(join(tools, ".lock-other-tool@2"), String(process.pid));
+  await sweepDrafts(tools);
+  expect(readdirSync(tools).sort()).toEqual([".draft-other-tool@2-zZ9yX8", ".lock-other-tool@2"]);
+  await sweepDrafts(join(tools, "never"));
+});
+
+test("where no lock can be written, that is the failure, and nobody waits for it", async () => {
+  const tools = folder();
+  const name = "x".repeat(300);
+  await expect(ensureTool(tools, { package: name, version: "1" }, install)).rejects.toThrow("ENAMETOOLONG");
 });

@@ -2,7 +2,7 @@
  * Programs that builds need and that do not come with the agent: installed once from npm, in a folder of their own each,
  * and shared by all builds of the region.
  */
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 
@@ -21,6 +21,7 @@ export type Install = (folder: string, what: string) => Promise<void>;
 /** How a tool is installed, for a shell. */
 export const INSTALL = "npm install --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error";
 
+const DRAFT = ".draft-";
 const LOOK_EVERY_MS = 200;
 /** Longer than an installation takes: whoever holds a lock for longer is another program with a number that was free. */
 const MAX_LOCK_MS = 10 * 60_000;
@@ -39,7 +40,7 @@ export async function ensureTool(
 ): Promise<string> {
   const name = `${tool.package.replaceAll("/", "+")}@${tool.version}`;
   const folder = join(tools, name);
-  const lock = join(tools, `.lock-${name}`);
+  const lock = lockOf(tools, name);
   await mkdir(tools, { recursive: true });
   while (!(await isThere(folder))) {
     signal?.throwIfAborted();
@@ -61,7 +62,7 @@ async function make(
   tool: Tool,
   install: Install,
 ): Promise<void> {
-  const draft = await mkdtemp(join(tools, ".draft-"));
+  const draft = await mkdtemp(join(tools, `${DRAFT}${name}-`));
   try {
     const manifest = {
       private: true,
@@ -76,22 +77,39 @@ async function make(
   }
 }
 
-/** A lock whose holder has ended is nobody's. */
+/** Removes what installations have left that were cut off; one that is under way holds its lock. */
+export async function sweepDrafts(tools: string): Promise<void> {
+  for (const draft of await readdir(tools).catch(() => [])) {
+    // Behind the tool's name stands what makes the draft's own.
+    const name = /^\.draft-(.+)-[^-]*$/.exec(draft)?.[1];
+    if (name === undefined || (await isHeld(lockOf(tools, name)))) continue;
+    await rm(join(tools, draft), { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+const lockOf = (tools: string, name: string): string => join(tools, `.lock-${name}`);
+
+/** A lock whose holder has ended is nobody's. @throws When the disk takes no lock. */
 async function take(lock: string): Promise<boolean> {
-  const claimed = await writeFile(lock, String(process.pid), { flag: "wx" }).then(
-    () => true,
-    () => false,
-  );
-  if (claimed) return true;
-  const [holder, since] = await Promise.all([
-    readFile(lock, "utf8").then(Number, () => 0),
-    stat(lock).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => Date.now(),
-    ),
-  ]);
-  if (holder > 0 && (!isAlive(holder) || Date.now() - since > MAX_LOCK_MS)) await rm(lock, { force: true });
+  try {
+    await writeFile(lock, String(process.pid), { flag: "wx" });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  if (!(await isHeld(lock))) await rm(lock, { force: true });
   return false;
+}
+
+async function isHeld(lock: string): Promise<boolean> {
+  const since = await stat(lock).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
+  if (Date.now() - since > MAX_LOCK_MS) return false;
+  const holder = await readFile(lock, "utf8").then(Number, () => 0);
+  // Without a number it is being written at this moment, or was cut off then.
+  return holder === 0 || isAlive(holder);
 }
 
 function isAlive(pid: number): boolean {

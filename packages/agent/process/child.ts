@@ -5,11 +5,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { setTimeout as after } from "node:timers/promises";
 import { MARK } from "./contract.ts";
-import { processesIn } from "./strays.ts";
+import { processesIn, processesThat } from "./strays.ts";
 
 export interface ChildOptions {
   command: string;
@@ -145,23 +145,6 @@ function inGroup(group: number): number[] {
     // Behind the name in brackets, which may hold anything: state, parent, group.
     return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ", 3)[2]) === group;
   });
-}
-
-function processesThat(does: (pid: string) => boolean): number[] {
-  const isSo = (pid: string): boolean => {
-    try {
-      return does(pid);
-    } catch {
-      return false; // It has ended, or is another user's.
-    }
-  };
-  try {
-    return readdirSync("/proc")
-      .filter((name) => /^\d+$/.test(name) && isSo(name))
-      .map(Number);
-  } catch {
-    return [];
-  }
 }
 
 function signalAll(target: number, signal: NodeJS.Signals): void {

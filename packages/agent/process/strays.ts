@@ -1,27 +1,35 @@
 /**
- * Processes by where they work: a daemon may leave its group and drop its environment, but most keep the folder that they
- * began in. Only for folders that one child alone has.
+ * Processes by what is so of them, as where they work: a daemon may leave its group and drop its environment, but most keep
+ * the folder that they began in. That is for folders only that one child alone has.
  */
 import { readdirSync, readlinkSync } from "node:fs";
 import { sep } from "node:path";
 
-/** Ids; none where there is no /proc. */
-export function processesIn(folder: string): number[] {
-  const isIn = (pid: string): boolean => {
+/** Ids of all processes of which something is so; none where there is no /proc. @param is May throw: then it is not. */
+export function processesThat(is: (pid: string) => boolean): number[] {
+  const isSo = (pid: string): boolean => {
     try {
-      // A folder that is gone is still named, with ` (deleted)` behind it.
-      const at = readlinkSync(`/proc/${pid}/cwd`).replace(/ \(deleted\)$/, "");
-      return at === folder || at.startsWith(folder + sep);
+      return is(pid);
     } catch {
       return false; // It has ended, or is another user's.
     }
   };
   try {
-    const all = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isIn(name));
-    return all.map(Number).filter((pid) => pid !== process.pid);
+    const all = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+    return all.filter(isSo).map(Number);
   } catch {
     return [];
   }
+}
+
+/** Never the one that asks. */
+export function processesIn(folder: string): number[] {
+  const isIn = (pid: string): boolean => {
+    // A folder that is gone is still named, with ` (deleted)` behind it.
+    const at = readlinkSync(`/proc/${pid}/cwd`).replace(/ \(deleted\)$/, "");
+    return at === folder || at.startsWith(folder + sep);
+  };
+  return processesThat(isIn).filter((pid) => pid !== process.pid);
 }
 
 export function endProcessesIn(folder: string): void {

@@ -1,6 +1,6 @@
 /** Asks a deployed app what it is to answer. */
 import { get } from "#tests/support/http.ts";
-import type { Check } from "./apps.ts";
+import type { Check } from "./app.ts";
 
 /** A page that never ends is a failure too. */
 const LIMIT_MS = 30_000;

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { run } from "#scripts/conformance/run.ts";
-import type { App } from "./apps.ts";
+import type { App } from "./app.ts";
 
 /** @returns Its folder, the only thing in a new folder. */
 export async function make({ name, scaffold, files, without = [] }: App): Promise<string> {

@@ -92,7 +92,7 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
     const told: Record<string, string> = {};
     told[CALL_HEADER] = asked.call;
     told[KEY_HEADER] = scope.env.INTERNAL_KEY ?? "";
-    told[HEAD_HEADER] = encodeHead(headers.toInit());
+    told[HEAD_HEADER] = encodeHead(headers);
     if (asked.hops > 0) told[HOPS_HEADER] = String(asked.hops);
     // The runtime makes a WebSocket of no other request.
     const upgrade = headers.get("upgrade");
