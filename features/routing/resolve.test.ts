@@ -222,6 +222,20 @@ describe("phases", () => {
     expect(where(await ask("/static/a.js", end, { outputs }))).toBe("404");
   });
 
+  test.each(["filesystem", "resource"])(
+    "a `check` to the same path keeps no later route from its turn: %s",
+    async (handle) => {
+      const routes = [
+        { handle },
+        { src: "^/page$", dest: "/page", check: true },
+        { src: "^/page$", dest: "/other", check: true },
+      ];
+      expect(where(await ask("/page", routes, { outputs: ["/other"] }))).toBe("/other 200");
+      expect(where(await ask("/page", routes, { outputs: ["/page", "/other"] }))).toBe("/page 200");
+      expect(where(await ask("/page", routes))).toBe("404");
+    },
+  );
+
   test("`check` looks, and enters no earlier phase again", async () => {
     const routes = [
       { src: "^/posts/\\[slug\\]$", headers: { "x-again": "1" }, continue: true },

@@ -278,12 +278,11 @@ class Resolver<Output, Answer> {
    * phase goes on: with the new path, except where each route is a guess of its own.
    */
   async #check(phase: Phase, before: Place): Promise<Outcome<Output>> {
-    const isSame = before.pathname === this.#pathname;
     switch (phase) {
       case "main":
         return { to: "leave" };
       case "miss":
-        if (!isSame) return this.#there();
+        if (before.pathname !== this.#pathname) return this.#there();
         return this.#status !== null && this.#status >= 400 ? { to: "refuse" } : next;
       case "rewrite": {
         const looked = await this.#look();
@@ -291,7 +290,6 @@ class Resolver<Output, Answer> {
         return looked;
       }
       default: {
-        if (isSame) return { to: "leave" };
         const looked = await this.#look();
         return looked.to === "next" ? this.#routes("rewrite") : looked;
       }
