@@ -1,5 +1,5 @@
 /** The typed client of Cloudify's REST API. */
-export { type Bytes, Client, type ClientOptions } from "./client.ts";
+export { Client, type ClientOptions } from "./client.ts";
 export { ApiError, type ProblemDocument } from "./error.ts";
 export type {
   Deployment,

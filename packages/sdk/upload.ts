@@ -71,7 +71,7 @@ async function uploadPack(
   const message = new Response(form);
   const type = message.headers.get("content-type") ?? "";
   const body = await message.blob();
-  await client.upload("/api/blobs", { size: body.size, type, open: () => body }, signal);
+  await client.upload("/api/blobs", type, body, signal);
   onArrival({ files: pack.length, bytes: pack.reduce((sum, { size }) => sum + size, 0) });
 }
 
@@ -83,7 +83,7 @@ async function uploadOne(
 ): Promise<void> {
   const body = await load();
   if (size <= MAX_PUT_BYTES) {
-    await client.upload(`/api/blobs/${sha256}`, { size, type: BYTES, open: () => body }, signal);
+    await client.upload(`/api/blobs/${sha256}`, BYTES, body, signal);
     onArrival({ files: 1, bytes: size });
     return;
   }
@@ -97,8 +97,7 @@ async function uploadOne(
     const start = (part - 1) * partBytes;
     const end = Math.min(size, start + partBytes);
     if (!done.includes(part)) {
-      const bytes = { size: end - start, type: BYTES, open: () => body.slice(start, end) };
-      await client.upload(`/api/blobs/${sha256}/parts/${part}`, bytes, signal);
+      await client.upload(`/api/blobs/${sha256}/parts/${part}`, BYTES, body.slice(start, end), signal);
     }
     onArrival({ files: 0, bytes: end - start });
   }
