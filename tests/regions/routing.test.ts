@@ -314,7 +314,7 @@ describe("a region that does not answer", () => {
 
   test("a body that is too large to be kept is not sent twice: the visitor is told when to come again", async () => {
     const one = await world();
-    await one.fra.behave("absent");
+    await one.fra.behave("absent-behind-body");
     const found = await one.ask("/api/echo", { method: "POST", body: "x".repeat(5_000_000) });
     expect(found.status).toBe(503);
     expect(Number(found.headers.get("retry-after"))).toBeGreaterThan(0);

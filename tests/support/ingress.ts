@@ -23,8 +23,22 @@ import {
 
 const HERE = fileURLToPath(import.meta.url);
 
-/** What it does with calls; the health path always answers. A status: as the proxy of a cluster would say it by itself. */
-export type Manner = "answer" | IngressFault | "reset" | "reset-in-head" | 200 | 308 | 404 | 413 | 502 | 503;
+/**
+ * What it does with calls; the health path always answers. `absent-behind-body`: it has read it before it says so. A status:
+ * as the proxy of a cluster would say it by itself.
+ */
+export type Manner =
+  | "answer"
+  | IngressFault
+  | "absent-behind-body"
+  | "reset"
+  | "reset-in-head"
+  | 200
+  | 308
+  | 404
+  | 413
+  | 502
+  | 503;
 
 /** What it was asked for a workload. */
 export interface Heard {
@@ -112,6 +126,9 @@ function serve(name: string, key: string, port: number): void {
           return res.destroy();
         }
         return run(name, begun, res);
+      case "absent-behind-body":
+        await once(req.resume(), "end");
+        return res.writeHead(503, { [INGRESS_FAULT_HEADER]: "absent" satisfies IngressFault }).end();
       case "reset":
         return socket.resetAndDestroy();
       case "reset-in-head":
