@@ -1,4 +1,5 @@
 /** What region agents, the control plane and the edge say to each other; docs/agent-protocol.md says what it means. */
+export * from "./agent-service.ts";
 export * from "./call.ts";
 export * from "./feed.ts";
 export * from "./lease.ts";

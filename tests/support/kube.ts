@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   AGENT_RULES,
+  AGENT_SERVICE,
   INGRESS_KEY_HEADER,
   WORKLOAD_PREFIX,
   type WorkloadFile,
@@ -14,11 +15,15 @@ import { type Any, Api } from "#scripts/kube/api.ts";
 import { ControlPlane } from "#scripts/kube/control-plane.ts";
 import { Kubelet } from "#scripts/kube/kubelet.ts";
 import { ROOT } from "#scripts/platform/parts.ts";
+import { systemClock } from "../../packages/agent/clock.ts";
 import type { DriverEvents, WorkloadLine } from "../../packages/agent/driver.ts";
 import { Kube } from "../../packages/agent/kubernetes/client.ts";
 import { KubernetesDriver } from "../../packages/agent/kubernetes/driver.ts";
 import type { KubernetesSettings } from "../../packages/agent/kubernetes/settings.ts";
 import { freePort } from "./platform.ts";
+
+/** As the API server knows it; of loopback it takes no endpoint. */
+const AGENT_IP = "10.42.255.1";
 
 export class TestCluster {
   readonly plane: ControlPlane;
@@ -69,6 +74,21 @@ export class TestCluster {
     });
     return this.plane.configFor(namespace, token.status.token, namespace);
   }
+
+  /** The agent's Service, as the manifest makes it, leads to whoever listens at this port. */
+  async leadToAgent(namespace: string, activatorPort: number): Promise<void> {
+    const metadata = { name: AGENT_SERVICE.name, namespace };
+    const port = { name: AGENT_SERVICE.activator, port: activatorPort, protocol: "TCP" };
+    const subsets = [{ addresses: [{ ip: AGENT_IP }], ports: [port] }];
+    const put = async (kind: string, body: object): Promise<void> => {
+      const all = `/api/v1/namespaces/${namespace}/${kind}`;
+      await this.admin.send("DELETE", `${all}/${metadata.name}`);
+      const { code } = await this.admin.send("POST", all, { metadata, ...body });
+      if (code >= 300) throw new Error(`${kind} of the agent: ${code}`);
+    };
+    await put("services", { spec: { ports: [{ ...port, targetPort: activatorPort }] } });
+    await put("endpoints", { subsets });
+  }
 }
 
 /** An agent's driver in a region of its own. */
@@ -86,7 +106,7 @@ export class TestRegion {
     this.#cluster = cluster;
     this.#config = config;
     this.settings = settings;
-    this.driver = new KubernetesDriver(new Kube(config), settings);
+    this.driver = this.another();
   }
 
   static async start(
@@ -95,7 +115,8 @@ export class TestRegion {
     more: Partial<KubernetesSettings> = {},
   ): Promise<TestRegion> {
     const config = await cluster.createRegion(namespace);
-    const bundlePort = await freePort();
+    const [bundlePort, activatorPort] = [await freePort(), await freePort()];
+    await cluster.leadToAgent(namespace, activatorPort);
     const pod = [process.execPath, join(ROOT, "packages/agent/kubernetes/pod/main.ts")];
     const settings: KubernetesSettings = {
       region: "fra",
@@ -103,6 +124,9 @@ export class TestRegion {
       image: "cloudify/agent:test",
       bundles: `http://127.0.0.1:${bundlePort}`,
       bundlePort,
+      activatorPort,
+      // Nothing falls asleep until a test says so.
+      rest: { idleMs: Number.POSITIVE_INFINITY, askMs: 100, followMs: 300, tickMs: 50 },
       ingress: null,
       ingressClass: "traefik",
       ingressNamespace: "kube-system",
@@ -143,7 +167,9 @@ export class TestRegion {
 
   /** Another agent with the same rights: a successor, or one that was thought dead. */
   another(settings: Partial<KubernetesSettings> = {}): KubernetesDriver {
-    return new KubernetesDriver(this.client(), { ...this.settings, ...settings });
+    const hostOf = (podIP: string): string => this.#cluster.kubelet.hostOf(podIP);
+    const seams = { clock: systemClock(), random: Math.random, hostOf };
+    return new KubernetesDriver(this.client(), { ...this.settings, ...settings }, seams);
   }
 
   async restart(): Promise<void> {
@@ -167,7 +193,7 @@ export class TestRegion {
    * Goes the way of a request: Ingress → Service → Endpoints → pod. Traefik and the network of pods are played by this, so
    * what they would do with the objects is read from the objects.
    */
-  async ask(deployment: string, path: string, key = this.key): Promise<Response> {
+  async ask(deployment: string, path: string, key = this.key, init: RequestInit = {}): Promise<Response> {
     const { namespace } = this.settings;
     const asked = `${WORKLOAD_PREFIX}${deployment}/node${path}`;
     const list = await this.#cluster.get(`/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses`);
@@ -176,13 +202,13 @@ export class TestRegion {
       .flatMap((one: Any) => one.spec.rules.flatMap((rule: Any) => rule.http.paths))
       .find((one: Any) => asked.startsWith(one.path));
     if (!found) return new Response(null, { status: 404 });
-    const { name } = found.backend.service;
+    const { name, port } = found.backend.service;
     const endpoints = await this.#cluster.get(`/api/v1/namespaces/${namespace}/endpoints/${name}`);
     const subset = endpoints?.subsets?.[0];
-    if (!subset?.addresses?.[0]) return new Response(null, { status: 503 });
+    const at = subset?.ports.find((one: Any) => one.name === port.name);
+    if (!at || !subset.addresses?.[0]) return new Response(null, { status: 503 });
     const host = this.#cluster.kubelet.hostOf(subset.addresses[0].ip);
-    return fetch(`http://${host}:${subset.ports[0].port}${asked}`, {
-      headers: { [INGRESS_KEY_HEADER]: key },
-    });
+    const headers = { [INGRESS_KEY_HEADER]: key };
+    return fetch(`http://${host}:${at.port}${asked}`, { ...init, headers });
   }
 }

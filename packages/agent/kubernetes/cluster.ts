@@ -53,20 +53,25 @@ export class Cluster {
       (object: KubeObject | null, was: KubeObject | null): void => {
         events.onObject(plural, (object ?? was)?.metadata.name ?? "", object);
       };
-    this.#deployments = mirror<Deployment>("deployments", ours, tell("deployments"));
+    this.#deployments = mirror<Deployment>("deployments", ours, (object, was) => {
+      this.#poke((object ?? was)?.metadata.name);
+      tell("deployments")(object, was);
+    });
     for (const plural of WORKLOAD_KINDS) {
       if (plural !== "deployments" && served.has(plural)) mirror(plural, ours, tell(plural));
     }
-    this.jobs = mirror<Job>("jobs", ours, (object, was) => this.#poke(object ?? was));
+    this.jobs = mirror<Job>("jobs", ours, (object, was) => this.#poke(workloadOf(object ?? was)));
     this.pods = mirror<Pod>("pods", ours, (object, was) => {
       const pod = object ?? was;
       if (!pod) return;
-      this.#poke(pod);
+      this.#poke(workloadOf(pod));
       events.onPod(pod);
     });
     // Without a selector: not every release hands a Service's labels on to them.
     this.#slices = mirror<EndpointSlice>("endpointslices", {}, (object, was) => {
-      events.onRoute((object ?? was)?.metadata.labels?.[SERVICE_LABEL] ?? "");
+      const service = (object ?? was)?.metadata.labels?.[SERVICE_LABEL] ?? "";
+      this.#poke(service);
+      events.onRoute(service);
     });
     mirror<KubeEvent>("events", {}, (event) => event && events.onEvent(event));
   }
@@ -101,7 +106,7 @@ export class Cluster {
     );
   }
 
-  /** Calls when a Job or pod of that name changes. @returns How to stop it. */
+  /** Calls when something of a workload or build changes, or the way to it. @returns How to stop it. */
   listen(name: string, listener: () => void): () => void {
     const all = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, all.add(listener));
@@ -111,8 +116,7 @@ export class Cluster {
     };
   }
 
-  #poke(object: KubeObject | null): void {
-    const name = object?.metadata.labels?.[LABEL.workload] ?? "";
+  #poke(name = ""): void {
     for (const listener of this.#listeners.get(name) ?? []) listener();
   }
 
@@ -130,3 +134,6 @@ export class Cluster {
     this.#events.onReach(isReached);
   }
 }
+
+const workloadOf = (object: KubeObject | null): string | undefined =>
+  object?.metadata.labels?.[LABEL.workload];

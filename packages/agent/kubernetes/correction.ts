@@ -6,8 +6,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Applied, Stamp } from "../driver.ts";
 import { hasDrifted } from "./drift.ts";
 import type { Plural } from "./kinds.ts";
-import { stampOf } from "./names.ts";
+import { inEpoch, stampOf } from "./names.ts";
 import type { FencedStore, Written } from "./store.ts";
+import { Turns } from "./turns.ts";
 import type { KubeObject } from "./types.ts";
 import { WORKLOAD_KINDS } from "./workload.ts";
 
@@ -24,18 +25,25 @@ export class Correction {
   readonly #removed = new Map<string, Stamp>();
   readonly #astray = new Set<string>();
   /** One write at a time for a name. */
-  readonly #busy = new Map<string, Promise<unknown>>();
+  readonly #turns = new Turns();
   readonly #ending = new AbortController();
   #working: Promise<void> | null = null;
+  #epoch = -1;
 
   constructor(store: FencedStore) {
     this.#store = store;
   }
 
+  /** The newest in which something was written: an older one, in which other things were, is fenced by it. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   put(name: string, objects: readonly Written[], stamp: Stamp, signal: AbortSignal): Promise<Applied> {
-    return this.#alone(name, async () => {
+    return this.#turns.take(name, async () => {
       const applied = await this.#store.put(objects, stamp, signal);
       if (applied.ok) {
+        this.#epoch = Math.max(this.#epoch, stamp.epoch);
         this.#wanted.set(name, { stamp, objects });
         this.#removed.delete(name);
         this.#astray.delete(name);
@@ -45,9 +53,10 @@ export class Correction {
   }
 
   remove(name: string, stamp: Stamp, signal: AbortSignal): Promise<Applied> {
-    return this.#alone(name, async () => {
+    return this.#turns.take(name, async () => {
       const applied = await this.#store.remove(named(name), stamp, signal);
       if (applied.ok) {
+        this.#epoch = Math.max(this.#epoch, stamp.epoch);
         this.#wanted.delete(name);
         this.#removed.set(name, stamp);
       }
@@ -100,14 +109,15 @@ export class Correction {
   /** @returns Whether it is done with; else it is to be tried again. */
   #mend(name: string, signal: AbortSignal): Promise<boolean> {
     this.#astray.delete(name);
-    return this.#alone(name, async () => {
-      const wanted = this.#wanted.get(name);
+    return this.#turns.take(name, async () => {
+      const wanted = this.#renewed(this.#wanted.get(name));
       const tombstone = this.#removed.get(name);
+      if (wanted) this.#wanted.set(name, wanted);
       try {
         const applied = wanted
           ? await this.#store.put(wanted.objects, wanted.stamp, signal)
           : tombstone
-            ? await this.#store.remove(named(name), tombstone, signal)
+            ? await this.#store.remove(named(name), { ...tombstone, epoch: this.#epoch }, signal)
             : null;
         if (!applied || applied.ok) return true;
         // Somebody newer has it, and it is no more ours to hold.
@@ -121,18 +131,11 @@ export class Correction {
     });
   }
 
-  #alone<T>(name: string, act: () => Promise<T>): Promise<T> {
-    const before = this.#busy.get(name) ?? Promise.resolve();
-    const done = before.then(act, act);
-    const settled = done.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#busy.set(name, settled);
-    void settled.then(() => {
-      if (this.#busy.get(name) === settled) this.#busy.delete(name);
-    });
-    return done;
+  /** Under the newest epoch: what was applied in an older one is this agent's to hold all the same. */
+  #renewed(wanted: Wanted | undefined): Wanted | undefined {
+    if (!wanted || wanted.stamp.epoch >= this.#epoch) return wanted;
+    const objects = wanted.objects.map((one) => ({ ...one, object: inEpoch(one.object, this.#epoch) }));
+    return { stamp: { ...wanted.stamp, epoch: this.#epoch }, objects };
   }
 }
 

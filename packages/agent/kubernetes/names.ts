@@ -27,6 +27,8 @@ export const ANNOTATION = {
   generation: `${PREFIX}generation`,
   /** What the pods run, as a keyed digest: a changed one replaces them. */
   digest: `${PREFIX}digest`,
+  /** On a Deployment, `asleep`: it has no pods on purpose. */
+  rest: `${PREFIX}rest`,
 } as const;
 
 export const MANAGER = "cloudify-agent";
@@ -68,6 +70,12 @@ export function stampOf(object: KubeObject): Stamp | null {
   const stamp = { epoch: Number(epoch), generation: Number(generation) };
   return Number.isSafeInteger(stamp.epoch) && Number.isSafeInteger(stamp.generation) ? stamp : null;
 }
+
+/** The same object under another epoch. */
+export const inEpoch = <T extends KubeObject>(object: T, epoch: number): T => {
+  const annotations = { ...object.metadata.annotations, [ANNOTATION.epoch]: String(epoch) };
+  return { ...object, metadata: { ...object.metadata, annotations } };
+};
 
 export const isOurs = (object: KubeObject): boolean =>
   object.metadata.labels?.[LABEL.managedBy] === MANAGER && stampOf(object) !== null;

@@ -1,5 +1,5 @@
 /** How a workload is reached, and by whom; and what it may reach. */
-import { WORKLOAD_PREFIX } from "@cloudify/protocol";
+import { AGENT_SERVICE, WORKLOAD_PREFIX } from "@cloudify/protocol";
 import { LABEL } from "./names.ts";
 import { POD } from "./pod-contract.ts";
 import type { KubernetesSettings } from "./settings.ts";
@@ -36,21 +36,28 @@ export const serviceOf = ({ selector }: Pick<Parts, "selector">): object => ({
   },
 });
 
-/** The runtime in the pod takes the prefix off and asks for the region's key. */
-export function ingressOf({ wish, settings, name }: Parts): object {
+/** Who is at its end, the pod's runtime or the agent, asks for the region's key; the pod takes the prefix off. */
+export function ingressOf({ wish, rest, settings, name }: Parts): object {
   const { deployment, spec } = wish.material;
   const path = `${WORKLOAD_PREFIX}${encodeURIComponent(deployment)}/${encodeURIComponent(spec.group)}/`;
-  return ingressTo(settings, name, path);
+  return rest === "awake"
+    ? ingressTo(settings, name, path)
+    : ingressTo(settings, AGENT_SERVICE.name, path, AGENT_SERVICE.activator);
 }
 
-export const ingressTo = (settings: KubernetesSettings, service: string, path: string): object => ({
+export const ingressTo = (
+  settings: KubernetesSettings,
+  service: string,
+  path: string,
+  port = "http",
+): object => ({
   spec: {
     ingressClassName: settings.ingressClass,
     rules: [
       {
         http: {
           paths: [
-            { path, pathType: "Prefix", backend: { service: { name: service, port: { name: "http" } } } },
+            { path, pathType: "Prefix", backend: { service: { name: service, port: { name: port } } } },
           ],
         },
       },
@@ -58,8 +65,14 @@ export const ingressTo = (settings: KubernetesSettings, service: string, path: s
   },
 });
 
-/** The kubelet's probes pass any policy. */
-export const policyOf = ({ settings, selector }: Pick<Parts, "settings" | "selector">): object => ({
+/** The kubelet's probes pass any policy; the agent asks for how long nobody has asked. */
+export const workloadPolicyOf = (parts: Parts): object =>
+  policyOf(parts, [{ from: [agentItself], ports: [{ port: POD.probePort, protocol: "TCP" }] }]);
+
+export const policyOf = (
+  { settings, selector }: Pick<Parts, "settings" | "selector">,
+  also: readonly object[] = [],
+): object => ({
   spec: {
     podSelector: { matchLabels: selector },
     policyTypes: ["Ingress", "Egress"],
@@ -68,6 +81,7 @@ export const policyOf = ({ settings, selector }: Pick<Parts, "settings" | "selec
         from: [namespaceNamed(settings.ingressNamespace), agentItself],
         ports: [{ port: POD.port, protocol: "TCP" }],
       },
+      ...also,
     ],
     egress: egressOf(settings),
   },

@@ -3,8 +3,10 @@
 export const POD = {
   /** Listens for the ingress. */
   port: 8080,
-  /** Listens for probes: `/live` and `/ready`. */
+  /** Listens for probes: `/live` and `/ready`; and for the agent. */
   probePort: 8081,
+  /** Answers the agent, as decimal digits: milliseconds for which nobody has asked; 0 while somebody waits. */
+  idlePath: "/idle",
   /** Folder that the init step fills: blobs by their digest, and {@link POD.spec}. */
   files: "/cloudify/files",
   spec: "spec.json",

@@ -11,8 +11,11 @@ const PROGRESS_SECONDS = 300;
 const START_SECONDS = 120;
 const MIB = 1024 * 1024;
 
-/** No replicas: they are the autoscaler's. */
-export function deploymentOf({ wish, settings, name, selector, digest }: Parts): object {
+/**
+ * Replicas are the autoscaler's, so none are said: left out, there is one, and it goes on from there. It leaves a Deployment
+ * alone that is said to have 0.
+ */
+export function deploymentOf({ wish, rest, settings, name, selector, digest }: Parts): object {
   const { spec } = wish.material;
   const bytes = Object.values(spec.files).reduce((sum, file) => sum + ("size" in file ? file.size : 0), 0);
   const env = [
@@ -30,6 +33,7 @@ export function deploymentOf({ wish, settings, name, selector, digest }: Parts):
   const container = imageOf(settings);
   return {
     spec: {
+      ...(rest === "asleep" && { replicas: 0 }),
       selector: { matchLabels: selector },
       revisionHistoryLimit: 1,
       progressDeadlineSeconds: PROGRESS_SECONDS,

@@ -1,3 +1,5 @@
+import type { RestTimes } from "./rest.ts";
+
 /** What a region on Kubernetes is told by its manifest (`cloudify regions add`), as environment of the agent. */
 
 export interface KubernetesSettings {
@@ -9,6 +11,12 @@ export interface KubernetesSettings {
   bundles: string;
   /** Port of this process that the Service leads to. */
   bundlePort: number;
+  /**
+   * Port of this process at which it answers for workloads without a pod; `null`: the manifest gave it none, so every
+   * workload keeps one.
+   */
+  activatorPort: number | null;
+  rest: RestTimes;
   /** Origin at which the cluster's ingress answers the edge; `null` while there is none. */
   ingress: string | null;
   ingressClass: string;
@@ -47,6 +55,10 @@ const COMMANDS: PodCommands = {
 /** K3s calls its ingress class so, and runs it there. */
 const TRAEFIK = { class: "traefik", namespace: "kube-system" };
 
+/** Routers follow within seconds: Traefik takes changes together for two. */
+const REST = { askMs: 15_000, followMs: 15_000, tickMs: 5_000 } as const;
+const MINUTE_MS = 60_000;
+
 /** @throws With the variable's name when one is missing or no such thing. */
 export function settingsFrom(env: Record<string, string | undefined>, region: string): KubernetesSettings {
   const need = (name: string): string => {
@@ -60,6 +72,7 @@ export function settingsFrom(env: Record<string, string | undefined>, region: st
     if (!Number.isFinite(value) || value <= 0) throw new Error(`${name} must be a number above 0`);
     return value;
   };
+  const idleMinutes = env.CLOUDIFY_IDLE_MINUTES === "0" ? null : count("CLOUDIFY_IDLE_MINUTES", 30);
   const bundlePort = count("CLOUDIFY_BUNDLE_PORT", 8790);
   return {
     region,
@@ -67,6 +80,8 @@ export function settingsFrom(env: Record<string, string | undefined>, region: st
     image: need("CLOUDIFY_IMAGE"),
     bundles: env.CLOUDIFY_BUNDLES ?? `http://cloudify-agent:${bundlePort}`,
     bundlePort,
+    activatorPort: env.CLOUDIFY_ACTIVATOR_PORT ? count("CLOUDIFY_ACTIVATOR_PORT", 0) : null,
+    rest: { ...REST, idleMs: idleMinutes === null ? Number.POSITIVE_INFINITY : idleMinutes * MINUTE_MS },
     ingress: env.CLOUDIFY_INGRESS_ORIGIN || null,
     ingressClass: env.CLOUDIFY_INGRESS_CLASS ?? TRAEFIK.class,
     ingressNamespace: env.CLOUDIFY_INGRESS_NAMESPACE ?? TRAEFIK.namespace,

@@ -2,6 +2,8 @@
 import type { WorkloadStatus } from "@cloudify/protocol";
 import { ANNOTATION, stampOf } from "./names.ts";
 import type { PodEnd } from "./pod-contract.ts";
+import { isAsleep } from "./rest.ts";
+import type { Seen } from "./sleeper.ts";
 import type { ContainerState, ContainerStatus, Deployment, EndpointSlice, Pod } from "./types.ts";
 
 type Said = Pick<WorkloadStatus, "ready" | "reason" | "detail">;
@@ -39,8 +41,33 @@ export function statusOf(
   return { id, generation, ...said, restarts, coldStartMs: coldStartOf(present) };
 }
 
+/** What its sleep goes by: pods of any make count, for they may all be asked. */
+export function seenOf(
+  deployment: Deployment | undefined,
+  pods: readonly Pod[],
+  slices: readonly EndpointSlice[],
+): Seen {
+  if (!deployment) return { status: NOT_SEEN, pods: [], answering: [] };
+  const status = statusOf(deployment, pods, slices);
+  const staying = pods.filter(({ metadata }) => !metadata.deletionTimestamp).filter(isLive);
+  const routed = routedTo(slices);
+  const answering = staying.filter(isReady).flatMap(({ status: is }) => is?.podIP ?? []);
+  return {
+    status,
+    pods: staying.map(({ status: is }) => is?.podIP ?? null),
+    // They may be there still, but not for long.
+    answering: isAsleep(deployment) ? [] : answering.filter((podIP) => routed.has(podIP)),
+  };
+}
+
+const NOT_SEEN = { ready: "unknown", reason: "Starting", detail: "" } as const;
+const isLive = ({ status }: Pod): boolean => status?.phase !== "Failed" && status?.phase !== "Succeeded";
+
 function saidOf(deployment: Deployment, pods: readonly Pod[], routed: ReadonlySet<string>): Said {
   const { status } = deployment;
+  if (isAsleep(deployment)) {
+    return { ready: "true", reason: "Idle", detail: "It starts with the next request." };
+  }
   if ((status?.observedGeneration ?? 0) < (deployment.metadata.generation ?? 1)) {
     return { ready: "false", reason: "Starting", detail: "Kubernetes has not taken notice yet." };
   }

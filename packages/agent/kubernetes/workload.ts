@@ -3,9 +3,10 @@ import { createHmac } from "node:crypto";
 import type { Wish } from "../driver.ts";
 import type { Plural, Served } from "./kinds.ts";
 import { ANNOTATION, LABEL, nameOf, ownerLabels } from "./names.ts";
-import { ingressOf, policyOf, serviceOf } from "./network.ts";
+import { ingressOf, serviceOf, workloadPolicyOf } from "./network.ts";
 import { POD } from "./pod-contract.ts";
 import { deploymentOf } from "./pod-spec.ts";
+import type { Rest } from "./rest.ts";
 import { autoscalerOf, budgetOf } from "./scaling.ts";
 import type { KubernetesSettings } from "./settings.ts";
 import type { Written } from "./store.ts";
@@ -17,9 +18,17 @@ export interface Keys {
   ingressKey: string;
 }
 
+/** What is to be put up. */
+export interface Placed {
+  wish: Wish;
+  keys: Keys;
+  rest: Rest;
+}
+
 /** What each maker of an object is given. */
 export interface Parts {
   wish: Wish;
+  rest: Rest;
   settings: KubernetesSettings;
   name: string;
   /** Of the workload's pods; never changes. */
@@ -42,7 +51,7 @@ export const WORKLOAD_KINDS = [
 
 const MAKERS: Record<(typeof WORKLOAD_KINDS)[number], (parts: Parts) => object> = {
   secrets: ({ data }) => ({ type: "Opaque", data }),
-  networkpolicies: policyOf,
+  networkpolicies: workloadPolicyOf,
   services: serviceOf,
   deployments: deploymentOf,
   ingresses: ingressOf,
@@ -50,12 +59,16 @@ const MAKERS: Record<(typeof WORKLOAD_KINDS)[number], (parts: Parts) => object> 
   poddisruptionbudgets: budgetOf,
 };
 
-export function objectsOf(wish: Wish, keys: Keys, settings: KubernetesSettings, served: Served): Written[] {
+export function objectsOf(
+  { wish, keys, rest }: Placed,
+  settings: KubernetesSettings,
+  served: Served,
+): Written[] {
   const name = nameOf(wish.id);
   const data = secretData(wish, keys);
   const selector = { [LABEL.workload]: name, [LABEL.component]: "workload" };
   const digest = digestOf(wish, data, keys, settings);
-  const parts = { wish, settings, name, selector, digest, data };
+  const parts = { wish, rest, settings, name, selector, digest, data };
   const metadata = {
     name,
     namespace: settings.namespace,
@@ -67,9 +80,15 @@ export function objectsOf(wish: Wish, keys: Keys, settings: KubernetesSettings, 
       [ANNOTATION.digest]: digest,
     },
   };
+  const asleep = { ...metadata, annotations: { ...metadata.annotations, [ANNOTATION.rest]: "asleep" } };
   return WORKLOAD_KINDS.filter((plural) => served.has(plural)).map((plural) => ({
     plural,
-    object: { ...served.head(plural), metadata, ...MAKERS[plural](parts) },
+    object: {
+      ...served.head(plural),
+      // On the Deployment alone: to fall asleep and to wake is one write.
+      metadata: plural === "deployments" && rest === "asleep" ? asleep : metadata,
+      ...MAKERS[plural](parts),
+    },
   }));
 }
 

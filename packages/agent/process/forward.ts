@@ -1,9 +1,9 @@
-/** One request to a workload's process, and its answer back. */
+/** One request to a workload's process or pod, and its answer back. */
 import { type IncomingMessage, request, type ServerResponse } from "node:http";
 import { INGRESS_FAULT_HEADER, type IngressFault } from "@cloudify/protocol";
 import { type Limit, limitOf, STATUS } from "./faults.ts";
 import { coldHeader, fromWorkload, hasBody, toWorkload } from "./headers.ts";
-import type { Acquired, Workload } from "./workload.ts";
+import type { Acquired, Target } from "./target.ts";
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 /** An instance that was just replaced, or has just ended, is no reason to fail. */
@@ -12,24 +12,24 @@ const ATTEMPTS = 3;
 export async function forward(
   req: IncomingMessage,
   res: ServerResponse,
-  workload: Workload,
+  target: Target,
   path: string,
 ): Promise<void> {
   const limit = limitOf(req, res);
   const isRepeatable = SAFE.has(req.method ?? "GET") && !hasBody(req.rawHeaders);
   let coldMs: number | null = null;
   for (let attempt = 1; ; attempt++) {
-    const acquired = await workload.acquire(limit.signal);
+    const acquired = await target.acquire(limit.signal);
     if (!acquired.ok) {
       if (acquired.fault === "unreachable") res.setHeader("Retry-After", "1");
       return fail(res, acquired.fault, acquired.detail);
     }
     coldMs ??= acquired.coldMs;
-    const end = await ask(acquired, { req, res, path, coldMs, isRepeatable, kind: workload.kind, limit });
+    const end = await ask(acquired, { req, res, path, coldMs, isRepeatable, kind: target.kind, limit });
     acquired.release();
     if (end === "done") return;
-    if (end === "leaving" || end === "unsent") await workload.retire(acquired.instance);
-    const isEnded = end === "broken" && isRepeatable && (await workload.isEnding(acquired.instance));
+    if (end === "leaving" || end === "unsent") await target.retire(acquired.instance);
+    const isEnded = end === "broken" && isRepeatable && (await target.isEnding(acquired.instance));
     const isAskable = end === "unsent" || end === "leaving" || (end === "stale" && isRepeatable) || isEnded;
     if (isAskable && attempt < ATTEMPTS && !limit.signal.aborted) continue;
     const [fault, detail] = TOLD[end];
@@ -71,7 +71,7 @@ interface Asked {
   path: string;
   coldMs: number | null;
   isRepeatable: boolean;
-  kind: Workload["kind"];
+  kind: Target["kind"];
   limit: Limit;
 }
 
@@ -112,7 +112,7 @@ function ask(
       isAnswered = true;
       // A body that was sent is gone; whoever has it yet may send it elsewhere.
       if (
-        kind === "functions" &&
+        kind !== "service" &&
         answer.headers[INGRESS_FAULT_HEADER] === "draining" &&
         !hasBody(req.rawHeaders)
       ) {

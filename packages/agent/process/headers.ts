@@ -10,8 +10,7 @@ import {
   type IngressFault,
   TIMEOUT_HEADER,
 } from "@cloudify/protocol";
-
-type Kind = "functions" | "service";
+import type { TargetKind } from "./target.ts";
 
 /** RFC 9110 section 7.6.1: they are of one connection. */
 const HOP_BY_HOP = [
@@ -57,10 +56,12 @@ const without = (raw: readonly string[], names: ReadonlySet<string>): string[] =
   [...pairs(raw)].flatMap(([lower, name, value]) => (names.has(lower) ? [] : [name, value]));
 
 /** @param upgrade The protocol that is asked for, or `null`. */
-export function toWorkload(raw: readonly string[], kind: Kind, upgrade: string | null): string[] {
+export function toWorkload(raw: readonly string[], kind: TargetKind, upgrade: string | null): string[] {
   const names = hopByHop(raw);
-  // The key is the ingress's, not the customer's; «continue» was said already.
-  for (const name of [INGRESS_KEY_HEADER, "expect"]) names.add(name);
+  // «continue» was said already.
+  names.add("expect");
+  // The key is the ingress's, not the customer's; a pod's own ingress asks for it once more.
+  if (kind !== "pod") names.add(INGRESS_KEY_HEADER);
   if (kind === "service") for (const name of [FUNCTION_HEADER, TIMEOUT_HEADER]) names.add(name);
   const headers = without(raw, names);
   if (upgrade !== null) headers.push("Connection", "Upgrade", "Upgrade", upgrade);
@@ -69,9 +70,12 @@ export function toWorkload(raw: readonly string[], kind: Kind, upgrade: string |
 }
 
 /** @param coldMs How long the request waited for a start, if it did. */
-export function fromWorkload(raw: readonly string[], kind: Kind, coldMs: number | null): string[] {
+export function fromWorkload(raw: readonly string[], kind: TargetKind, coldMs: number | null): string[] {
   const names = hopByHop(raw);
-  for (const name of [COLD_HEADER, INGRESS_HEADER]) names.add(name);
+  if (coldMs !== null || kind !== "pod") names.add(COLD_HEADER);
+  // A pod's own ingress has marked it, and told apart what is a fault.
+  if (kind === "pod") return [...without(raw, names), ...coldHeader(coldMs)];
+  names.add(INGRESS_HEADER);
   // Our runtime says its own faults, and lets no function do so; whatever another program says there is no fault.
   const isFault = ([lower, , value]: [string, string, string]) =>
     lower === INGRESS_FAULT_HEADER && FAULTS.some((fault) => fault === value);

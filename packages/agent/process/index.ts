@@ -90,9 +90,8 @@ export class ProcessDriver implements Driver {
     const times = { idleMs, drainMs, startLimitMs };
     this.#seams = { clock, random, region, node, runtime, runs, ...times, ...events };
     this.#blobs = blobs;
-    const workload = (deployment: string, group: string) =>
-      this.#workloads.get(workloadId(deployment, group));
-    this.#server = await startIngress({ host, port, clock, key, workload });
+    const target = (deployment: string, group: string) => this.#workloads.get(workloadId(deployment, group));
+    this.#server = await startIngress({ host, port, clock, key, target });
     this.ingress = origin ?? `http://${host.includes(":") ? `[${host}]` : host}:${this.#server.port}`;
     this.#ticks = setInterval(() => this.#tick(), TICK_MS);
   }
@@ -151,6 +150,11 @@ export class ProcessDriver implements Driver {
 
   async list(): Promise<Actual[]> {
     return [...this.#workloads].map(([id, { wish, status }]) => ({ id, stamp: wish.stamp, status }));
+  }
+
+  /** For how long nobody has asked it, in milliseconds; 0 when somebody waits, or it is not here. */
+  idleMsOf(id: string): number {
+    return this.#workloads.get(id)?.idleMs ?? 0;
   }
 
   async load(): Promise<Omit<Load, "builds">> {

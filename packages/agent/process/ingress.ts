@@ -1,6 +1,6 @@
 /**
- * The region's ingress: one HTTP server that hands requests to the workloads' processes, and streams both ways. Knows
- * nothing of starting and stopping: it asks for an instance and gives it back.
+ * The region's ingress: one HTTP server that hands requests to the workloads' processes, or pods, and streams both ways.
+ * Knows nothing of starting and stopping: it asks for a place and gives it back.
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
@@ -10,16 +10,17 @@ import { HEALTH_PATH, INGRESS_KEY_HEADER, type IngressFault, WORKLOAD_PREFIX } f
 import type { Clock } from "../clock.ts";
 import { accepts, follow, noKeys } from "./accepted-keys.ts";
 import { fail, forward } from "./forward.ts";
+import type { Target } from "./target.ts";
 import { close, refuse, upgrade } from "./upgrade.ts";
-import type { Workload } from "./workload.ts";
 
 export interface IngressOptions {
-  host: string;
+  /** `null`: every address of this machine. */
+  host: string | null;
   /** 0: any. */
   port: number;
   clock: Clock;
   key(): string | null;
-  workload(deployment: string, group: string): Workload | undefined;
+  target(deployment: string, group: string): Target | undefined;
 }
 
 export interface Ingress {
@@ -46,33 +47,38 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
   const looks = setInterval(look, KEY_LOOK_MS).unref();
   const server = createServer({ maxHeaderSize: 65_536, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 });
 
+  /** The server forgets them: they are no connections of HTTP any more. */
+  const upgraded = new Set<Duplex>();
+
   /** @returns What to ask, and whom; or what to answer. */
-  const route = (req: IncomingMessage): { workload: Workload; path: string } | number | keyof typeof TOLD => {
+  const route = (req: IncomingMessage): { target: Target; path: string } | number | keyof typeof TOLD => {
     const url = req.url ?? "";
     if (url === HEALTH_PATH) return isDraining ? 503 : 200;
     const now = look();
     if (!accepts(keys, req.headers[INGRESS_KEY_HEADER], now)) return "denied";
-    const target = parsed(url);
-    if (target === null) return "absent";
+    const asked = parsed(url);
+    if (asked === null) return "absent";
     if (isDraining) return "draining";
-    const workload = options.workload(target.deployment, target.group);
-    return workload ? { workload, path: target.path } : "absent";
+    const target = options.target(asked.deployment, asked.group);
+    return target ? { target, path: target.kind === "pod" ? url : asked.path } : "absent";
   };
 
   server.on("request", (req, res) => {
     const found = route(req);
     if (typeof found === "number") return void res.writeHead(found).end();
     if (typeof found === "string") return fail(res, found, TOLD[found]);
-    void forward(req, res, found.workload, found.path);
+    void forward(req, res, found.target, found.path);
   });
   server.on("upgrade", (req, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
+    upgraded.add(socket);
+    socket.once("close", () => upgraded.delete(socket));
     const found = route(req);
     if (typeof found === "number") return close(socket, found);
     if (typeof found === "string") return refuse(socket, found);
-    void upgrade(req, socket, head, found.workload, found.path);
+    void upgrade(req, socket, head, found.target, found.path);
   });
-  server.listen(options.port, options.host);
+  server.listen(options.port, options.host ?? undefined);
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,
@@ -85,6 +91,7 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
       clearInterval(looks);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
+      for (const socket of upgraded) socket.destroy();
       await closed;
     },
   };

@@ -12,6 +12,7 @@ import { Ports } from "./ports.ts";
 import { Pulse } from "./pulse.ts";
 import { redaction } from "./redact.ts";
 import { listening } from "./service-port.ts";
+import type { Place } from "./target.ts";
 
 export interface InstanceOptions {
   material: WorkloadMaterial;
@@ -51,18 +52,16 @@ const OVERHEAD_BYTES = 64 * MIB;
 const GRACE_MS = 5_000;
 const ports = new Ports();
 
-export class Instance {
+export class Instance implements Place {
   readonly pid: number;
   readonly startedAt: number;
   readonly memoryLimitBytes: number;
-  /** Connections to it, kept for the next request. */
   readonly agent = new Agent({ keepAlive: true, maxFreeSockets: 64 });
   /** `null` when it ended, or was not ready in time. */
   readonly ready: Promise<Address | null>;
   readonly ended: Promise<Ended>;
   address: Address | null = null;
   inFlight = 0;
-  /** A connection of it broke before the answer came: it may be ending. */
   isBroken = false;
   #child: Child;
   /** Of programs that are servers by themselves nothing is known that they would answer. */
@@ -172,7 +171,6 @@ export class Instance {
     return this.address && this.#pulse ? this.#pulse.look(this.address, this.inFlight > 0) : 0;
   }
 
-  /** What was sent to it may be the reason, and must not be sent to the next one. */
   get isHung(): boolean {
     return this.#why === "hung";
   }

@@ -4,20 +4,20 @@ import type { Duplex } from "node:stream";
 import { INGRESS_FAULT_HEADER, type IngressFault } from "@cloudify/protocol";
 import { limitOf, STATUS } from "./faults.ts";
 import { fromWorkload, toWorkload } from "./headers.ts";
-import type { Workload } from "./workload.ts";
+import type { Target } from "./target.ts";
 
 export async function upgrade(
   req: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  workload: Workload,
+  target: Target,
   path: string,
 ): Promise<void> {
   const limit = limitOf(req, socket);
-  const acquired = await workload.acquire(limit.signal);
+  const acquired = await target.acquire(limit.signal);
   if (!acquired.ok) return refuse(socket, acquired.fault);
   const { instance, release, coldMs } = acquired;
-  const { kind } = workload;
+  const { kind } = target;
   const headers = toWorkload(req.rawHeaders, kind, req.headers.upgrade ?? "");
   const asked = request({
     ...instance.address,

@@ -10,11 +10,12 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import type { IngressFault, WorkloadStatus } from "@cloudify/protocol";
+import type { WorkloadStatus } from "@cloudify/protocol";
 import type { Clock } from "../clock.ts";
 import type { Wish } from "../driver.ts";
 import { type Ended, Instance, type InstanceOptions } from "./instance.ts";
 import { afterCrash, NO_CRASHES } from "./restart.ts";
+import type { Acquired, Target } from "./target.ts";
 
 export interface WorkloadSeams
   extends Pick<InstanceOptions, "region" | "node" | "runtime" | "startLimitMs" | "onLine"> {
@@ -36,18 +37,13 @@ export interface Prepared {
   digest: string;
 }
 
-export type Acquired =
-  /** `coldMs`: how long the request waited for a start. */
-  | { ok: true; instance: Instance; release: () => void; coldMs: number | null }
-  | { ok: false; fault: IngressFault; detail: string };
-
 const MOMENT_MS = 100;
 /** From a connection that breaks until all that the process had started has ended, on a busy machine. */
 const ENDING_MS = 1_000;
 /** Requests that wait for a start; more are told to go elsewhere. */
-const MAX_WAITING = 1_000;
+export const MAX_WAITING = 1_000;
 
-export class Workload {
+export class Workload implements Target {
   #seams: WorkloadSeams;
   #prepared: Prepared;
   #serving: Instance | null = null;
@@ -93,6 +89,12 @@ export class Workload {
     return this.#prepared.wish.material.spec.run.kind;
   }
 
+  /** For how long nobody has asked, in milliseconds; 0 while somebody waits for an answer, or it starts. */
+  get idleMs(): number {
+    const isBusy = this.#starting !== null || this.instances.some(({ inFlight }) => inFlight > 0);
+    return isBusy ? 0 : this.#seams.clock.monotonic() - this.#usedAt;
+  }
+
   want(prepared: Prepared): void {
     const isSame = prepared.digest === this.#prepared.digest;
     this.#prepared = prepared;
@@ -131,7 +133,6 @@ export class Workload {
     return this.#entered(instance, Math.round(clock.monotonic() - began));
   }
 
-  /** Whether it is just going down; known when it has. */
   isEnding(instance: Instance): Promise<boolean> {
     const late = this.#seams.clock.wait(ENDING_MS, this.#over.signal).then(() => false);
     return Promise.race([instance.ended.then(() => true), late]);
@@ -153,9 +154,9 @@ export class Workload {
 
   /** Puts it to sleep when nobody has asked for long. */
   tick(): void {
-    const { clock, idleMs, drainMs } = this.#seams;
+    const { idleMs, drainMs } = this.#seams;
     const idle = this.#serving;
-    if (!idle || idle.inFlight > 0 || this.#starting || clock.monotonic() - this.#usedAt < idleMs) return;
+    if (!idle || this.#starting || idle.inFlight > 0 || this.idleMs < idleMs) return;
     this.#serving = null;
     void idle.drain(drainMs);
     this.#say("true", "Idle", "It starts with the next request.");

@@ -1,3 +1,4 @@
+import { AGENT_SERVICE } from "@cloudify/protocol";
 import { expect, test } from "vitest";
 import { manifestOf } from "./region-manifest.ts";
 
@@ -59,6 +60,23 @@ test("what the agent may keep fits its volume, with room for a build and its lin
   const kept = mib("CLOUDIFY_AGENT_CACHE") + mib("CLOUDIFY_AGENT_BUILD_CACHE");
   expect(kept).toBeGreaterThan(0);
   expect(kept).toBeLessThanOrEqual(Number(size) * 1_024 * 0.75);
+});
+
+test("the Ingress of a sleeping workload finds the agent where the agent listens", () => {
+  const { spec } = one("Service") as unknown as { spec: { ports: Record<string, unknown>[] } };
+  const port = spec.ports.find(({ name }) => name === AGENT_SERVICE.activator);
+  expect(one("Service")?.metadata.name).toBe(AGENT_SERVICE.name);
+  const { spec: of } = one("Deployment") as unknown as {
+    spec: {
+      template: {
+        spec: { containers: { ports: { name: string; containerPort: number }[]; env: object[] }[] };
+      };
+    };
+  };
+  const container = of.template.spec.containers[0];
+  const listens = container?.ports.find(({ name }) => name === port?.targetPort)?.containerPort;
+  expect(listens).toBe(port?.port);
+  expect(container?.env).toContainEqual({ name: "CLOUDIFY_ACTIVATOR_PORT", value: String(listens) });
 });
 
 test("the token stands in the Secret alone", () => {

@@ -2,7 +2,7 @@
  * What `kubectl apply -f -` needs to put a region's agent into a cluster: a namespace of its own, in which alone it may act,
  * with no right to more than it uses. Each field is written out, so that who applies it can read what is applied.
  */
-import { AGENT_RULES } from "@cloudify/protocol";
+import { AGENT_RULES, AGENT_SERVICE, HEALTH_PATH } from "@cloudify/protocol";
 
 export interface RegionInstallation {
   /** The region's name: also the namespace's, behind `cloudify-`. */
@@ -15,8 +15,9 @@ export interface RegionInstallation {
   ingress: string | null;
 }
 
-/** Files that the agent serves to pods; and its health and numbers. */
+/** Files that the agent serves to pods; requests to workloads without a pod; and its health and numbers. */
 const BUNDLE_PORT = 8790;
+const ACTIVATOR_PORT = 8791;
 const METRICS_PORT = 9090;
 /** Where the image keeps what lasts. */
 const HOME = "/home/node/agent";
@@ -24,7 +25,8 @@ const VOLUME_GIB = 10;
 /** Of the volume; the rest is for a build's source and output, and for lines that nobody has taken yet. */
 const BLOBS_MIB = 4_096;
 const BUILD_CACHES_MIB = 3_072;
-const AGENT = "cloudify-agent";
+const AGENT = AGENT_SERVICE.name;
+const ACTIVATOR = AGENT_SERVICE.activator;
 
 /** A `List`, which `kubectl apply` takes as JSON: no quoting of ours has to be right. */
 export const manifestOf = (installation: RegionInstallation) => ({
@@ -47,6 +49,7 @@ function objectsOf({ name, api, token, image, ingress }: RegionInstallation): ob
     CLOUDIFY_IMAGE: image,
     CLOUDIFY_BUNDLES: `http://${AGENT}:${BUNDLE_PORT}`,
     CLOUDIFY_BUNDLE_PORT: String(BUNDLE_PORT),
+    CLOUDIFY_ACTIVATOR_PORT: String(ACTIVATOR_PORT),
     CLOUDIFY_METRICS_HOST: "0.0.0.0",
     CLOUDIFY_METRICS_PORT: String(METRICS_PORT),
     ...(ingress !== null && { CLOUDIFY_INGRESS_ORIGIN: ingress }),
@@ -86,6 +89,7 @@ function objectsOf({ name, api, token, image, ingress }: RegionInstallation): ob
         selector: labels,
         ports: [
           { name: "bundles", port: BUNDLE_PORT, targetPort: "bundles", protocol: "TCP" },
+          { name: ACTIVATOR, port: ACTIVATOR_PORT, targetPort: ACTIVATOR, protocol: "TCP" },
           { name: "metrics", port: METRICS_PORT, targetPort: "metrics", protocol: "TCP" },
         ],
       },
@@ -125,6 +129,7 @@ const podOf = (image: string, env: Record<string, string>): object => ({
       ],
       ports: [
         { name: "bundles", containerPort: BUNDLE_PORT, protocol: "TCP" },
+        { name: ACTIVATOR, containerPort: ACTIVATOR_PORT, protocol: "TCP" },
         { name: "metrics", containerPort: METRICS_PORT, protocol: "TCP" },
       ],
       livenessProbe: {
@@ -132,6 +137,8 @@ const podOf = (image: string, env: Record<string, string>): object => ({
         periodSeconds: 10,
         failureThreshold: 6,
       },
+      // Until it answers, the ingress is to say that there is nobody: what was never begun goes elsewhere.
+      readinessProbe: { httpGet: { path: HEALTH_PATH, port: ACTIVATOR }, periodSeconds: 2 },
       resources: { requests: { cpu: "100m", memory: "256Mi" }, limits: { memory: "1Gi" } },
       securityContext: {
         allowPrivilegeEscalation: false,

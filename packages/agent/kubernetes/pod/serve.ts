@@ -41,7 +41,7 @@ export async function serve(env: Env, runtime: string): Promise<void> {
     buildMemoryBytes: 0,
     clock: systemClock(),
     random: Math.random,
-    // How many instances there are is the autoscaler's to say.
+    // How many instances there are is the autoscaler's to say, and when there are none the agent's.
     idleMs: Number.POSITIVE_INFINITY,
     drainMs: DRAIN_MS,
   });
@@ -60,7 +60,10 @@ export async function serve(env: Env, runtime: string): Promise<void> {
       end(1);
     },
   });
-  answerProbes(host, () => !isEnding && status?.ready === "true");
+  answerProbes(host, {
+    isReady: () => !isEnding && status?.ready === "true",
+    idleMs: () => Math.floor(driver.idleMsOf(material.id)),
+  });
   process.once("SIGTERM", () => end(0));
   const stamp = { epoch: 0, generation: 0 };
   const wish = { id: material.id, stamp, isWarm: true, material };
@@ -77,9 +80,10 @@ function keyIn(path: string): () => string {
   return () => key;
 }
 
-function answerProbes(host: string, isReady: () => boolean): void {
+function answerProbes(host: string, on: { isReady(): boolean; idleMs(): number }): void {
   const server = createServer((req, res) => {
-    const is = req.url === "/live" || (req.url === "/ready" && isReady());
+    if (req.url === POD.idlePath) return void res.end(String(on.idleMs()));
+    const is = req.url === "/live" || (req.url === "/ready" && on.isReady());
     res.writeHead(is ? 200 : 503).end();
   });
   server.listen(POD.probePort, host);
