@@ -188,6 +188,17 @@ export function conformance(name: string, { outlives }: Traits, open: () => Prom
       expect(JSON.stringify([bench.lines, bench.statuses])).not.toContain("canary-");
     });
 
+    test("what is not to be warm is ready without a process, and starts with its first request", async () => {
+      const one = wish("dpl_k", { epoch: 2, generation: 14 }, "sleeps");
+      expect(await apply({ ...one, isWarm: false })).toEqual({ ok: true });
+      await expect
+        .poll(() => said("dpl_k"), WAIT)
+        .toMatchObject({ ready: "true", reason: "Idle", generation: 14 });
+      expect(bench.lines.some(({ deployment }) => deployment === "dpl_k")).toBe(false);
+      expect((await answer("dpl_k")).text).toBe("sleeps");
+      await expect.poll(() => said("dpl_k"), WAIT).toMatchObject({ ready: "true", reason: "Ready" });
+    });
+
     test("a wish that can't be fulfilled is refused as invalid, whoever asks", async () => {
       const one = wish("dpl_i", { epoch: 2, generation: 14 }, "odd");
       const refused = await apply({ ...one, id: "../dpl_i" });

@@ -24,6 +24,7 @@ import { freePort } from "./platform.ts";
 
 /** As the API server knows it; of loopback it takes no endpoint. */
 const AGENT_IP = "10.42.255.1";
+const TICK_MS = 50;
 
 export class TestCluster {
   readonly plane: ControlPlane;
@@ -98,6 +99,8 @@ export class TestRegion {
   readonly statuses: WorkloadStatus[] = [];
   readonly lines: WorkloadLine[] = [];
   readonly settings: KubernetesSettings;
+  /** How often any of its agents has looked who may fall asleep. */
+  rounds = 0;
   readonly #cluster: TestCluster;
   readonly #config: string;
   readonly #blobs = mkdtempSync(join(tmpdir(), "cloudify-blobs-"));
@@ -126,7 +129,7 @@ export class TestRegion {
       bundlePort,
       activatorPort,
       // Nothing falls asleep until a test says so.
-      rest: { idleMs: Number.POSITIVE_INFINITY, askMs: 100, followMs: 300, tickMs: 50 },
+      rest: { idleMs: Number.POSITIVE_INFINITY, askMs: 100, followMs: 300, tickMs: TICK_MS },
       ingress: null,
       ingressClass: "traefik",
       ingressNamespace: "kube-system",
@@ -168,7 +171,12 @@ export class TestRegion {
   /** Another agent with the same rights: a successor, or one that was thought dead. */
   another(settings: Partial<KubernetesSettings> = {}): KubernetesDriver {
     const hostOf = (podIP: string): string => this.#cluster.kubelet.hostOf(podIP);
-    const seams = { clock: systemClock(), random: Math.random, hostOf };
+    const real = systemClock();
+    const wait = (milliseconds: number, signal?: AbortSignal): Promise<void> => {
+      if (milliseconds === TICK_MS) this.rounds += 1;
+      return real.wait(milliseconds, signal);
+    };
+    const seams = { clock: { ...real, wait }, random: Math.random, hostOf };
     return new KubernetesDriver(this.client(), { ...this.settings, ...settings }, seams);
   }
 
@@ -191,24 +199,30 @@ export class TestRegion {
 
   /**
    * Goes the way of a request: Ingress → Service → Endpoints → pod. Traefik and the network of pods are played by this, so
-   * what they would do with the objects is read from the objects.
+   * what they would do with the objects is read from the objects: of an Ingress they hear at once.
    */
   async ask(deployment: string, path: string, key = this.key, init: RequestInit = {}): Promise<Response> {
-    const { namespace } = this.settings;
     const asked = `${WORKLOAD_PREFIX}${deployment}/node${path}`;
+    const way = await this.wayTo(asked);
+    if (typeof way === "number") return new Response(null, { status: way });
+    const headers = { [INGRESS_KEY_HEADER]: key };
+    return fetch(`http://${way.host}:${way.port}${asked}`, { ...init, headers });
+  }
+
+  /** @returns Who is at its end; or what a proxy answers by itself when there is nobody. */
+  async wayTo(asked: string): Promise<{ host: string; port: number } | number> {
+    const { namespace } = this.settings;
     const list = await this.#cluster.get(`/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses`);
     const found = list.items
       .filter((one: Any) => one.spec.ingressClassName === "traefik")
       .flatMap((one: Any) => one.spec.rules.flatMap((rule: Any) => rule.http.paths))
       .find((one: Any) => asked.startsWith(one.path));
-    if (!found) return new Response(null, { status: 404 });
+    if (!found) return 404;
     const { name, port } = found.backend.service;
     const endpoints = await this.#cluster.get(`/api/v1/namespaces/${namespace}/endpoints/${name}`);
     const subset = endpoints?.subsets?.[0];
     const at = subset?.ports.find((one: Any) => one.name === port.name);
-    if (!at || !subset.addresses?.[0]) return new Response(null, { status: 503 });
-    const host = this.#cluster.kubelet.hostOf(subset.addresses[0].ip);
-    const headers = { [INGRESS_KEY_HEADER]: key };
-    return fetch(`http://${host}:${at.port}${asked}`, { ...init, headers });
+    if (!at || !subset.addresses?.[0]) return 503;
+    return { host: this.#cluster.kubelet.hostOf(subset.addresses[0].ip), port: at.port };
   }
 }
