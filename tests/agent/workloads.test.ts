@@ -156,6 +156,17 @@ test("what is not used sleeps, and wakes for the next request", async () => {
   expect(await (await region.ask("/")).text()).toBe("awake");
 });
 
+test("what sleeps is not woken by being said again, also not by an agent that acts anew", async () => {
+  const wish = region.service(answering("asleep"));
+  await region.apply({ ...wish, isWarm: false });
+  await region.apply(wish);
+  await region.apply({ ...wish, stamp: { ...wish.stamp, epoch: 2 } });
+  expect(region.said()).toMatchObject({ ready: "true", reason: "Idle" });
+  expect(running(join(region.home, "driver"))).toEqual([]);
+  await region.apply({ ...wish, stamp: { epoch: 2, generation: 2 } });
+  await expect.poll(() => region.said()).toMatchObject({ reason: "Ready", generation: 2 });
+});
+
 test("files that lead out of the folder, and older words, are refused", async () => {
   const run = { kind: "service", command: "true", maxDuration: 1 } as const;
   const outside = await region.apply(region.wish(run, { "../x": "" }));

@@ -53,17 +53,19 @@ export class Activator {
 
   async stop(): Promise<void> {
     this.#ending.abort();
-    await this.#rounds;
     this.#ingress?.drain();
-    if (this.#active > 0) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#onIdle = resolve;
-      const over = new AbortController();
-      await Promise.race([promise, this.#clock.wait(DRAIN_MS, over.signal)]);
-      over.abort();
-    }
+    await Promise.all([this.#rounds, this.#drained()]);
     await this.#ingress?.close();
     this.agent.destroy();
+  }
+
+  async #drained(): Promise<void> {
+    if (this.#active === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onIdle = resolve;
+    const over = new AbortController();
+    await Promise.race([promise, this.#clock.wait(DRAIN_MS, over.signal)]);
+    over.abort();
   }
 
   async #walk(all: () => Iterable<Sleeper>, tickMs: number): Promise<void> {

@@ -7,6 +7,7 @@ import type { Applied } from "../driver.ts";
 import type { Acquired } from "../process/target.ts";
 import type { Rest } from "./rest.ts";
 import { type Seen, Sleeper } from "./sleeper.ts";
+import { Turns } from "./turns.ts";
 
 const TIMES = { idleMs: 60_000, askMs: 1_000, followMs: 5_000, tickMs: 1_000 };
 const never = new AbortController().signal;
@@ -24,28 +25,36 @@ class World {
   readonly moves: Rest[] = [];
   /** What is written next comes to this. */
   answer: Applied = { ok: true };
+  /** What is written is there when this is over. */
+  written: Promise<void> = Promise.resolve();
+  /** Pods that are asked answer when this is over. */
+  told: Promise<void> = Promise.resolve();
+  decisions = 0;
   status = said("true", "Ready");
   pods: string[] = ["10.42.0.1"];
   isSilent = false;
   usedAt = 0;
   inFlight = 0;
   asks = 0;
-  #listeners = new Set<() => void>();
+  readonly #listeners = new Set<() => void>();
+  readonly #turns = new Turns();
   readonly sleeper = new Sleeper({
     clock: this.clock,
     random: () => 0,
     times: TIMES,
     agent: this.agent,
     rest: () => this.rest,
-    move: async (decide) => {
-      await Promise.resolve();
-      const next = decide(this.rest);
-      if (next === this.rest || !this.answer.ok) return this.answer;
-      this.moves.push(next);
-      this.rest = next;
-      if (next === "asleep") this.see([], said("true", "Idle"));
-      return { ok: true };
-    },
+    move: (decide) =>
+      this.#turns.take("", async () => {
+        this.decisions += 1;
+        const next = decide(this.rest);
+        if (next === this.rest || !this.answer.ok) return this.answer;
+        await this.written;
+        this.moves.push(next);
+        this.rest = next;
+        if (next === "asleep") this.see([], said("true", "Idle"));
+        return { ok: true };
+      }),
     seen: () => ({
       status: this.status,
       pods: this.pods,
@@ -58,7 +67,9 @@ class World {
     askIdle: async () => {
       this.asks += 1;
       if (this.isSilent) return null;
-      return this.inFlight > 0 ? 0 : this.clock.monotonic() - this.usedAt;
+      const idle = this.inFlight > 0 ? 0 : this.clock.monotonic() - this.usedAt;
+      await this.told;
+      return idle;
     },
     hostOf: (podIP) => podIP,
     enter: () => {
@@ -119,8 +130,31 @@ test("what is in flight, or a pod that is silent, keeps it awake", async () => {
   world.inFlight = 0;
   world.isSilent = true;
   await world.pass(3 * TIMES.idleMs);
+  world.isSilent = false;
+  world.see(world.pods, said("false", "Crashed"));
+  await world.pass(3 * TIMES.idleMs);
   expect(world.moves).toEqual([]);
 });
+
+test.each(["awake", "dozing"])(
+  "who asks while the pods of one that is %s are asked keeps it awake",
+  async (rest) => {
+    const world = new World();
+    await world.pass(TIMES.idleMs - 1_000);
+    await world.clock.pass(1_000);
+    if (rest === "dozing") await world.sleeper.look();
+    await world.clock.pass(TIMES.followMs);
+    expect(world.rest).toBe(rest);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    world.told = promise;
+    const looking = world.sleeper.look();
+    expect(await world.sleeper.acquire(never)).toMatchObject({ ok: true });
+    resolve();
+    await looking;
+    await world.clock.pass(1);
+    expect(world.rest).toBe("awake");
+  },
+);
 
 test("whoever asks while it dozes is answered at once, and keeps it awake", async () => {
   const world = new World();
@@ -140,11 +174,32 @@ test("a request that comes to its pod by the old way while it dozes keeps it awa
   expect(world.moves).toEqual(["dozing", "awake"]);
 });
 
+test("who asks while its pods are taken away is not handed to them, and waits for the next", async () => {
+  const world = new World();
+  await world.pass(TIMES.idleMs + 1_000);
+  await world.clock.pass(TIMES.followMs);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  world.written = promise;
+  const falling = world.sleeper.look();
+  await world.clock.pass(1);
+  const waiting = world.sleeper.acquire(never);
+  await world.clock.pass(1);
+  expect(world.inFlight).toBe(0);
+  resolve();
+  await falling;
+  await world.clock.pass(1);
+  expect(world.moves).toEqual(["dozing", "asleep", "dozing"]);
+  world.come();
+  expect(await waiting).toMatchObject({ ok: true, instance: { address: { host: "10.42.0.2" } } });
+});
+
 test("one start for all who wait; each is told for how long it has waited", async () => {
   const world = await World.asleep();
   const all = Array.from({ length: 50 }, () => world.sleeper.acquire(never));
+  const before = world.decisions;
   await world.clock.pass(700);
   expect(world.moves).toEqual(["dozing"]);
+  expect(world.decisions - before).toBeLessThanOrEqual(1);
   world.come();
   for (const acquired of await Promise.all(all)) expect(acquired).toMatchObject({ ok: true, coldMs: 700 });
   await world.clock.pass(1);

@@ -50,8 +50,8 @@ export class Sleeper implements Target {
   readonly #seams: SleeperSeams;
   /** Requests that have come here, ever. */
   #asked = 0;
-  /** {@link #asked} when it began to doze. */
-  #askedBefore: number | null = null;
+  /** Its pods are being taken away: nothing is handed to them any more. */
+  #isFalling = false;
   #waiting = 0;
   #waking: Promise<Woken> | null = null;
   /** Monotonic. */
@@ -67,36 +67,38 @@ export class Sleeper implements Target {
   async look(): Promise<void> {
     const { clock, times, rest, seen, askIdle, move } = this.#seams;
     const now = clock.monotonic();
-    if (now < this.#lookAt || this.#waking || times.idleMs === Number.POSITIVE_INFINITY) return;
+    if (now < this.#lookAt || times.idleMs === Number.POSITIVE_INFINITY) return;
     if (rest() === "asleep") return;
     this.#lookAt = now + times.askMs;
     const { status, pods } = seen();
     if (!isServing(status)) return;
     const asked = this.#asked;
     const idle = idleOf(await Promise.all(pods.map((podIP) => (podIP === null ? null : askIdle(podIP)))));
-    const isIdle = (): boolean => idle >= times.idleMs && this.#asked === asked && this.#waking === null;
+    // Whoever comes while they are asked has not reached them yet.
+    const isIdle = (): boolean => idle >= times.idleMs && this.#asked === asked;
     if (rest() === "awake") {
       this.#lookAt = now + (isIdle() ? times.followMs : askAgainMs(idle, times));
-      this.#askedBefore = asked;
       if (isIdle()) await move((is) => (is === "awake" && isIdle() ? "dozing" : is));
       return;
     }
-    const isStill = (): boolean => isIdle() && this.#askedBefore === asked;
-    await move((is) => (is !== "dozing" ? is : isStill() ? "asleep" : "awake"));
+    await move((is) => {
+      if (is !== "dozing") return is;
+      this.#isFalling = isIdle();
+      return this.#isFalling ? "asleep" : "awake";
+    });
+    this.#isFalling = false;
   }
 
   async acquire(signal: AbortSignal): Promise<Acquired> {
-    const { clock, rest, seen } = this.#seams;
+    const { clock, rest } = this.#seams;
     if (this.#over.signal.aborted) return ENDED;
     const began = clock.monotonic();
     this.#asked += 1;
-    if (rest() !== "asleep") {
+    if (rest() !== "asleep" && !this.#isFalling) {
       const place = this.#place();
       // Whoever dozes is woken by the first; the others are handed on as long as they come here.
       if (place && rest() === "dozing") void this.#wake();
       if (place) return this.#entered(place, null);
-      const { status } = seen();
-      if (isFaulty(status)) return unreachable(`It does not run: ${status.reason}.`);
     }
     if (this.#waiting >= MAX_WAITING || signal.aborted)
       return { ok: false, fault: "starting", detail: "Too many requests wait for its start." };
@@ -151,7 +153,7 @@ export class Sleeper implements Target {
     const found = (): Woken | null => {
       const { status, answering } = seen();
       if (isServing(status) && answering.length > 0) return { ok: true };
-      return isFaulty(status) ? unreachable(`It did not start: ${status.reason}.`) : null;
+      return isFaulty(status) ? unreachable(`It does not start: ${status.reason}.`) : null;
     };
     const over = new AbortController();
     const until = AbortSignal.any([over.signal, this.#over.signal]);

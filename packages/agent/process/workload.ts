@@ -97,12 +97,14 @@ export class Workload implements Target {
 
   want(prepared: Prepared): void {
     const isSame = prepared.digest === this.#prepared.digest;
+    const isNews = prepared.wish.stamp.generation > this.wish.stamp.generation;
     this.#prepared = prepared;
     const isAsleep = this.#serving === null && this.#starting === null;
     if (isSame) {
       const { ready, reason, detail } = this.#status;
       this.#say(ready, reason, detail);
-      if (isAsleep && prepared.wish.isWarm) void this.#ensure();
+      // All that is to run is said again now and then, and whoever sleeps sleeps on.
+      if (isAsleep && isNews && prepared.wish.isWarm) void this.#ensure();
       return;
     }
     // What has crashed may be repaired by this.
