@@ -194,7 +194,7 @@ export function conformance(name: string, { outlives }: Traits, open: () => Prom
       await expect
         .poll(() => said("dpl_k"), WAIT)
         .toMatchObject({ ready: "true", reason: "Idle", generation: 14 });
-      expect(bench.lines.some(({ deployment }) => deployment === "dpl_k")).toBe(false);
+      expect(bench.lines.some(({ text }) => text === "begins: sleeps")).toBe(false);
       expect((await answer("dpl_k")).text).toBe("sleeps");
       await expect.poll(() => said("dpl_k"), WAIT).toMatchObject({ ready: "true", reason: "Ready" });
     });

@@ -67,7 +67,7 @@ const portOf = async (name: string): Promise<number | null> =>
 test("a former holder is refused what it never wrote, what it wrote, and what it would remove", async () => {
   const wish = (stamp: Stamp) => wishFor(region, "dpl_1", stamp, "x");
   expect(await region.driver.apply(wish({ epoch: 3, generation: 1 }), never)).toEqual({ ok: true });
-  const next = region.another({ bundlePort: await freePort() });
+  const next = region.another({ bundlePort: await freePort(), activatorPort: await freePort() });
   await next.start(
     () => "key",
     { fileOf: async () => "" },

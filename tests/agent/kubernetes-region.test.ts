@@ -110,6 +110,11 @@ test("only the ingress controller and the agent may call a workload; it may not 
       ],
       ports: [{ port: 8080, protocol: "TCP" }],
     },
+    // For how long nobody has asked it.
+    {
+      from: [{ podSelector: { matchLabels: { "cloudify.dev/component": "agent" } } }],
+      ports: [{ port: 8081, protocol: "TCP" }],
+    },
   ]);
   const [{ to }] = spec.egress;
   expect(to[0].ipBlock.cidr).toBe("0.0.0.0/0");

@@ -9,70 +9,59 @@ import type { Sleeper } from "./sleeper.ts";
 
 /** Workloads whose pods are asked at once. */
 const AT_ONCE = 8;
-/** What is handed on may finish for so long when the agent ends: less than Kubernetes gives it. */
+/** What is handed on, or waits for a start, may finish for so long when the agent ends: less than Kubernetes gives it. */
 const DRAIN_MS = 15_000;
+/** In which those who are told that they wait in vain hear it. */
+const LAST_WORD_MS = 1_000;
+
+interface Sleepers {
+  of(deployment: string, group: string): Sleeper | undefined;
+  all(): Iterable<Sleeper>;
+}
 
 export class Activator {
   /** Of all pods: each keeps its connections apart by their address. */
   readonly agent = new Agent({ keepAlive: true, maxFreeSockets: 64 });
   readonly #clock: Clock;
+  readonly #sleepers: Sleepers;
   readonly #ending = new AbortController();
   #ingress: Ingress | null = null;
   #rounds: Promise<void> = Promise.resolve();
-  #active = 0;
-  #onIdle: () => void = () => undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, sleepers: Sleepers) {
     this.#clock = clock;
+    this.#sleepers = sleepers;
   }
 
   /** @param port `null`: nothing can lead here, so nothing may fall asleep. */
-  async start(
-    port: number | null,
-    key: () => string | null,
-    sleepers: { of(deployment: string, group: string): Sleeper | undefined; all(): Iterable<Sleeper> },
-    tickMs: number,
-  ): Promise<void> {
+  async start(port: number | null, key: () => string | null, tickMs: number): Promise<void> {
     if (port === null) return;
     const clock = this.#clock;
-    this.#ingress = await startIngress({ host: null, port, clock, key, target: sleepers.of });
-    this.#rounds = this.#walk(sleepers.all, tickMs);
-  }
-
-  /** A request has begun that is handed on. @returns To be called when it is over. */
-  enter(): () => void {
-    this.#active += 1;
-    let isOver = false;
-    return () => {
-      if (isOver) return;
-      isOver = true;
-      this.#active -= 1;
-      if (this.#active === 0) this.#onIdle();
-    };
+    this.#ingress = await startIngress({ host: null, port, clock, key, target: this.#sleepers.of });
+    this.#rounds = this.#walk(tickMs);
   }
 
   async stop(): Promise<void> {
     this.#ending.abort();
     this.#ingress?.drain();
-    await Promise.all([this.#rounds, this.#drained()]);
+    await Promise.all([this.#rounds, this.#drained(DRAIN_MS)]);
+    for (const one of this.#sleepers.all()) one.end();
+    await this.#drained(LAST_WORD_MS);
     await this.#ingress?.close();
     this.agent.destroy();
   }
 
-  async #drained(): Promise<void> {
-    if (this.#active === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#onIdle = resolve;
+  async #drained(limitMs: number): Promise<void> {
     const over = new AbortController();
-    await Promise.race([promise, this.#clock.wait(DRAIN_MS, over.signal)]);
+    await Promise.race([this.#ingress?.drained(), this.#clock.wait(limitMs, over.signal)]);
     over.abort();
   }
 
-  async #walk(all: () => Iterable<Sleeper>, tickMs: number): Promise<void> {
+  async #walk(tickMs: number): Promise<void> {
     const { signal } = this.#ending;
     while (!signal.aborted) {
       await this.#clock.wait(tickMs, signal);
-      const queue = [...all()].values();
+      const queue = [...this.#sleepers.all()].values();
       const walk = async (): Promise<void> => {
         for (const one of queue) if (!signal.aborted) await one.look();
       };

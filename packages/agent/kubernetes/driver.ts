@@ -102,7 +102,10 @@ export class KubernetesDriver implements Driver {
       if (deployment)
         events.onLine({ deployment, function: null, at: Date.now(), level: "warn", text: detail });
     });
-    const activator = new Activator(this.#seams.clock);
+    const activator: Activator = new Activator(this.#seams.clock, {
+      of: (deployment, group) => holdings.get(workloadId(deployment, group))?.sleeper,
+      all: () => holdings.sleepers(),
+    });
     const sleeperOf = (id: string, rest: () => Rest): Sleeper => {
       const name = nameOf(id);
       return new Sleeper({
@@ -111,7 +114,6 @@ export class KubernetesDriver implements Driver {
         askIdle: (podIP) => askIdle(this.#seams.hostOf(podIP)),
         times: settings.rest,
         agent: activator.agent,
-        enter: () => activator.enter(),
         move: (decide) => holdings.move(id, decide),
         seen: () => seenOf(cluster.deployments.get(name), cluster.podsOf(name), cluster.slicesOf(name)),
         onChange: (listener) => cluster.listen(name, listener),
@@ -119,14 +121,10 @@ export class KubernetesDriver implements Driver {
     };
     const around = { kube, served, settings, blobs, bundles, correction, key, sleeperOf };
     const holdings: Holdings = new Holdings(around);
-    const sleepers = {
-      of: (deployment: string, group: string) => holdings.get(workloadId(deployment, group))?.sleeper,
-      all: () => holdings.sleepers(),
-    };
     await bundles.listen(settings.bundlePort);
     try {
       await cluster.start();
-      await activator.start(settings.activatorPort, key, sleepers, settings.rest.tickMs);
+      await activator.start(settings.activatorPort, key, settings.rest.tickMs);
     } catch (error) {
       await Promise.all([bundles.close(), cluster.stop()]);
       throw error;
@@ -199,10 +197,11 @@ export class KubernetesDriver implements Driver {
 
   /** Nothing falls asleep any more; what is handed on finishes first, for as long as it may. */
   async stop(): Promise<void> {
-    const { bundles, cluster, correction, activator, lines, timers } = this.#running;
+    const { bundles, cluster, correction, holdings, activator, lines, timers } = this.#running;
     this.#started = null;
     for (const timer of timers) clearInterval(timer);
     await activator.stop();
+    holdings.stop();
     await Promise.all([correction.stop(), cluster.stop(), lines.stop(), bundles.close()]);
     this.#kube.close();
   }

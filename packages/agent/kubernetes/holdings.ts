@@ -48,6 +48,7 @@ export class Holdings {
   readonly #turns = new Turns();
   /** The epoch in which the region's own objects were applied last. */
   #healthOf = -1;
+  #isOver = false;
 
   constructor(seams: HoldingsSeams) {
     this.#seams = seams;
@@ -93,11 +94,16 @@ export class Holdings {
     return this.#turns.take(id, act).catch(failed);
   }
 
+  /** No key is followed any more. */
+  stop(): void {
+    this.#isOver = true;
+  }
+
   /** Pods read the region's key from their Secret: a new one reaches them without a restart. */
   async followKey(): Promise<void> {
     const key = this.#seams.key();
     const stale = [...this.#held.values()].filter(({ keys }) => key && keys.ingressKey !== key);
-    for (const { wish } of stale) if (this.#held.has(wish.id)) await this.apply(wish, never);
+    for (const { wish } of stale) if (this.#held.has(wish.id) && !this.#isOver) await this.apply(wish, never);
   }
 
   async #apply(wish: Wish, signal: AbortSignal): Promise<Applied> {

@@ -72,14 +72,20 @@ class World {
       return idle;
     },
     hostOf: (podIP) => podIP,
-    enter: () => {
-      this.inFlight += 1;
-      return () => {
-        this.inFlight -= 1;
-        this.usedAt = this.clock.monotonic();
-      };
-    },
   });
+
+  /** A request that comes to the agent. */
+  async acquire(signal = never): Promise<Acquired> {
+    const acquired = await this.sleeper.acquire(signal);
+    if (acquired.ok) this.inFlight += 1;
+    return acquired;
+  }
+
+  /** It is answered. */
+  finish(): void {
+    this.inFlight -= 1;
+    this.usedAt = this.clock.monotonic();
+  }
 
   see(pods: string[], status: Seen["status"]): void {
     this.pods = pods;
@@ -148,7 +154,7 @@ test.each(["awake", "dozing"])(
     const { promise, resolve } = Promise.withResolvers<void>();
     world.told = promise;
     const looking = world.sleeper.look();
-    expect(await world.sleeper.acquire(never)).toMatchObject({ ok: true });
+    expect(await world.acquire()).toMatchObject({ ok: true });
     resolve();
     await looking;
     await world.clock.pass(1);
@@ -160,7 +166,7 @@ test("whoever asks while it dozes is answered at once, and keeps it awake", asyn
   const world = new World();
   await world.pass(TIMES.idleMs + 1_000);
   expect(world.rest).toBe("dozing");
-  const acquired = await world.sleeper.acquire(never);
+  const acquired = await world.acquire();
   expect(acquired).toMatchObject({ ok: true, coldMs: null });
   await world.pass(2 * TIMES.followMs);
   expect(world.moves).toEqual(["dozing", "awake"]);
@@ -182,7 +188,7 @@ test("who asks while its pods are taken away is not handed to them, and waits fo
   world.written = promise;
   const falling = world.sleeper.look();
   await world.clock.pass(1);
-  const waiting = world.sleeper.acquire(never);
+  const waiting = world.acquire();
   await world.clock.pass(1);
   expect(world.inFlight).toBe(0);
   resolve();
@@ -195,7 +201,7 @@ test("who asks while its pods are taken away is not handed to them, and waits fo
 
 test("one start for all who wait; each is told for how long it has waited", async () => {
   const world = await World.asleep();
-  const all = Array.from({ length: 50 }, () => world.sleeper.acquire(never));
+  const all = Array.from({ length: 50 }, () => world.acquire());
   const before = world.decisions;
   await world.clock.pass(700);
   expect(world.moves).toEqual(["dozing"]);
@@ -208,8 +214,8 @@ test("one start for all who wait; each is told for how long it has waited", asyn
 
 test("a thousand wait; who comes then is told to go elsewhere", async () => {
   const world = await World.asleep();
-  const all = Array.from({ length: 1_000 }, () => world.sleeper.acquire(never));
-  expect(await world.sleeper.acquire(never)).toMatchObject({ ok: false, fault: "starting" });
+  const all = Array.from({ length: 1_000 }, () => world.acquire());
+  expect(await world.acquire()).toMatchObject({ ok: false, fault: "starting" });
   await world.clock.pass(1);
   world.come();
   expect((await Promise.all(all)).every(({ ok }) => ok)).toBe(true);
@@ -218,7 +224,7 @@ test("a thousand wait; who comes then is told to go elsewhere", async () => {
 test("a client that leaves waits no more, and the start goes on without it", async () => {
   const world = await World.asleep();
   const leaving = new AbortController();
-  const waiting = world.sleeper.acquire(leaving.signal);
+  const waiting = world.acquire(leaving.signal);
   leaving.abort();
   expect(await waiting).toMatchObject({ ok: false, fault: "starting" });
   world.come();
@@ -228,20 +234,20 @@ test("a client that leaves waits no more, and the start goes on without it", asy
 
 test("a start that fails, or takes too long, is a fault that another region may answer for", async () => {
   const failing = await World.asleep();
-  const waiting = failing.sleeper.acquire(never);
+  const waiting = failing.acquire();
   await failing.clock.pass(1);
   failing.see([], said("false", "Starting"));
   failing.see([], said("false", "Crashed"));
   expect(await waiting).toMatchObject({ ok: false, fault: "unreachable" });
   // Nobody waits for the next try of what is known to fail, until that has come up.
-  expect(await failing.sleeper.acquire(never)).toMatchObject({ ok: false, fault: "unreachable" });
+  expect(await failing.acquire()).toMatchObject({ ok: false, fault: "unreachable" });
   failing.come();
-  expect(await failing.sleeper.acquire(never)).toMatchObject({ ok: true });
+  expect(await failing.acquire()).toMatchObject({ ok: true });
   await failing.clock.pass(1);
   expect(failing.rest).toBe("awake");
 
   const slow = await World.asleep();
-  const late = slow.sleeper.acquire(never);
+  const late = slow.acquire();
   await slow.clock.pass(130_000);
   expect(await late).toMatchObject({ ok: false, fault: "starting" });
 });
@@ -249,7 +255,7 @@ test("a start that fails, or takes too long, is a fault that another region may 
 test("an agent that is fenced wakes nobody and puts nobody to sleep", async () => {
   const asleep = await World.asleep();
   asleep.answer = { ok: false, reason: "fenced", detail: "" };
-  expect(await asleep.sleeper.acquire(never)).toMatchObject({ ok: false, fault: "draining" });
+  expect(await asleep.acquire()).toMatchObject({ ok: false, fault: "draining" });
   const awake = new World();
   awake.answer = { ok: false, reason: "fenced", detail: "" };
   await awake.pass(10 * TIMES.idleMs);
@@ -258,7 +264,7 @@ test("an agent that is fenced wakes nobody and puts nobody to sleep", async () =
 
 test("its tombstone ends the wait of all", async () => {
   const world = await World.asleep();
-  const waiting = world.sleeper.acquire(never);
+  const waiting = world.acquire();
   await world.clock.pass(1);
   world.sleeper.end();
   expect(await waiting).toMatchObject({ ok: false, fault: "draining" });
@@ -281,11 +287,11 @@ test("no history puts it to sleep over a request in flight, or leaves one who as
       for (const step of history) {
         switch (step.do) {
           case "ask":
-            open.push(world.sleeper.acquire(never));
+            open.push(world.acquire());
             break;
           case "finish": {
             const acquired = world.status.reason === "Ready" ? await open.shift() : undefined;
-            if (acquired?.ok) acquired.release();
+            if (acquired?.ok) world.finish();
             break;
           }
           case "pass":

@@ -34,8 +34,6 @@ export interface SleeperSeams {
   askIdle(podIP: string): Promise<number | null>;
   /** Where a pod takes requests. */
   hostOf(podIP: string): string;
-  /** A request has begun. @returns To be called when it is over. */
-  enter(): () => void;
 }
 
 type Woken = { ok: true } | (Acquired & { ok: false });
@@ -98,7 +96,7 @@ export class Sleeper implements Target {
       const place = this.#place();
       // Whoever dozes is woken by the first; the others are handed on as long as they come here.
       if (place && rest() === "dozing") void this.#wake();
-      if (place) return this.#entered(place, null);
+      if (place) return entered(place, null);
     }
     if (this.#waiting >= MAX_WAITING || signal.aborted)
       return { ok: false, fault: "starting", detail: "Too many requests wait for its start." };
@@ -109,9 +107,7 @@ export class Sleeper implements Target {
     if (woken === "aborted") return LATE;
     if (!woken.ok) return woken;
     const place = this.#place();
-    return place
-      ? this.#entered(place, Math.round(clock.monotonic() - began))
-      : unreachable("It did not start.");
+    return place ? entered(place, Math.round(clock.monotonic() - began)) : unreachable("It did not start.");
   }
 
   /** A program that ends is its pod's own to tell of. */
@@ -124,7 +120,7 @@ export class Sleeper implements Target {
     await this.#seams.clock.wait(MOMENT_MS, this.#over.signal);
   }
 
-  /** By its tombstone: those who wait are told. */
+  /** Those who wait are told: by its tombstone, or when the agent ends. */
   end(): void {
     this.#over.abort();
   }
@@ -181,11 +177,15 @@ export class Sleeper implements Target {
     if (host === undefined) return null;
     return { address: { host, port: POD.port }, agent, isBroken: false, isHung: false };
   }
-
-  #entered(instance: Place, coldMs: number | null): Acquired {
-    return { ok: true, instance, release: this.#seams.enter(), coldMs };
-  }
 }
+
+/** Until when it is asked the pod itself knows. */
+const entered = (instance: Place, coldMs: number | null): Acquired => ({
+  ok: true,
+  instance,
+  release: () => undefined,
+  coldMs,
+});
 
 const isServing = ({ ready, reason }: Seen["status"]): boolean => ready === "true" && reason === "Ready";
 /** It may still come, but nobody is to wait for that. */

@@ -3,7 +3,7 @@
  * Knows nothing of starting and stopping: it asks for a place and gives it back.
  */
 import { once } from "node:events";
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { HEALTH_PATH, INGRESS_KEY_HEADER, type IngressFault, WORKLOAD_PREFIX } from "@cloudify/protocol";
@@ -27,6 +27,8 @@ export interface Ingress {
   port: number;
   /** New requests are told to go elsewhere; those under way go on. */
   drain(): void;
+  /** Resolves when nothing is under way. */
+  drained(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -47,8 +49,16 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
   const looks = setInterval(look, KEY_LOOK_MS).unref();
   const server = createServer({ maxHeaderSize: 65_536, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 });
 
-  /** The server forgets them: they are no connections of HTTP any more. */
-  const upgraded = new Set<Duplex>();
+  /** Answers that are not over, and connections that became something else: the server itself forgets these. */
+  const open = new Set<ServerResponse | Duplex>();
+  let onEmpty = (): void => undefined;
+  const enter = (one: ServerResponse | Duplex): void => {
+    open.add(one);
+    one.once("close", () => {
+      open.delete(one);
+      if (open.size === 0) onEmpty();
+    });
+  };
 
   /** @returns What to ask, and whom; or what to answer. */
   const route = (req: IncomingMessage): { target: Target; path: string } | number | keyof typeof TOLD => {
@@ -64,6 +74,7 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
   };
 
   server.on("request", (req, res) => {
+    enter(res);
     const found = route(req);
     if (typeof found === "number") return void res.writeHead(found).end();
     if (typeof found === "string") return fail(res, found, TOLD[found]);
@@ -71,8 +82,7 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
   });
   server.on("upgrade", (req, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
-    upgraded.add(socket);
-    socket.once("close", () => upgraded.delete(socket));
+    enter(socket);
     const found = route(req);
     if (typeof found === "number") return close(socket, found);
     if (typeof found === "string") return refuse(socket, found);
@@ -86,12 +96,17 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
       isDraining = true;
       server.closeIdleConnections();
     },
+    drained: () =>
+      new Promise((resolve) => {
+        onEmpty = resolve;
+        if (open.size === 0) resolve();
+      }),
     async close() {
       isDraining = true;
       clearInterval(looks);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
-      for (const socket of upgraded) socket.destroy();
+      for (const one of open) one.destroy();
       await closed;
     },
   };
