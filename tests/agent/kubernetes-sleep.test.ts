@@ -106,12 +106,11 @@ test("whom nobody asks has no pod; the autoscaler leaves it so, and it is ready 
   expect(leadsTo("dpl_idle")).toBe(AGENT_SERVICE.name);
   const [listed] = (await region.driver.list()).filter(({ id }) => id === "dpl_idle.node");
   expect(listed?.status).toMatchObject({ ready: "true", reason: "Idle" });
+  // Of `v2beta2` kubectl shows the conditions as they are; `v1` has them as an annotation.
   const scaling = () =>
-    JSON.parse(
-      found("hpa.v2beta2.autoscaling", "dpl_idle").metadata.annotations?.[
-        "autoscaling.alpha.kubernetes.io/conditions"
-      ] ?? JSON.stringify(found("hpa.v2beta2.autoscaling", "dpl_idle").status?.conditions ?? []),
-    ).find(({ type }: Any) => type === "ScalingActive");
+    found("hpa.v2beta2.autoscaling", "dpl_idle").status.conditions?.find(
+      ({ type }: Any) => type === "ScalingActive",
+    );
   await expect.poll(scaling, WAIT).toMatchObject({ status: "False", reason: "ScalingDisabled" });
   expect(podsOf("dpl_idle")).toEqual([]);
 });
@@ -216,6 +215,14 @@ test("a client that goes away while it waits ends its wait, and not the start", 
   await expect(left).rejects.toThrow();
   await said("dpl_left", "Ready");
   await expect.poll(() => leadsTo("dpl_left"), WAIT).toBe(nameOf("dpl_left.node"));
+});
+
+test("an agent that is told to end answers those first who wait for a start", async () => {
+  await asleep("dpl_last");
+  const waiting = ask("dpl_last");
+  await expect.poll(() => found("deployment", "dpl_last").spec.replicas, WAIT).toBe(1);
+  await region.restart();
+  expect((await waiting).status).toBe(200);
 });
 
 test("a start that fails is a fault that says the call never began; one that succeeds later serves again", async () => {
