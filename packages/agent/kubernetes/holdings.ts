@@ -35,7 +35,7 @@ interface Held {
   wish: Wish;
   keys: Keys;
   rest: Rest;
-  /** The last write has failed, and may have been carried out all the same. */
+  /** The last write has failed, and may have been carried out all the same, or in part. */
   isUnsure: boolean;
   readonly sleeper: Sleeper;
 }
@@ -145,7 +145,7 @@ export class Holdings {
     const objects = objectsOf({ wish, keys, rest }, settings, served);
     const applied = await correction.put(nameOf(wish.id), objects, wish.stamp, signal).catch(failed);
     if (applied.ok) Object.assign(held, { wish, keys, rest });
-    held.isUnsure = !applied.ok && applied.reason === "failed";
+    held.isUnsure = !applied.ok;
     return applied;
   }
 
