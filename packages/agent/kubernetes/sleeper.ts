@@ -175,7 +175,7 @@ export class Sleeper implements Target {
     const among = others.length > 0 ? others : hosts;
     const host = among[Math.floor(random() * among.length)];
     if (host === undefined) return null;
-    return { address: { host, port: POD.port }, agent, isBroken: false, isHung: false };
+    return { address: { host, port: POD.port }, agent, isBroken: false, isDrained: false, isHung: false };
   }
 }
 

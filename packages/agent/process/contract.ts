@@ -15,18 +15,19 @@ export interface RuntimeConfig {
   /** Address to listen at; the port is `PORT` of the environment, 0 for any. */
   host: string;
   /**
-   * Whether {@link READY_FD} and {@link LINES_FD} are pipes to whoever started it. Without, nothing is to be written there
+   * Whether {@link STATE_FD} and {@link LINES_FD} are pipes to whoever started it. Without, nothing is to be written there
    * (Node uses free descriptors for itself), and {@link FunctionLine}s go to standard output.
    */
   hasPipes: boolean;
 }
 
-/** The runtime writes one {@link RuntimeReady} here, and a newline, when it can be asked; it ends if it can't. */
-export const READY_FD = 3;
-export interface RuntimeReady {
-  ready: true;
-  port: number;
-}
+/** The runtime writes {@link RuntimeMessage}s here, one JSON text a line. */
+export const STATE_FD = 3;
+export type RuntimeMessage =
+  /** It can be asked; it ends if it can't. */
+  | { ready: true; port: number }
+  /** It is ending, and has answered all that it had begun: who has no answer was not begun, and may ask another. */
+  | { drained: true };
 
 /** The runtime writes {@link FunctionLine}s here, one JSON text a line. Plain output is taken too, as of no function. */
 export const LINES_FD = 4;

@@ -3,7 +3,7 @@ import { type IncomingMessage, request, type ServerResponse } from "node:http";
 import { INGRESS_FAULT_HEADER, type IngressFault } from "@cloudify/protocol";
 import { type Limit, limitOf, STATUS } from "./faults.ts";
 import { coldHeader, fromWorkload, hasBody, toWorkload } from "./headers.ts";
-import type { Acquired, Target } from "./target.ts";
+import type { Acquired, Place, Target } from "./target.ts";
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 /** An instance that was just replaced, or has just ended, is no reason to fail. */
@@ -29,8 +29,10 @@ export async function forward(
     acquired.release();
     if (end === "done") return;
     if (end === "leaving" || end === "unsent") await target.retire(acquired.instance);
-    const isEnded = end === "broken" && isRepeatable && (await target.isEnding(acquired.instance));
-    const isAskable = end === "unsent" || end === "leaving" || (end === "stale" && isRepeatable) || isEnded;
+    const isAskable =
+      end === "unsent" ||
+      end === "leaving" ||
+      (isRepeatable && (end === "stale" || (await isInnocent(end, target, acquired.instance))));
     if (isAskable && attempt < ATTEMPTS && !limit.signal.aborted) continue;
     const [fault, detail] = TOLD[end];
     return fail(res, fault, detail, coldMs);
@@ -43,6 +45,12 @@ export async function forward(
  * one was sent: if it ends, that was why. `leaving`: it takes no more requests, and has not begun this one.
  */
 type End = "done" | "unsent" | "leaving" | "stale" | "broken" | "crashed" | "timeout";
+
+/** Whether its process ended for no doing of this request: another's had broken off before, or this one was never begun. */
+async function isInnocent(end: End, target: Target, place: Place): Promise<boolean> {
+  if ((end !== "broken" && end !== "crashed") || place.isHung) return false;
+  return (await target.isEnding(place)) && (end === "broken" || place.isDrained);
+}
 
 const TOLD: Record<Exclude<End, "done">, [IngressFault, string]> = {
   unsent: ["unreachable", "Its process takes no connection."],

@@ -5,7 +5,13 @@ import { join } from "node:path";
 import type { WorkloadMaterial } from "@cloudify/protocol";
 import type { WorkloadLine } from "../driver.ts";
 import { type Child, type Ending, startChild } from "./child.ts";
-import { type FunctionLine, LINES_FD, READY_FD, type RuntimeConfig, type RuntimeReady } from "./contract.ts";
+import {
+  type FunctionLine,
+  LINES_FD,
+  type RuntimeConfig,
+  type RuntimeMessage,
+  STATE_FD,
+} from "./contract.ts";
 import { baseEnvironment } from "./environment.ts";
 import { readLines } from "./lines.ts";
 import { Ports } from "./ports.ts";
@@ -63,6 +69,7 @@ export class Instance implements Place {
   address: Address | null = null;
   inFlight = 0;
   isBroken = false;
+  isDrained = false;
   #child: Child;
   /** Of programs that are servers by themselves nothing is known that they would answer. */
   readonly #pulse: Pulse | null;
@@ -132,8 +139,27 @@ export class Instance implements Place {
     const path = join(folder, "runtime.json");
     writeFileSync(path, JSON.stringify(config), { mode: 0o600 });
     const args = [space, "--enable-source-maps", options.runtime, path];
-    const child = await startChild({ command: node, args, cwd: root, env, pipes: [READY_FD, LINES_FD] });
-    return new Instance(child, options, toldOn(child, options.startLimitMs));
+    const child = await startChild({ command: node, args, cwd: root, env, pipes: [STATE_FD, LINES_FD] });
+    const { promise, resolve } = Promise.withResolvers<Address | null>();
+    const instance = new Instance(child, options, promise);
+    instance.#listen(resolve, options.startLimitMs);
+    return instance;
+  }
+
+  /** To what the runtime says of itself. */
+  #listen(onReady: (address: Address | null) => void, limitMs: number): void {
+    const late = setTimeout(() => onReady(null), limitMs);
+    const reader = readLines((text) => {
+      const said = messageIn(text);
+      if (said && "drained" in said) {
+        this.isDrained = true;
+        return;
+      }
+      clearTimeout(late);
+      onReady(said && { host: "127.0.0.1", port: said.port });
+    });
+    this.#child.pipe(STATE_FD).on("data", (chunk: Buffer) => reader.write(chunk));
+    void this.#child.ended.then(() => clearTimeout(late));
   }
 
   /** @returns To be called when the request is over. */
@@ -239,24 +265,16 @@ async function listeningAt(port: number, child: Child, limitMs: number): Promise
   return host === null ? null : { host, port };
 }
 
-/** What the runtime says when it is ready. */
-function toldOn(child: Child, limitMs: number): Promise<Address | null> {
-  return new Promise((resolve) => {
-    const late = setTimeout(() => resolve(null), limitMs);
-    const reader = readLines((text) => {
-      clearTimeout(late);
-      const port = portIn(text);
-      resolve(port === null ? null : { host: "127.0.0.1", port });
-    });
-    child.pipe(READY_FD).on("data", (chunk: Buffer) => reader.write(chunk));
-    void child.ended.then(() => clearTimeout(late));
-  });
-}
-
-function portIn(text: string): number | null {
+/** @returns `null` for what is not as agreed: functions can write to the pipe too. */
+function messageIn(text: string): RuntimeMessage | null {
   try {
-    const { ready, port } = JSON.parse(text) as Partial<RuntimeReady>;
-    return ready === true && Number.isInteger(port) ? (port ?? null) : null;
+    const { ready, port, drained } = JSON.parse(text) as {
+      ready?: unknown;
+      port?: unknown;
+      drained?: unknown;
+    };
+    if (drained === true) return { drained };
+    return ready === true && typeof port === "number" && Number.isInteger(port) ? { ready, port } : null;
   } catch {
     return null;
   }

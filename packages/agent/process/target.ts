@@ -16,6 +16,8 @@ export interface Place {
   readonly agent: Agent;
   /** A connection of it broke before the answer came: it may be ending. */
   isBroken: boolean;
+  /** It ends, and has answered all that it had begun: who has no answer may ask another. */
+  readonly isDrained: boolean;
   /** What was sent to it may be why it is ended, and must not be sent to the next one. */
   readonly isHung: boolean;
 }

@@ -7,7 +7,7 @@ import { readFileSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { join, resolve } from "node:path";
 import { inspect } from "node:util";
-import { LINES_FD, READY_FD, type RuntimeConfig, type RuntimeReady } from "../process/contract.ts";
+import { LINES_FD, type RuntimeConfig, type RuntimeMessage, STATE_FD } from "../process/contract.ts";
 import { variablesOf } from "./environment.ts";
 import { newErrorId } from "./faults.ts";
 import { Functions } from "./functions.ts";
@@ -45,12 +45,20 @@ const port = await server.listen(host, Number(process.env.PORT ?? 0));
 Object.assign(process.env, variablesOf(process.env, settled.environment, { region, deployment, port }));
 interceptListen(port);
 
+function tell(message: RuntimeMessage): void {
+  if (hasPipes) writeSync(STATE_FD, `${JSON.stringify(message)}\n`);
+}
+
 let isEnding = false;
 async function end(code: number, graceMs: number): Promise<void> {
   if (isEnding) return;
   isEnding = true;
   const late = new Promise<void>((done) => setTimeout(done, graceMs));
-  await Promise.race([server.drain().then(() => afterwards.settled()), late]);
+  const drained = server.drain().then(() => {
+    tell({ drained: true });
+    return afterwards.settled();
+  });
+  await Promise.race([drained, late]);
   await Promise.race([pipe.flush(), new Promise((done) => setTimeout(done, 1_000))]);
   process.exit(code);
 }
@@ -81,4 +89,4 @@ const fault = await functions.loadAhead();
 if (fault !== null) {
   console.error(`None of its functions could be loaded: ${fault}`);
   await end(1, UNCAUGHT_GRACE_MS);
-} else if (hasPipes) writeSync(READY_FD, `${JSON.stringify({ ready: true, port } satisfies RuntimeReady)}\n`);
+} else tell({ ready: true, port });
