@@ -17,7 +17,7 @@ import * as secrets from "#features/regions/credentials.ts";
 import type { Feed } from "#features/regions/feed.ts";
 import * as feeds from "#features/regions/feed.ts";
 import { follow, handOver } from "#features/regions/ingress-key.ts";
-import { endLease, isCurrent, isHeld, takeLease } from "#features/regions/lease.ts";
+import { endLease, isCurrent, isHeard, isHeld, takeLease } from "#features/regions/lease.ts";
 import { type Refusals, refuse } from "#features/regions/refusals.ts";
 import type { Offered, Presence, Room, Wanted } from "#features/regions/rpc.ts";
 import { placed, report, type Statuses, statusesOf } from "#features/regions/statuses.ts";
@@ -81,7 +81,7 @@ export class RegionObject extends RegionCustody implements RegionControl {
     const { token, spentBy } = this.credentials();
     return {
       lease,
-      isLive: isHeld(lease, this.clock.now()),
+      isLive: isHeard(lease, this.clock.now()),
       isDraining: this.isDraining(region, lease),
       ingress: this.shown().ingress,
       cursor,

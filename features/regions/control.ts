@@ -34,6 +34,7 @@ export type Gone = { ok: false; reason: "over"; isAccepted: boolean };
 
 export interface RegionView {
   lease: Lease;
+  /** Its agent has been heard of lately. */
   isLive: boolean;
   isDraining: boolean;
   ingress: string | null;

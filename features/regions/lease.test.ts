@@ -1,7 +1,7 @@
-import { LEASE_TTL_MS, type LeaseRequest } from "@cloudify/protocol";
+import { LEASE_TTL_MS, type LeaseRequest, RENEW_MS } from "@cloudify/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { endLease, isCurrent, isHeld, type Lease, noLease, takeLease } from "./lease.ts";
+import { endLease, isCurrent, isHeard, isHeld, type Lease, noLease, takeLease } from "./lease.ts";
 
 const request: LeaseRequest = {
   holder: "a",
@@ -152,6 +152,16 @@ test("a lease that has lapsed can't be renewed, though nobody else took it", () 
   expect(takeLease(first.lease, renew, LEASE_TTL_MS - 1).ok).toBe(true);
   expect(takeLease(first.lease, renew, LEASE_TTL_MS)).toMatchObject({ ok: false, reason: "fenced" });
   expect(isCurrent(first.lease, 1, LEASE_TTL_MS)).toBe(false);
+});
+
+test("who is not heard of is seen before its lease lapses: within 15 s of the loss, whenever it fell", () => {
+  const first = takeLease(noLease, request, 0);
+  if (!first.ok) throw new Error(first.reason);
+  expect(isHeard(first.lease, 2 * RENEW_MS)).toBe(true);
+  expect(isHeard(first.lease, LEASE_TTL_MS - 2_000)).toBe(false);
+  expect(isHeld(first.lease, LEASE_TTL_MS - 1)).toBe(true);
+  expect(isHeard(endLease(first.lease, 1_000), 1_000)).toBe(false);
+  expect(isHeard(noLease, 0)).toBe(false);
 });
 
 test("both speak the highest version that both know; with none in common nothing changes", () => {

@@ -49,6 +49,16 @@ export type LeaseStep = { ok: true; lease: Lease; held: Held } | Refused;
 
 export const isHeld = ({ held }: Lease, now: Millis): boolean => held !== null && now < held.expiresAt;
 
+/**
+ * Two renewals and some: a loss is to be seen within 15 s of it, also by whoever looks now and then, and wherever between
+ * two renewals it fell. The lease itself lasts longer, since nothing is lost by a late renewal.
+ */
+const SILENT_MS: Millis = 12_000;
+
+/** Whether its holder has been heard of lately. */
+export const isHeard = ({ held }: Lease, now: Millis): boolean =>
+  held !== null && now < held.expiresAt - LEASE_TTL_MS + SILENT_MS;
+
 /** Whether a call of this epoch still counts. */
 export const isCurrent = (lease: Lease, epoch: number, now: Millis): boolean =>
   epoch === lease.epoch && isHeld(lease, now);
