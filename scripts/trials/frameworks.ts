@@ -11,6 +11,9 @@ import { APPS } from "./frameworks/apps.ts";
 import { failuresOf } from "./frameworks/check.ts";
 import { make } from "./frameworks/make.ts";
 
+/** What builds need is installed by then, from a cache of npm that knows nothing, too. */
+const TOOLS_MS = 300_000;
+
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !APPS.some((app) => app.name === name));
 if (unknown.length > 0) {
@@ -36,7 +39,10 @@ try {
 async function filled(tools: string): Promise<number> {
   const from = Date.now();
   const isThere = async () => (await readdir(tools).catch(() => [])).some((name) => !name.startsWith("."));
-  while (!(await isThere())) await new Promise((resolve) => setTimeout(resolve, 100));
+  while (!(await isThere())) {
+    if (Date.now() - from > TOOLS_MS) throw new Error(`No tools are there after ${TOOLS_MS} ms.`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
   return Date.now() - from;
 }
 
