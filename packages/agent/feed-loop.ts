@@ -69,6 +69,12 @@ export class FeedLoop {
     return this.#refusal;
   }
 
+  /** What was last told, the key among it: an ingress that begins now is to know the former one, too. */
+  recall(): void {
+    const { storage, log } = this.#seams;
+    this.#lastGood = load<LastGood>(storage, LAST_GOOD, log) ?? this.#lastGood;
+  }
+
   /** Puts up what was last known, before anybody has answered: it ran, and is to run. */
   boot(): void {
     const { clock, storage, log } = this.#seams;

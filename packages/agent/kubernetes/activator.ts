@@ -44,16 +44,17 @@ export class Activator {
   async stop(): Promise<void> {
     this.#ending.abort();
     this.#ingress?.drain();
-    await Promise.all([this.#rounds, this.#drained(DRAIN_MS)]);
+    const isDrained = Promise.all([this.#rounds, this.#ingress?.drained()]);
+    await this.#within(isDrained, DRAIN_MS);
     for (const one of this.#sleepers.all()) one.end();
-    await this.#drained(LAST_WORD_MS);
+    await this.#within(this.#ingress?.drained(), LAST_WORD_MS);
     await this.#ingress?.close();
     this.agent.destroy();
   }
 
-  async #drained(limitMs: number): Promise<void> {
+  async #within(work: Promise<unknown> | undefined, limitMs: number): Promise<void> {
     const over = new AbortController();
-    await Promise.race([this.#ingress?.drained(), this.#clock.wait(limitMs, over.signal)]);
+    await Promise.race([work, this.#clock.wait(limitMs, over.signal)]);
     over.abort();
   }
 

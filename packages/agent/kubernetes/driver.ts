@@ -198,9 +198,10 @@ export class KubernetesDriver implements Driver {
   /** Nothing falls asleep any more; what is handed on finishes first, for as long as it may. */
   async stop(): Promise<void> {
     const { bundles, cluster, correction, holdings, activator, lines, timers } = this.#running;
-    this.#started = null;
     for (const timer of timers) clearInterval(timer);
+    // The lease is renewed meanwhile, and with it the load is asked for.
     await activator.stop();
+    this.#started = null;
     holdings.stop();
     await Promise.all([correction.stop(), cluster.stop(), lines.stop(), bundles.close()]);
     this.#kube.close();

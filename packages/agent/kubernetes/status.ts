@@ -33,9 +33,12 @@ export function statusOf(
   const id = deployment.metadata.annotations?.[ANNOTATION.id] ?? "";
   const generation = stampOf(deployment)?.generation ?? 0;
   const digest = deployment.spec.template.metadata.annotations?.[ANNOTATION.digest];
-  const present = pods.filter(
-    ({ metadata }) => metadata.annotations?.[ANNOTATION.digest] === digest && !metadata.deletionTimestamp,
-  );
+  // One that was evicted lies there for as long as the cluster likes, and another has taken its place.
+  const present = pods
+    .filter(isLive)
+    .filter(
+      ({ metadata }) => metadata.annotations?.[ANNOTATION.digest] === digest && !metadata.deletionTimestamp,
+    );
   const restarts = present.flatMap(containersOf).reduce((sum, { restartCount }) => sum + restartCount, 0);
   const said = saidOf(deployment, present, routedTo(slices));
   return { id, generation, ...said, restarts, coldStartMs: coldStartOf(present) };

@@ -49,6 +49,8 @@ type End = "done" | "unsent" | "leaving" | "stale" | "broken" | "crashed" | "tim
 /** Whether its process ended for no doing of this request: another's had broken off before, or this one was never begun. */
 async function isInnocent(end: End, target: Target, place: Place): Promise<boolean> {
   if ((end !== "broken" && end !== "crashed") || place.isHung) return false;
+  // Of a service nobody hears what it had begun.
+  if (end === "crashed" && target.kind === "service") return false;
   return (await target.isEnding(place)) && (end === "broken" || place.isDrained);
 }
 
