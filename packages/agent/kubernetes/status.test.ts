@@ -69,7 +69,7 @@ test("a pod that answers but is not routed to is not ready yet", () => {
 
 test("what an evicted pod has left behind says nothing of the one that starts in its place", () => {
   const left = pod(false, [container({ terminated: { exitCode: 137 } }, { restartCount: 4 })]);
-  const evicted = { ...left, status: { ...left.status, phase: "Failed" } };
+  const evicted = { ...left, status: { ...left.status, phase: "Failed" as const } };
   const said = statusOf(deployment(), [evicted, pod(false)]);
   expect(said).toMatchObject({ ready: "false", reason: "Starting", restarts: 0 });
 });
