@@ -33,8 +33,8 @@ export async function load(name: string, root: string, one: NodeFunction): Promi
   started.set(path, starting);
   const { exported, server } = await starting;
   if (isObject(exported)) {
-    const web = webHandlers(exported, one);
-    if (web) return { handle: fromWeb(web), server: await server(0) };
+    const web = webHandle(exported, one);
+    if (web) return { handle: web, server: await server(0) };
     if (typeof exported === "function") {
       const handle = exported as Handle;
       // An application of Express is a function too; it has its own ideas of `req.query` and `res.json()`.
@@ -90,7 +90,7 @@ function unwrap(module: unknown): unknown {
   return exported;
 }
 
-function webHandlers(exported: object, one: NodeFunction): Map<string, WebHandler> | null {
+function webHandle(exported: object, one: NodeFunction): Handle | null {
   const found = new Map<string, WebHandler>();
   const member = (name: string): WebHandler | null => {
     const value = (exported as Record<string, unknown>)[name];
@@ -101,7 +101,7 @@ function webHandlers(exported: object, one: NodeFunction): Map<string, WebHandle
     const handler = member(method) ?? all;
     if (handler) found.set(method, handler);
   }
-  return found.size > 0 ? found : null;
+  return found.size > 0 ? fromWeb(found, all) : null;
 }
 
 const isServer = (exported: object): exported is Server =>

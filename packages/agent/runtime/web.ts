@@ -10,14 +10,21 @@ export type WebHandler = (request: Request, context: object) => unknown;
 
 export const METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"] as const;
 
-/** As for edge functions: HEAD is made of GET, OPTIONS tells what there is, and any other method without a handler is 405. */
-export function fromWeb(handlers: ReadonlyMap<string, WebHandler>): Handle {
+/** No `Request` can have them (Fetch standard, "forbidden method"). */
+const FORBIDDEN = new Set(["CONNECT", "TRACE", "TRACK"]);
+
+/**
+ * As for edge functions: HEAD is made of GET, OPTIONS tells what there is, and any other method without a handler is 405.
+ *
+ * @param others Takes every method that `handlers` does not name, also those that are not in {@link METHODS}.
+ */
+export function fromWeb(handlers: ReadonlyMap<string, WebHandler>, others: WebHandler | null): Handle {
   const head = handlers.get("HEAD") ?? handlers.get("GET");
   const all = new Map(head ? [...handlers, ["HEAD", head]] : handlers);
   const allow = [...new Set([...all.keys(), "OPTIONS"])].join(", ");
   return async (req, res) => {
     const method = req.method ?? "GET";
-    const handler = all.get(method);
+    const handler = all.get(method) ?? (FORBIDDEN.has(method) ? null : others);
     if (!handler) {
       res.writeHead(method === "OPTIONS" ? 204 : 405, { allow }).end();
       return;

@@ -43,6 +43,7 @@ describe("a handler of the web's kind", () => {
     expect(refused).toMatchObject({ status: 405 });
     expect(refused.headers.allow).toBe("GET, POST, HEAD, OPTIONS");
     expect((await ask("a", { method: "OPTIONS" })).status).toBe(204);
+    expect((await ask("a", { method: "PURGE" })).status).toBe(405);
   });
 
   test.each([
@@ -59,6 +60,20 @@ describe("a handler of the web's kind", () => {
     for (const method of ["GET", "PUT", "OPTIONS"]) {
       expect(await ask("a", { method, path: "//x" })).toMatchObject({ status: 200, text: "hi//x" });
     }
+  });
+
+  const ECHO = "async (request) => new Response(request.method + ' ' + await request.text())";
+  test.each([
+    ["export default { fetch }", `export default { fetch: ${ECHO} }`, {}],
+    ["useWebApi", `export default ${ECHO}`, { isWeb: true }],
+    ["fetch beside a named one", `export const GET = () => {}; export const fetch = ${ECHO}`, {}],
+  ])("%s takes every method that a Request can have", async (_, code, more) => {
+    const { ask } = await start({ "a.mjs": code }, { a: nodeFunction("a.mjs", more) });
+    for (const method of ["POST", "PURGE", "PROPFIND", "REPORT"]) {
+      expect(await ask("a", { method, body: "b" })).toMatchObject({ status: 200, text: `${method} b` });
+    }
+    expect(await ask("a", { method: "TRACE" })).toMatchObject({ status: 405 });
+    expect(await ask("a", { method: "PUT", body: "after" })).toMatchObject({ text: "PUT after" });
   });
 
   test("a function that takes a Request, where the output says so", async () => {
