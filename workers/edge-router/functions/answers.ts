@@ -1,11 +1,9 @@
 /** A function's answer on its way to the visitor, wherever it ran. */
 import { Fields } from "#core/headers.ts";
-import { SECOND } from "#core/time.ts";
+import type { Millis } from "#core/time.ts";
 import type { Scope } from "../scope.ts";
 
 export const MAX_HEADER_BYTES = 32 * 1024;
-/** From the head of an answer to its last byte. */
-const STREAM_MS = 300 * SECOND;
 
 /** Names that are the platform's mean what the platform says. @returns `null` for more than is passed on. */
 export function headOf(headers: Headers): Fields | null {
@@ -18,16 +16,21 @@ export function headOf(headers: Headers): Fields | null {
   return bytes > MAX_HEADER_BYTES ? null : fields;
 }
 
-/** @param onEnd Called when the last byte has gone, or none will. */
-export function limited(scope: Scope, body: ReadableStream, onEnd: () => void): ReadableStream {
+/** @param limit From now to the last byte. @param onEnd Called when the last byte has gone, or none will. */
+export function limited(
+  scope: Scope,
+  body: ReadableStream,
+  limit: Millis,
+  onEnd?: () => void,
+): ReadableStream {
   const { readable, writable } = new IdentityTransformStream();
   const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), STREAM_MS);
+  const timer = setTimeout(() => stop.abort(), limit);
   const piped = body.pipeTo(writable, { signal: stop.signal }).catch(() => undefined);
   scope.keepAlive(
     piped.finally(() => {
       clearTimeout(timer);
-      onEnd();
+      onEnd?.();
     }),
   );
   return readable;

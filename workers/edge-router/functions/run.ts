@@ -16,6 +16,7 @@ import {
   START_HEADER,
 } from "#features/functions/call.ts";
 import type { Place } from "#features/functions/circuit.ts";
+import { LONGEST_MS } from "#features/functions/durations.ts";
 import { REASONS } from "#features/functions/suspects.ts";
 import type { Made } from "../answer.ts";
 import type { Env } from "../env.ts";
@@ -157,7 +158,7 @@ function tracked(scope: Scope, found: Response, seat: Seat): ReadableStream | nu
     return found.body;
   }
   seat.answered();
-  return limited(scope, found.body, () => seat.leave());
+  return limited(scope, found.body, LONGEST_MS, () => seat.leave());
 }
 
 /** Code id → name of the isolate that last began to run it. */

@@ -4,7 +4,8 @@
  */
 import { COLD_HEADER, FUNCTION_HEADER, WORKLOAD_PREFIX, workloadId } from "@cloudify/protocol";
 import { HOP_BY_HOP } from "#core/headers.ts";
-import { type Millis, SECOND } from "#core/time.ts";
+import { SECOND } from "#core/time.ts";
+import { longestOf } from "#features/functions/durations.ts";
 import type { NodeEntry } from "#features/functions/function.ts";
 import { type Ending, isIdempotent, isOfRegion, verdictOf } from "#features/regions/failover.ts";
 import { ranked } from "#features/regions/select.ts";
@@ -24,9 +25,6 @@ import { findRegions, type Region } from "../resolution/regions.ts";
 import type { Scope } from "../scope.ts";
 import type { Target } from "../target.ts";
 import type { Answered, Asked } from "./call.ts";
-
-/** Of all regions together, to the first byte. */
-const LONGEST_MS: Millis = 300 * SECOND;
 
 interface Tried {
   region: Region;
@@ -92,7 +90,7 @@ async function tryAll(
   if (only && order.length === 1 && mayRepeat) order.push(only);
   const body = new Body(request);
   const path = `${WORKLOAD_PREFIX}${deployment}/${group}${url.pathname}${url.search}`;
-  const until = now + LONGEST_MS;
+  const until = now + longestOf(maxDuration);
   const tried: Tried[] = [];
   for (const region of order) {
     const limit = Math.min(maxDuration * SECOND, until - scope.clock.now());
@@ -137,7 +135,7 @@ function resultOf(
   const { status, webSocket } = found;
   if (webSocket) return { ok: true, made: new Response(null, { status: 101, webSocket }) };
   const isOpenEnded = found.body !== null && !found.headers.has("content-length");
-  const body = isOpenEnded && found.body ? limited(scope, found.body, () => undefined) : found.body;
+  const body = isOpenEnded && found.body ? limited(scope, found.body, longestOf(maxDuration)) : found.body;
   return { ok: true, made: { status, headers, body, encodeBody: "manual" } };
 }
 
