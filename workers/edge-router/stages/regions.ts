@@ -16,6 +16,7 @@ import { outcomeLines } from "../functions/outcome.ts";
 import { tell } from "../functions/tell.ts";
 import { type Attempted, attempt } from "../regions/attempt.ts";
 import { Body } from "../regions/body.ts";
+import { Kept } from "../regions/kept.ts";
 import { noRegion, notPlaced, problemOf, type Refused, tooManyHeaders } from "../regions/problems.ts";
 import { probe } from "../regions/reach.ts";
 import { candidateOf, entered, heard, lost } from "../regions/states.ts";
@@ -25,6 +26,9 @@ import { findRegions, type Region } from "../resolution/regions.ts";
 import type { Scope } from "../scope.ts";
 import type { Target } from "../target.ts";
 import type { Answered, Asked } from "./call.ts";
+
+/** Of all bodies together, in bytes: a quarter of what Cloudflare gives an isolate. */
+const kept = new Kept(32 * 1024 * 1024);
 
 interface Tried {
   region: Region;
@@ -88,9 +92,9 @@ async function tryAll(
   const [only] = order;
   // Where there is but one, a connection that had just been given up by its other end is worth a second try.
   if (only && order.length === 1 && mayRepeat) order.push(only);
-  const body = new Body(request);
-  const path = `${WORKLOAD_PREFIX}${deployment}/${group}${url.pathname}${url.search}`;
   const until = now + longestOf(maxDuration);
+  const body = new Body(request, order.length > 1 ? kept.shareOf(scope.clock, until) : null);
+  const path = `${WORKLOAD_PREFIX}${deployment}/${group}${url.pathname}${url.search}`;
   const tried: Tried[] = [];
   for (const region of order) {
     const limit = Math.min(maxDuration * SECOND, until - scope.clock.now());
@@ -105,6 +109,7 @@ async function tryAll(
     learn(scope, region, workload, ending, body);
     if (ending.kind === "answered" || verdictOf(ending, method, body.isWhole) === "end") break;
   }
+  body.end();
   return tried;
 }
 
