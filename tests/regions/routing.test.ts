@@ -375,6 +375,17 @@ describe("a region that does not answer", () => {
     await until(async () => (await one.regionOf()) === "fra");
   });
 
+  test.each([{ "content-length": "500000" }, { "transfer-encoding": "chunked" }])(
+    "hangs: what is uploaded to it is answered by another, whole: %o",
+    async (headers) => {
+      const one = await world();
+      one.fra.signal("SIGSTOP");
+      const found = await one.ask("/api/echo", { method: "PUT", headers, body: "x".repeat(500_000) });
+      expect((await found.json()) as Said).toMatchObject({ region: "iad", bodyBytes: 500_000 });
+      one.fra.signal("SIGCONT");
+    },
+  );
+
   test("hangs: a POST is not repeated, and ends with its time limit", async () => {
     const one = await world({ functions: { "api/echo": { group: "g0", maxDuration: 1 } } });
     one.fra.signal("SIGSTOP");

@@ -65,7 +65,7 @@ describe("a handler of the web's kind", () => {
   const ECHO = "async (request) => new Response(request.method + ' ' + await request.text())";
   test.each([
     ["export default { fetch }", `export default { fetch: ${ECHO} }`, {}],
-    ["useWebApi", `export default ${ECHO}`, { isWeb: true }],
+    ["useWebApi", `export default ${ECHO}`, { isWeb: true as const }],
     ["fetch beside a named one", `export const GET = () => {}; export const fetch = ${ECHO}`, {}],
   ])("%s takes every method that a Request can have", async (_, code, more) => {
     const { ask } = await start({ "a.mjs": code }, { a: nodeFunction("a.mjs", more) });
