@@ -138,8 +138,9 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     if (state?.status !== "releasing" || state.placing) return;
     const { id, team, project, createdAt, env, hostname, target, branch } = spec;
     const pinned = Object.keys(state.pinned).length > 0 ? { pinned: state.pinned } : {};
+    const failover = Object.keys(state.failover).length > 0 ? { failover: state.failover } : {};
     const where: Running =
-      Object.keys(state.workloads).length > 0 ? { regions: spec.regions, ...pinned } : {};
+      Object.keys(state.workloads).length > 0 ? { regions: spec.regions, ...pinned, ...failover } : {};
     // KV may be late: the router then looks here.
     await this.env.DB.prepare("update deployments set running = ?2 where id = ?1")
       .bind(id, JSON.stringify(where))
@@ -234,7 +235,7 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
   }
 }
 
-/** What was stored before there were regions, or rolling releases, lacks what came with them. */
+/** What was stored before there were regions, or rolling releases, or an order of failover, lacks what came with them. */
 function completed(held: Deployment): Deployment {
   const state = { ...held, spec: { ...BEFORE, ...held.spec } };
   switch (state.status) {
@@ -245,10 +246,16 @@ function completed(held: Deployment): Deployment {
         ...state,
         workloads: state.workloads ?? {},
         pinned: state.pinned ?? {},
+        failover: state.failover ?? {},
         placing: placingOf(state.placing ?? null),
       };
     case "ready":
-      return { ...state, workloads: state.workloads ?? {}, pinned: state.pinned ?? {} };
+      return {
+        ...state,
+        workloads: state.workloads ?? {},
+        pinned: state.pinned ?? {},
+        failover: state.failover ?? {},
+      };
     case "building":
       return {
         ...state,
@@ -266,7 +273,7 @@ function completed(held: Deployment): Deployment {
 const placingOf = (held: Placing | null): Placing | null =>
   held && { ...held, silent: held.silent ?? [], sets: held.sets ?? [held.regions] };
 
-const BEFORE = { source: null, regions: [], policy: "any", names: {}, rolling: null } as const;
+const BEFORE = { source: null, regions: [], failover: [], policy: "any", names: {}, rolling: null } as const;
 
 const hasWorkloads = (state: Deployment): boolean =>
   (state.status === "releasing" || state.status === "ready") && Object.keys(state.workloads).length > 0;

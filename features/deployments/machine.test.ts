@@ -37,6 +37,7 @@ const spec: Spec = {
   env: "e",
   hostname: "h",
   regions: ["fra"],
+  failover: [],
   policy: "any",
   names: { fra: "Frankfurt", iad: "Ashburn" },
   createdAt: 0,
@@ -60,9 +61,10 @@ const specs: fc.Arbitrary<Spec> = fc
   .record({
     first: fc.constantFrom(spec, source),
     regions: fc.uniqueArray(region),
+    primaries: fc.nat(3),
     policy: fc.constantFrom<Policy[]>("all", "quorum", "any"),
   })
-  .map(({ first, ...more }) => ({ ...first, ...more }));
+  .map(({ first, primaries, ...more }) => ({ ...first, ...more, failover: more.regions.slice(primaries) }));
 
 const input: fc.Arbitrary<Input> = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom<Input>({ type: "assigning" }, { type: "released" }) },
@@ -164,11 +166,13 @@ function checkMove(before: Deployment, after: Deployment, effects: Effect[]): vo
 
 /** Nobody is sent to what too few regions run. */
 function checkPublished(
-  { spec: { regions, policy }, workloads, pinned }: In<"releasing">,
+  { spec: { regions, policy }, workloads, pinned, failover }: In<"releasing">,
   answers: ReadonlyMap<string, boolean>,
 ): void {
   for (const group of Object.keys(workloads)) {
-    const own = pinned[group] ?? regions;
+    const all = pinned[group] ?? regions;
+    const first = all.filter((one) => !failover[group]?.includes(one));
+    const own = first.length > 0 ? first : all;
     const ready = own.filter((one) => answers.get(one)).length;
     const least = { all: own.length, quorum: (own.length + 1) / 2, any: 1 };
     expect(ready).toBeGreaterThanOrEqual(least[policy]);
@@ -420,6 +424,31 @@ test("each group runs where it is pinned to, and the deployment where any of the
   });
   const less = step(state, { ...compiled, attempt: 1, workloads: { g1: "x" }, pinned }, 0);
   expect(less).toMatchObject({ state: { spec: { regions: ["fra"] }, pinned: {} } });
+});
+
+test("failover regions run what names no regions of its own, and do not count for its release", () => {
+  const regions = ["fra", "gru", "iad"];
+  const begun = (more: Partial<Spec>) =>
+    after({ ...spec, regions, policy: "all", ...more }, [granted, { type: "claim", attempt: 1 }]);
+  const workloads = { g0: "w", g1: "x" };
+  const said = { ...compiled, attempt: 1, workloads, pinned: { g1: ["fra", "gru", "iad"] } };
+  const state = then(begun({ failover: ["gru", "iad"] }), said, 0);
+  expect(state).toMatchObject({
+    spec: { regions },
+    placing: { regions, sets: [["fra"], ["fra", "gru", "iad"]] },
+    failover: { g0: ["gru", "iad"] },
+  });
+  const further = { ...said, pinned: { g1: ["sin"] } };
+  expect(then(begun({ failover: ["iad"] }), further, 0)).toMatchObject({
+    spec: { regions: [...regions, "sin"] },
+    pinned: { g0: regions, g1: ["sin"] },
+    failover: { g0: ["iad"] },
+  });
+  // Where there is nothing else they are what is waited for.
+  expect(then(begun({ failover: regions }), { ...said, pinned: {} }, 0)).toMatchObject({
+    placing: { sets: [regions] },
+    failover: { g0: regions, g1: regions },
+  });
 });
 
 test("a deployment that has no region runs if its functions name some, and only then", () => {

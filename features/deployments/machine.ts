@@ -158,8 +158,8 @@ export function step(state: Deployment, input: Input, now: Millis): Step {
       return state.assigning ? nothing : quiet({ ...state, assigning: true });
     case "released": {
       if (state.status !== "releasing" || state.placing) return illegal;
-      const { spec, seq, site, hasFunctions, workloads, pinned } = state;
-      const released = { site, hasFunctions, workloads, pinned };
+      const { spec, seq, site, hasFunctions, workloads, pinned, failover } = state;
+      const released = { site, hasFunctions, workloads, pinned, failover };
       const ready = { spec, seq, status: "ready", ...released, readyAt: now } as const;
       return move(state, ready, "released", now, ENDING);
     }
@@ -234,19 +234,28 @@ function release(state: In<"compiling">, compiled: Released, now: Millis): Step 
   const released = { spec, seq, status: "releasing", ...about } as const;
   const groups = Object.keys(workloads);
   if (groups.length === 0) {
-    const to = { ...released, pinned: {}, placing: null, deadline: now + RELEASE_MS };
+    const to = { ...released, pinned: {}, failover: {}, placing: null, deadline: now + RELEASE_MS };
     return move(state, to, "compiled", now, [{ kind: "publish" }]);
   }
   const own = groups.map((group): [string, string[]] => [group, compiled.pinned[group] ?? spec.regions]);
-  const sets = own.map(([, set]) => set);
-  if (sets.some((set) => set.length === 0)) return end(state, "error", NO_REGION, NO_REGION.code, now);
-  const used = new Set(sets.flat());
+  if (own.some(([, set]) => set.length === 0)) return end(state, "error", NO_REGION, NO_REGION.code, now);
+  const used = new Set(own.flatMap(([, set]) => set));
   const regions = [...new Set([...spec.regions, ...used])].filter((region) => used.has(region));
   // What ran wherever the deployment does is pinned, too, if another group brings a further region.
   const pinned = Object.fromEntries(own.filter(([, set]) => set.length < regions.length));
+  const behind = spec.failover.length > 0 ? groups.filter((group) => !compiled.pinned[group]) : [];
+  const failover = Object.fromEntries(behind.map((group) => [group, spec.failover]));
+  const sets = own.map(([group, set]) => countedOf(set, failover[group] ?? []));
   const placing = beginPlacing(regions, sets, spec.policy);
-  const to = { ...released, pinned, spec: { ...spec, regions }, placing, deadline: now + PLACE_MS };
+  const where = { pinned, failover, spec: { ...spec, regions } };
+  const to = { ...released, ...where, placing, deadline: now + PLACE_MS };
   return move(state, to, "compiled", now, [{ kind: "place", workloads, pinned }]);
+}
+
+/** Where all are failover regions, they are what there is. */
+function countedOf(regions: string[], failover: readonly string[]): string[] {
+  const first = regions.filter((region) => !failover.includes(region));
+  return first.length > 0 ? first : regions;
 }
 
 /** @param said What those that have not answered last said. */

@@ -7,8 +7,10 @@ import type { Policy } from "./placing.ts";
 import type { Spec } from "./state.ts";
 
 export interface Placement {
-  /** Ids, in failover order. */
+  /** Ids: those of {@link failover} last. */
   regions: string[];
+  /** Those among them that are asked only when none of the others answers, in that order. Rows of before lack it. */
+  failover?: string[];
   policy: Policy;
 }
 
@@ -27,14 +29,16 @@ export async function placementOf(
 ): Promise<Placement> {
   const usable = await usableRegions(ctx);
   const policy = releasePolicy ?? "any";
-  const further = resolve(failover ?? [], usable);
-  if (regions !== null) return { regions: unique([...resolve(regions, usable), ...further]), policy };
-  const own = usable.filter((one) => one.isOwn === 1).map((one) => one.id);
-  return { regions: unique([...own.filter((id) => !further.includes(id)), ...further]), policy };
+  const further = unique(resolve(failover ?? [], usable));
+  const team = usable.filter((one) => one.isOwn === 1).map((one) => one.id);
+  const first =
+    regions === null ? team.filter((id) => !further.includes(id)) : unique(resolve(regions, usable));
+  const last = further.filter((id) => !first.includes(id));
+  return { regions: [...first, ...last], failover: last, policy };
 }
 
 /** What a function of the deployment may name: where it runs, and the rest of the team's own. */
-export async function placesOf(base: Base, { team, regions }: Spec): Promise<Places> {
+export async function placesOf(base: Base, { team, regions, failover }: Spec): Promise<Places> {
   const { results } = await base.d1
     .prepare(
       `select id, name from regions
@@ -43,7 +47,8 @@ export async function placesOf(base: Base, { team, regions }: Spec): Promise<Pla
     .bind(team, JSON.stringify(regions))
     .all<NamedRegion>();
   const own = regions.map((id) => results.find((one) => one.id === id) ?? { id, name: id });
-  return { own, further: results.filter(({ id }) => !regions.includes(id)) };
+  const further = results.filter(({ id }) => !regions.includes(id));
+  return { own, further, hasFailover: failover.length > 0 };
 }
 
 /** @throws Problem `invalid_input` that names those that there are not, and those that there are. */

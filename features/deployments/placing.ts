@@ -2,13 +2,13 @@
  * When enough regions run a release. Each of them says that it is ready, or that it can't be, and may say so anew; one
  * that says nothing is waited for, but not by those who need no more than are ready. What is counted is the regions of
  * each group: those that run one group only say nothing of another. A region is ready for none of its groups before it
- * is so for all. Pure.
+ * is so for all. Failover regions are waited for as the rest is, and not counted. Pure.
  */
 import { type Millis, SECOND } from "#core/time.ts";
 
 /**
- * How many regions must be ready before visitors come: every one, more than half, or one. `any` and `quorum` still give
- * the rest {@link SETTLE_MS}, so that all of them are there in an ordinary release.
+ * How many regions must be ready before visitors come: every one, more than half, or one. The rest is still given
+ * {@link SETTLE_MS}, so that all of them are there in an ordinary release.
  */
 export type Policy = "all" | "quorum" | "any";
 
@@ -19,7 +19,7 @@ export interface Placing {
   policy: Policy;
   /** All that run any of it, in failover order; at least one. */
   regions: string[];
-  /** Of these, the ones that each group runs in: enough of each set must be ready. */
+  /** Of these, the ones that count for each group: enough of each set must be ready. */
   sets: string[][];
   /** `null`: it is ready; else why it can't be. */
   answers: Record<string, string | null>;
@@ -29,7 +29,7 @@ export interface Placing {
   settleAt: Millis | null;
 }
 
-/** @param sets Of each group; together they are all the regions. */
+/** @param sets Of each group: at least one of the regions. */
 export const beginPlacing = (regions: string[], sets: string[][], policy: Policy): Placing => ({
   policy,
   regions,

@@ -21,10 +21,12 @@ export interface ServedDeployment extends Running {
 
 /** Where its workloads run. D1 has it too, from before a pointer is told of the deployment. */
 export interface Running {
-  /** Ids of the regions that run its workloads, in failover order. Absent: it needs none. */
+  /** Ids of the regions that run its workloads, those of the failover last. Absent: it needs none. */
   regions?: string[];
   /** Group → the regions among these that run it, if not all of them do. Absent: all run all of it. */
   pinned?: Record<string, string[]>;
+  /** Group → its regions that are asked only when none of its others answers, in that order. Absent: there are none. */
+  failover?: Record<string, string[]>;
 }
 
 export const deploymentKey = (id: string): string => `deployment:${id}`;

@@ -38,7 +38,7 @@ export async function startDeployment(base: Base, deployment: string): Promise<v
   const stub = base.objects.deployments.get(base.objects.deployments.idFromName(id));
   const about = { target, branch, pointerTargets, percent, rolling, buildLog, env, hostname, createdAt };
   const made = { source, manifest: source ? null : manifest };
-  const where = placement ?? NOWHERE;
+  const where = { ...NOWHERE, ...placement };
   const names = await namesOf(base, where.regions);
   await stub.start({ id, team, project, ...about, ...made, ...where, names });
 }
@@ -53,4 +53,4 @@ async function namesOf({ db }: Base, ids: readonly string[]): Promise<Record<str
 const amongst = (ids: readonly string[]) =>
   sql`${regions.id} in (select value from json_each(${JSON.stringify(ids)}))`;
 
-const NOWHERE: Placement = { regions: [], policy: "any" };
+const NOWHERE: Required<Placement> = { regions: [], failover: [], policy: "any" };

@@ -34,10 +34,12 @@ export interface Spec {
   /** Its own, immutable host. */
   hostname: string;
   /**
-   * Ids of the regions that run its workloads, in failover order. None: the one that builds it. Once it is compiled,
-   * those that its functions name are among them, and those that none of them runs in are not.
+   * Ids of the regions that run its workloads, those of the failover last. None: the one that builds it. Once it is
+   * compiled, those that its functions name are among them, and those that none of them runs in are not.
    */
   regions: string[];
+  /** Of the regions that the settings say: those that are asked only when none of the others answers, in that order. */
+  failover: string[];
   policy: Policy;
   /** What people call the regions, by id; one that is not here is called by its id. */
   names: Record<string, string>;
@@ -98,6 +100,12 @@ export interface Released {
   pinned: Pinned;
 }
 
+/** What it is, and where it runs. */
+export interface Placed extends Released {
+  /** Group → those of {@link Spec.failover}. One that names regions of its own has none, and is not here. */
+  failover: Record<string, string[]>;
+}
+
 /** Group → ids of the regions that it runs in, in failover order. One that is not named runs in all of the deployment's. */
 export type Pinned = Record<string, string[]>;
 
@@ -120,8 +128,8 @@ export type Deployment = Common &
         placing: Placing | null;
         /** Whether a pointer may name it. */
         assigning: boolean;
-      } & Released)
-    | ({ status: "ready"; readyAt: Millis } & Released)
+      } & Placed)
+    | ({ status: "ready"; readyAt: Millis } & Placed)
     | { status: "error"; failure: Failure; endedAt: Millis }
     | { status: "canceled"; failure: Failure; endedAt: Millis }
   );

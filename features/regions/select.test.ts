@@ -6,7 +6,7 @@ const fra = { id: "fra", latitude: 50.11, longitude: 8.68 };
 const iad = { id: "iad", latitude: 38.95, longitude: -77.45 };
 const sin = { id: "sin", latitude: 1.35, longitude: 103.99 };
 
-const ready = { weight: 1, load: null, standing: "ready" } as const;
+const ready = { weight: 1, load: null, standing: "ready", isFailover: false } as const;
 const three: Candidate[] = [fra, iad, sin].map((one) => ({ ...one, ...ready }));
 
 const CITIES = {
@@ -39,8 +39,11 @@ const candidates = fc.uniqueArray(
       fc.integer({ min: 0, max: 100 }),
       fc.option(fc.double({ min: 0, max: 2, noNaN: true })),
       standings,
+      fc.boolean(),
     )
-    .map(([id, place, weight, load, standing]): Candidate => ({ id, ...place, weight, load, standing })),
+    .map(([id, place, weight, load, standing, isFailover]): Candidate => {
+      return { id, ...place, weight, load, standing, isFailover };
+    }),
   { selector: ({ id }) => id, maxLength: 12 },
 );
 
@@ -55,6 +58,30 @@ describe("for every visitor and every state of the regions", () => {
     );
   });
 
+  test("no failover region is first, nor a visitor kept there, while another is ready", () => {
+    fc.assert(
+      fc.property(candidates, visitors(fc.option(places)), fc.nat(11), (all, visitor, i) => {
+        const order = ranked(all, { ...visitor, region: all[i]?.id ?? null });
+        const lastReady = order.findLastIndex((one) => one.standing === "ready" && !one.isFailover);
+        const firstFailover = order.findIndex(({ isFailover }) => isFailover);
+        if (firstFailover !== -1) expect(firstFailover).toBeGreaterThan(lastReady);
+        // A failover region that is ready goes before every other that is not.
+        const lastFailover = order.findLastIndex((one) => one.standing === "ready" && one.isFailover);
+        const firstOther = order.findIndex((one) => one.standing !== "ready");
+        if (firstOther !== -1) expect(firstOther).toBeGreaterThan(lastFailover);
+      }),
+    );
+  });
+
+  test("failover regions of one standing are asked in their order, wherever the visitor is", () => {
+    fc.assert(
+      fc.property(candidates, visitors(fc.option(places)), standings, (all, visitor, standing) => {
+        const isMeant = (one: Candidate) => one.isFailover && one.standing === standing;
+        expect(ranked(all, visitor).filter(isMeant)).toEqual(all.filter(isMeant));
+      }),
+    );
+  });
+
   test("a nearer region is never behind a farther one that stands no better", () => {
     const rank: Record<Standing, number> = { ready: 0, reserve: 1, lacking: 2, down: 3 };
     fc.assert(
@@ -63,7 +90,8 @@ describe("for every visitor and every state of the regions", () => {
         for (const [i, later] of order.entries()) {
           for (const earlier of order.slice(0, i)) {
             expect(rank[earlier.standing]).toBeLessThanOrEqual(rank[later.standing]);
-            if (earlier.standing !== later.standing) continue;
+            if (earlier.standing !== later.standing || later.isFailover) continue;
+            expect(earlier.isFailover).toBe(false);
             // What differs by no more than 50 km is equally near.
             expect(distanceKm(place, earlier)).toBeLessThanOrEqual(distanceKm(place, later) + 50.001);
           }
@@ -74,7 +102,9 @@ describe("for every visitor and every state of the regions", () => {
 
   test("the same visitor is given the same order", () => {
     fc.assert(
-      fc.property(candidates, visitors(places), fc.infiniteStream(fc.nat()), (all, visitor, by) => {
+      fc.property(candidates, visitors(places), fc.infiniteStream(fc.nat()), (some, visitor, by) => {
+        // Failover regions are given in an order that means something.
+        const all = some.map((one) => ({ ...one, isFailover: false }));
         const shuffled = all
           .map((one) => ({ one, by: by.next().value }))
           .sort((left, right) => left.by - right.by)
@@ -120,6 +150,7 @@ describe("two regions in one city", () => {
     weight,
     load,
     standing: "ready",
+    isFailover: false,
   });
   const firsts = (all: Candidate[]) => {
     const counts = new Map<string, number>();
@@ -169,6 +200,15 @@ test("a visitor stays in a region as long as that takes new requests", () => {
     const all = three.map((one) => (one.id === "sin" ? { ...one, standing } : one));
     expect(ranked(all, kept)[0]?.id).toBe("fra");
   }
+});
+
+test("a visitor is kept in a failover region only as long as no other can serve", () => {
+  const kept: Visitor = { place: iad, key: "", region: "sin" };
+  const of = (standing: Standing) =>
+    three.map((one) => (one.id === "fra" ? { ...one, standing } : { ...one, isFailover: true }));
+  expect(ranked(of("down"), kept).map(({ id }) => id)).toEqual(["sin", "iad", "fra"]);
+  expect(ranked(of("reserve"), kept).map(({ id }) => id)).toEqual(["sin", "iad", "fra"]);
+  expect(ranked(of("ready"), kept).map(({ id }) => id)).toEqual(["fra", "sin", "iad"]);
 });
 
 test("a place is what Cloudflare says, and nothing that is not on Earth", () => {

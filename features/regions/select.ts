@@ -25,6 +25,8 @@ export interface Candidate extends Place {
   /** 0 to 1; `null`: it has not said. */
   load: number | null;
   standing: Standing;
+  /** Asked only when none of the others can serve, wherever the visitor is. */
+  isFailover: boolean;
 }
 
 export interface Visitor {
@@ -48,18 +50,24 @@ const LEAST_WEIGHT = 1e-6;
 const EARTH_KM = 6_371;
 
 /**
- * By standing; of one standing the nearest first; what is equally near is split by weight and by the room that is left.
- * Nobody is left out: when all are down, one of them may be up again.
+ * By standing; of one standing the failover regions last, in their order; of the others the nearest first; what is
+ * equally near is split by weight and by the room that is left. A visitor is kept where others of the same rank are, so
+ * nobody stays in a failover region once another can serve. None is left out: when all are down, one may be up again.
  *
- * @param candidates In failover order, which counts when the visitor's place is unknown.
+ * @param candidates In failover order, which counts for failover regions, and when the visitor's place is unknown.
  */
 export function ranked<T extends Candidate>(candidates: readonly T[], visitor: Visitor): T[] {
-  const standings = Map.groupBy(candidates, ({ standing }) => RANK[standing]);
-  const sorted = [...standings]
+  const ranks = Map.groupBy(
+    candidates,
+    ({ standing, isFailover }) => 2 * RANK[standing] + Number(isFailover),
+  );
+  return [...ranks]
     .sort(([one], [other]) => one - other)
-    .flatMap(([, all]) => byDistance(all, visitor));
-  const kept = sorted.find(({ id, standing }) => id === visitor.region && standing === "ready");
-  return kept ? [kept, ...sorted.filter((one) => one !== kept)] : sorted;
+    .flatMap(([, all]) => {
+      const sorted = all.some(({ isFailover }) => isFailover) ? all : byDistance(all, visitor);
+      const kept = sorted.find(({ id, standing }) => id === visitor.region && standing === "ready");
+      return kept ? [kept, ...sorted.filter((one) => one !== kept)] : sorted;
+    });
 }
 
 function byDistance<T extends Candidate>(all: readonly T[], visitor: Visitor): T[] {

@@ -17,6 +17,8 @@ export interface Places {
   own: readonly NamedRegion[];
   /** Further ones that a function may name: the team's. Others' are never found by chance of a name. */
   further: readonly NamedRegion[];
+  /** Whether some of its own are asked only when none of the others answers. */
+  hasFailover: boolean;
 }
 
 export interface Pinning {
@@ -31,14 +33,18 @@ const ANYWHERE: ReadonlySet<string> = new Set(["all", "auto", "default", "global
 const VERCEL = /^([a-z]{3})\d$/;
 
 /** @param asked `regions` of the function's configuration. */
-export function pinningOf(asked: string | readonly string[] | undefined, { own, further }: Places): Pinning {
+export function pinningOf(
+  asked: string | readonly string[] | undefined,
+  { own, further, hasFailover }: Places,
+): Pinning {
   const names = [...new Set(typeof asked === "string" ? [asked] : (asked ?? []))].map((name) => name.trim());
   if (names.some((name) => ANYWHERE.has(name))) return { regions: null, unknown: [] };
   const places = [...own, ...further];
   const found = names.map((name) => regionOf(name, places)?.id);
   const unknown = names.filter((_, i) => found[i] === undefined);
   const regions = places.map(({ id }) => id).filter((id) => found.includes(id));
-  const isAll = regions.length === own.length && own.every(({ id }) => regions.includes(id));
+  // Who names a failover region means it as one like the others.
+  const isAll = !hasFailover && regions.length === own.length && own.every(({ id }) => regions.includes(id));
   return { regions: regions.length === 0 || isAll ? null : regions, unknown };
 }
 

@@ -8,7 +8,7 @@ const read = (config: Record<string, unknown>, own: typeof files = files) =>
     "functions/api/a.func",
     { runtime: "nodejs24.x", handler: "index.js", ...config },
     own,
-    { own: [{ id: "rgn_1", name: "fra" }], further: [{ id: "rgn_2", name: "iad" }] },
+    { own: [{ id: "rgn_1", name: "fra" }], further: [{ id: "rgn_2", name: "iad" }], hasFailover: false },
   );
 
 test("what a builder says is taken as it is said, and what it leaves out as Vercel takes it", () => {

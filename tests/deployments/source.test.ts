@@ -98,6 +98,7 @@ test("regions are those that there are, by name or id, in failover order; unknow
   const all = await deploySource();
   expect(JSON.parse((await rowOf(all.id))?.placement ?? "")).toEqual({
     regions: [fraId, iadId].sort(),
+    failover: [],
     policy: "any",
   });
   const settings = { regions: ["iad"], failover: [fraId], releasePolicy: "all" };
@@ -106,7 +107,22 @@ test("regions are those that there are, by name or id, in failover order; unknow
   const made = await deploySource();
   expect(JSON.parse((await rowOf(made.id))?.placement ?? "")).toEqual({
     regions: [iadId, fraId],
+    failover: [fraId],
     policy: "all",
   });
-  for (const { id } of [all, made]) await platform.call("POST", `/api/deployments/${id}/cancel`);
+  // The rest of the team's come first; what stands in both is no failover region.
+  await platform.call("PATCH", "/api/projects/web", { settings: { regions: null } });
+  const rest = await deploySource();
+  const both = { regions: ["fra", "iad"], failover: ["fra"] };
+  await platform.call("PATCH", "/api/projects/web", { settings: both });
+  const twice = await deploySource();
+  expect(JSON.parse((await rowOf(rest.id))?.placement ?? "")).toMatchObject({
+    regions: [iadId, fraId],
+    failover: [fraId],
+  });
+  expect(JSON.parse((await rowOf(twice.id))?.placement ?? "")).toMatchObject({
+    regions: [fraId, iadId],
+    failover: [],
+  });
+  for (const { id } of [all, made, rest, twice]) await platform.call("POST", `/api/deployments/${id}/cancel`);
 });

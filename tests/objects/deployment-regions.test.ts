@@ -39,6 +39,7 @@ async function begin(team: string, more: Partial<Spec> = {}) {
     env: "env",
     hostname: `${id}.localhost`,
     regions: [],
+    failover: [],
     policy: "any",
     names: {},
     createdAt: Date.now(),
@@ -265,6 +266,23 @@ test("a group that is pinned runs there alone, visitors wait for it there, and t
   expect(JSON.parse(running)).toEqual({ regions: [first.id, second.id], pinned: { g1: [second.id] } });
   await stub.remove();
   expect([await first.runs(), await second.runs()]).toEqual([[], []]);
+});
+
+test("a failover region runs it, is not waited for by `all`, and the edge is told which it is", async () => {
+  const team = newTeam();
+  const [first, second] = [await liveRegion(team), await liveRegion(team)];
+  const regions = [first.id, second.id];
+  const { id, stub, comesTo } = await compiled(team, { regions, failover: [second.id], policy: "all" });
+  await expect.poll(second.runs).toHaveLength(1);
+  await second.report({ ready: "false", reason: "crashed", detail: "It broke." });
+  await first.report({});
+  await comesTo({ status: "ready" });
+  const failover = { g0: [second.id] };
+  expect(await env.SNAPSHOTS.get<ServedDeployment>(deploymentKey(id), "json")).toMatchObject({ failover });
+  const row = env.DB.prepare("select running from deployments where id = ?").bind(id);
+  const { running } = (await row.first<{ running: string }>()) ?? { running: "" };
+  expect(JSON.parse(running)).toEqual({ regions, failover });
+  await stub.remove();
 });
 
 test("one region is enough after a minute, and a late one changes nothing", async () => {

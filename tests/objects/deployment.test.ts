@@ -41,6 +41,7 @@ const begin = async (more: Partial<Spec> = {}): Promise<{ stub: Stub; spec: Spec
     env: "e",
     hostname: `h${made}.localhost`,
     regions: [],
+    failover: [],
     policy: "any",
     names: {},
     createdAt: Date.now() + made,

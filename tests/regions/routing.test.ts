@@ -151,6 +151,33 @@ describe("where a request lands", () => {
     );
   });
 
+  test("in a failover region only when no other answers, in their order, and no longer than that", async () => {
+    const one = await world();
+    const site = await edge.putSite({
+      name: `failover-${one.id("fra")}`,
+      functions: { "api/echo": { group: "g0", maxDuration: 10 } },
+      regions: [one.id("fra"), one.id("sin"), one.id("iad")],
+      failover: { g0: [one.id("sin"), one.id("iad")] },
+    });
+    const newYork = at({ latitude: 40.713, longitude: -74.006 });
+    const stayed = { ...newYork, cookie: "__cloudify_region=iad" };
+    const ask = (headers: Record<string, string>) => get(`${site}/api/echo`, { headers });
+    const regionOf = async (headers = newYork) => (await ask(headers)).headers.get("x-cloudify-region");
+    const isKept = async () => String((await ask(newYork)).headers.getSetCookie()).includes("__cloudify");
+    expect(await regionOf()).toBe("fra");
+    await edge.putPolicy({ affinity: "region" });
+    await until(isKept);
+    expect(await regionOf(stayed)).toBe("fra");
+    await one.fra.kill();
+    expect([await regionOf(), await regionOf(stayed)]).toEqual(["sin", "iad"]);
+    await one.sin.kill();
+    expect(await regionOf()).toBe("iad");
+    await one.fra.start();
+    await until(async () => (await regionOf(stayed)) === "fra");
+    await edge.putPolicy({});
+    await until(async () => !(await isKept()));
+  });
+
   test("through routes: a rewrite to a function, and what nothing else answers", async () => {
     const { site } = await world({
       functions: {

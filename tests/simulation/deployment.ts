@@ -144,7 +144,8 @@ export class Deployment extends SimulatedObject<Effect> {
     const { state } = this;
     if (state.status !== "releasing" || state.placing) return;
     const { id, createdAt, regions, target } = state.spec;
-    this.world.kv.put(`deployment:${id}`, { id, regions, target, createdAt, site: state.site });
+    const { site, failover } = state;
+    this.world.kv.put(`deployment:${id}`, { id, regions, failover, target, createdAt, site });
     const going = this.send({ type: "assigning" });
     if (!going.ok && going.reason !== "nothing") return this.world.kv.remove(`deployment:${id}`);
     const release = { deployment: id, site: state.site, createdAt };

@@ -4,6 +4,7 @@
  * in the same way around workerd's own things.
  */
 import { type IngressFault, workloadId } from "@cloudify/protocol";
+import type { Running } from "#features/deployments/served.ts";
 import { known, type Pointer } from "#features/pointers/machine.ts";
 import * as breakers from "#features/regions/breaker.ts";
 import { type Ending, isIdempotent, isOfRegion } from "#features/regions/failover.ts";
@@ -89,7 +90,7 @@ export class Router {
 
   async #call(deployment: string, method: string): Promise<boolean> {
     const world = this.#world;
-    const served = world.kv.read<{ regions: string[] }>(this.name, `deployment:${deployment}`);
+    const served = world.kv.read<Running>(this.name, `deployment:${deployment}`);
     const workload = workloadId(deployment, "main");
     const mayRepeat = isIdempotent(method);
     const candidates = (served?.regions ?? []).flatMap((id, i) => {
@@ -99,7 +100,9 @@ export class Router {
       );
       const standing = this.#standing(id, workload, mayRepeat, snapshot?.isDraining ?? false);
       const { load } = this.#healthOf(id);
-      return snapshot?.ingress ? [{ id, weight: 1, load, standing, ...PLACES[i % 3] } as Candidate] : [];
+      const isFailover = served?.failover?.main?.includes(id) ?? false;
+      const about = { id, weight: 1, load, standing, isFailover };
+      return snapshot?.ingress ? [{ ...about, ...PLACES[i % 3] } as Candidate] : [];
     });
     this.#count += 1;
     const request = `${this.name} ${this.#count}`;

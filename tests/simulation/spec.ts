@@ -20,6 +20,7 @@ export const specOf = (
   env: "env",
   hostname: `${id}.example`,
   regions,
+  failover: regions.slice(2),
   policy,
   names: {},
   createdAt,

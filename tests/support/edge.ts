@@ -36,6 +36,8 @@ export interface TestSite {
   routes?: unknown[];
   /** Ids of its regions, in failover order. */
   regions?: string[];
+  /** Group → its failover regions. */
+  failover?: Record<string, string[]>;
 }
 
 /** What D1 has of a deployment that KV does not show yet. */
@@ -111,7 +113,7 @@ export class TestEdge {
   }
 
   /** @returns Its address. */
-  async putSite({ name, functions, routes = [], regions }: TestSite, late?: Late): Promise<string> {
+  async putSite({ name, functions, routes = [], regions, failover }: TestSite, late?: Late): Promise<string> {
     const table = compileRoutes({ routes });
     if (!table.ok) throw new Error(JSON.stringify(table.issues));
     const workload = "0".repeat(64);
@@ -144,6 +146,7 @@ export class TestEdge {
       target: "production",
       branch: null,
       ...(regions ? { regions } : {}),
+      ...(failover ? { failover } : {}),
     };
     const kv = await this.#kv();
     if (late) await this.#insert(served, late);

@@ -52,7 +52,7 @@ export function candidateOf<T extends Region>(
   workload: string,
   isFit: boolean,
   now: Millis,
-): Candidate & { region: T } {
+): Omit<Candidate, "isFailover"> & { region: T } {
   const { id, latitude, longitude, weight } = region;
   const { load } = stateOf(region).health;
   const standing = standingOf(region, workload, isFit, now);

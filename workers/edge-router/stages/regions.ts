@@ -49,6 +49,7 @@ export async function callWorkload(
   const regions = await findRegions(scope, named ?? []);
   const calling = tryAll(scope, target, asked, entry, {
     regions,
+    failover: served?.failover?.[entry.group] ?? [],
     hostname: served?.hostname ?? asked.url.hostname,
   });
   // A visitor who leaves ends the work on this request, but what its region came to must be learnt.
@@ -70,6 +71,8 @@ export async function callWorkload(
 interface Ways {
   /** In failover order. */
   regions: readonly Region[];
+  /** Ids of those that are asked only when none of the others can serve. */
+  failover: readonly string[];
   /** Of the deployment itself. */
   hostname: string;
 }
@@ -79,14 +82,17 @@ async function tryAll(
   { deployment, policy }: Target,
   asked: Asked,
   { group, maxDuration }: NodeEntry,
-  { regions, hostname }: Ways,
+  { regions, failover, hostname }: Ways,
 ): Promise<Tried[]> {
   const { request, url, name } = asked;
   const { method } = request;
   const workload = workloadId(deployment, group);
   const mayRepeat = isIdempotent(method);
   const now = scope.clock.now();
-  const candidates = regions.map((region) => candidateOf(region, workload, mayRepeat, now));
+  const candidates = regions.map((region) => ({
+    ...candidateOf(region, workload, mayRepeat, now),
+    isFailover: failover.includes(region.id),
+  }));
   const order = ranked(candidates, visitorOf(request, policy, regions)).map((one) => one.region);
   probe(scope, regions);
   const [only] = order;
