@@ -31,11 +31,11 @@ export const Settings = z
       .array(z.string())
       .max(MAX_REGIONS)
       .nullable()
-      .openapi({ description: "Names or ids, in order: asked when none of the others answers" }),
+      .openapi({ description: "Names or ids, in order: asked when none of the others is ready" }),
     releasePolicy: z.enum(["all", "quorum", "any"]).openapi({
       description:
-        "How many regions must be ready before visitors come: all, more than half, or one. The others are waited for " +
-        "for a minute all the same",
+        "How many regions must be ready before visitors come: all, more than half, or one; failover regions do not count. " +
+        "The others are waited for for a minute all the same",
     }),
     rollingRelease: RollingRelease.nullable().openapi({
       description: "How what is deployed or promoted to production goes out. `null`: to everybody at once",

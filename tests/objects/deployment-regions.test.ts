@@ -274,7 +274,7 @@ test("a failover region runs it, is not waited for by `all`, and the edge is tol
   const regions = [first.id, second.id];
   const { id, stub, comesTo } = await compiled(team, { regions, failover: [second.id], policy: "all" });
   await expect.poll(second.runs).toHaveLength(1);
-  await second.report({ ready: "false", reason: "crashed", detail: "It broke." });
+  await second.report({ ready: "false", reason: "Crashed", detail: "It broke.", restarts: 3 });
   await first.report({});
   await comesTo({ status: "ready" });
   const failover = { g0: [second.id] };
