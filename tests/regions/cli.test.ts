@@ -38,10 +38,23 @@ test("a region from its first day to its last", async () => {
   expect((await cli("regions", "inspect", "fra")).stdout).toContain("host-1, epoch 1");
   expect((await cli("regions", "status")).stdout).toMatch(/^REGION.*\nfra +up +host-1\/1/);
 
-  expect(await json("regions", "set", "fra", "--weight", "10")).toMatchObject({ weight: 10, latitude: 50.1 });
+  expect(await json("regions", "set", "fra", "--weight", "10")).toMatchObject({
+    weight: 10,
+    latitude: 50.1,
+    isShared: false,
+  });
   const key = regionKey(region.id);
   expect(await platform.snapshots.get(key, "json")).toMatchObject({ weight: 10, longitude: 8.7 });
   expect((await json("regions", "set", "fra")).error.code).toBe("nothing_to_set");
+  expect(await json("regions", "set", "fra", "--name", "muc", "--shared")).toMatchObject({
+    name: "muc",
+    isShared: true,
+    weight: 10,
+  });
+  expect(await json("regions", "set", "muc", "--name", "fra", "--no-shared")).toMatchObject({
+    name: "fra",
+    isShared: false,
+  });
   expect((await json("regions", "set", "fra", "--weight", "-1")).error.code).toBe("invalid_option");
   expect((await json("regions", "set", "iad", "--weight", "1")).error.code).toBe("not_found");
 
@@ -81,4 +94,37 @@ test("a place that is none is refused before anything is made", async () => {
   expect(refused.stderr).toContain("--lat");
   expect((await cli("regions", "add", "nowhere")).code).toBe(2);
   expect(await json("regions", "ls")).toEqual([]);
+});
+
+test("where a project runs and how it is built is set, kept, shown and ended by the command line", async () => {
+  for (const name of ["ber", "par"]) await json("regions", "add", name, "--lat", "50", "--lon", "8");
+  await json("projects", "add", "shop");
+  const set = (...flags: string[]) => json("projects", "set", "shop", ...flags);
+  const before = (await set()).settings;
+
+  const where = { regions: ["ber"], failover: ["par"], releasePolicy: "all" };
+  const placed = await set("--regions", "ber", "--failover", "par", "--release-policy", "all");
+  expect(placed.settings).toEqual({ ...before, ...where });
+  const built = await set("--root-directory", "apps/web", "--framework", "nextjs", "--node-version", "24.x");
+  const how = { rootDirectory: "apps/web", framework: "nextjs", nodeVersion: "24.x" };
+  expect(built.settings).toEqual({ ...before, ...where, ...how });
+  expect((await cli("projects", "set", "shop")).stdout).toMatch(/^regions +\["ber"\]$/m);
+
+  expect((await set("--regions", "atlantis")).error).toMatchObject({
+    code: "invalid_input",
+    fix: expect.stringContaining("ber"),
+  });
+  expect((await cli("projects", "set", "shop", "--release-policy", "most")).code).toBe(2);
+  expect((await cli("projects", "set", "shop", "--regions", "")).code).toBe(2);
+  expect((await set()).settingsVersion).toBe(built.settingsVersion);
+
+  const ends = ["--failover", "--root-directory", "--framework", "--node-version"];
+  const ended = await set(
+    "--regions",
+    "all",
+    "--release-policy",
+    "any",
+    ...ends.flatMap((flag) => [flag, "off"]),
+  );
+  expect(ended.settings).toEqual(before);
 });

@@ -11,6 +11,7 @@ import * as regions from "./commands/regions.ts";
 import * as rollout from "./commands/rollout.ts";
 import * as session from "./commands/session.ts";
 import { type Context, type GlobalFlags, makeContext } from "./context.ts";
+import { settingOptions } from "./settings.ts";
 
 const VERSION = "0.1.0";
 
@@ -181,7 +182,7 @@ export function makeProgram(): Command {
   word(project, "add <name>", "Create a project").action(
     answer((context, name: string) => projects.add(context, name)),
   );
-  word(project, "set <name>", "Change a project's settings; without options, show them")
+  settingOptions(word(project, "set <name>", "Change a project's settings; without options, show them"))
     .addOption(stagesOption("shares by which production changes, 10:5m,50:1h,100; off: for all at once"))
     .addOption(guardOption())
     .addOption(
@@ -206,10 +207,13 @@ export function makeProgram(): Command {
   word(region, "inspect <name>", "Show a region with its workloads and tasks").action(
     answer((context, name: string) => regions.inspect(context, name)),
   );
-  word(region, "set <name>", "Change where a region is, or its weight")
+  word(region, "set <name>", "Change a region: its name, where it is, its weight, who may use it")
+    .addOption(new Option("--name <new>", "what it is called from now on").env("CLOUDIFY_NAME"))
     .addOption(new Option("--lat <degrees>", "latitude of the place").env("CLOUDIFY_LAT"))
     .addOption(new Option("--lon <degrees>", "longitude of the place").env("CLOUDIFY_LON"))
     .addOption(weightOption())
+    .addOption(new Option("--shared", "other teams may use it, if they name it").env("CLOUDIFY_SHARED"))
+    .addOption(new Option("--no-shared", "only its own team may use it").env("CLOUDIFY_NO_SHARED"))
     .action(answer(regions.set));
   word(region, "drain <name>", "Take new work and visitors away from a region")
     .addOption(new Option("--undo", "give them back").env("CLOUDIFY_UNDO"))

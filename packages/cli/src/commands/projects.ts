@@ -6,6 +6,7 @@ import type { Project } from "@cloudify/sdk";
 import { type Context, confirm, ensureProject, link as linkFolder, linkOf, slugOf } from "../context.ts";
 import { age, table } from "../output.ts";
 import { CliProblem } from "../problem.ts";
+import { type SettingFlags, settingsOf } from "../settings.ts";
 import { type PlanFlags, planOf } from "../stages.ts";
 
 export async function init(context: Context, folder = "."): Promise<void> {
@@ -74,18 +75,14 @@ export async function add(context: Context, name: string): Promise<void> {
   context.out.result(project, `Created ${project.name} (${project.url})`);
 }
 
-interface SetFlags extends PlanFlags {
-  affinity?: "region" | "off";
-}
-
 /** What is not given stays. */
-export async function set(context: Context, name: string, flags: SetFlags): Promise<void> {
+export async function set(context: Context, name: string, flags: PlanFlags & SettingFlags): Promise<void> {
   const client = await context.client();
   const params = { project: name };
   const held = await client.request("GET /api/projects/{project}", { params });
   const change = {
     ...rollingOf(flags, held.settings.rollingRelease),
-    ...(flags.affinity === undefined ? {} : { affinity: flags.affinity === "off" ? null : flags.affinity }),
+    ...settingsOf(flags),
   };
   const isAsked = Object.keys(change).length > 0;
   const body = { settings: change, ifVersion: held.settingsVersion };

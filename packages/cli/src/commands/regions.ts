@@ -38,20 +38,27 @@ export async function add(context: Context, name: string, flags: AddFlags): Prom
 export async function set(
   context: Context,
   name: string,
-  flags: Partial<Pick<AddFlags, "lat" | "lon" | "weight">>,
+  flags: Partial<Pick<AddFlags, "lat" | "lon" | "weight" | "shared">> & { name?: string },
 ): Promise<void> {
   const body = {
+    ...(flags.name === undefined ? {} : { name: flags.name }),
     ...(flags.lat === undefined ? {} : { latitude: numberOf("--lat", flags.lat, -90, 90) }),
     ...(flags.lon === undefined ? {} : { longitude: numberOf("--lon", flags.lon, -180, 180) }),
     ...(flags.weight === undefined ? {} : { weight: numberOf("--weight", flags.weight, 0, 1_000) }),
+    ...(flags.shared === undefined ? {} : { isShared: flags.shared }),
   };
   if (Object.keys(body).length === 0) {
-    throw new CliProblem("nothing_to_set", "Nothing is to be changed.", "Give --weight, --lat or --lon.", 2);
+    const fix = "Give --name, --weight, --lat, --lon, --shared or --no-shared.";
+    throw new CliProblem("nothing_to_set", "Nothing is to be changed.", fix, 2);
   }
   const client = await context.client();
   const region = await client.request("PATCH /api/regions/{region}", { params: { region: name }, body });
-  const { latitude, longitude, weight } = region;
-  context.out.result(region, `${region.name} is at ${latitude}, ${longitude} with a weight of ${weight}`);
+  const { latitude, longitude, weight, isShared } = region;
+  const shared = isShared ? ", shared with other teams" : "";
+  context.out.result(
+    region,
+    `${region.name} is at ${latitude}, ${longitude} with a weight of ${weight}${shared}`,
+  );
 }
 
 export async function renewToken(context: Context, name: string, flags: InstallFlags): Promise<void> {
