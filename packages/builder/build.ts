@@ -20,6 +20,7 @@ export interface BuildOptions {
 /** @returns The folder of a Build Output v3 tree. @throws BuildProblem */
 export async function runBuild(plan: BuildPlan, options: BuildOptions): Promise<string> {
   const say = (text: string) => options.onLog({ stream: "system", text });
+  if (plan.kind !== "prebuilt") for (const warning of plan.config.warnings) say(`Warning: ${warning}`);
   switch (plan.kind) {
     case "prebuilt":
       say(`Using the output in ${plan.output}`);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { getTransformedRoutes, type Route } from "@vercel/routing-utils";
 import { explained } from "./functions/diagnostics.ts";
 import { BuildProblem, type Place } from "./problem.ts";
+import { unusedIn } from "./unused.ts";
 
 export interface ProjectConfig {
   /** The file it came from, or `null`. */
@@ -18,10 +19,12 @@ export interface ProjectConfig {
   trailingSlash: boolean | null;
   /** Build Output routes, made by Vercel's own converter. */
   routes: Route[];
+  /** Of what it sets and nothing uses. */
+  warnings: readonly string[];
 }
 
 const NAMES = ["cloudify.json", "vercel.json"];
-/** Say nothing about what is served. */
+/** Say nothing about what is served; of `regions` there is a warning. */
 const HARMLESS = new Set([
   "$schema",
   "version",
@@ -94,6 +97,7 @@ const EMPTY: ProjectConfig = {
   cleanUrls: null,
   trailingSlash: null,
   routes: [],
+  warnings: [],
 };
 
 export function parseConfig(file: string, text: string): ProjectConfig {
@@ -146,6 +150,7 @@ export function parseConfig(file: string, text: string): ProjectConfig {
     cleanUrls: flag("cleanUrls"),
     trailingSlash: flag("trailingSlash"),
     routes: transform(file, config, text),
+    warnings: unusedIn(file, config),
   };
 }
 

@@ -39,6 +39,7 @@ export async function build(one: Build): Promise<void> {
     project.manifest?.engines?.node,
   );
   if (node.instead) log.say("warn", node.instead.why);
+  for (const warning of project.warnings) log.say("warn", warning);
   const path = await toolPath(one, project, machine);
   const about =
     project.way.kind === "vercel"

@@ -93,6 +93,16 @@ test("a project of a monorepo finds the lockfile above it, and its own configura
 });
 
 test.each([
+  ["vercel.json", ["fra1"]],
+  ["cloudify.json", "fra1"],
+])("of regions in %s the log warns, as nothing uses them", async (name, regions) => {
+  const project = await readProject(source({ [name]: manifest({ regions }) }), NOTHING);
+  expect(project.warnings).toEqual([expect.stringMatching(new RegExp(`${name}.*projects set.*--regions`))]);
+  const without = manifest({ regions: [], functions: { "api/a.js": { regions: ["fra1"] } } });
+  expect((await readProject(source({ [name]: without }), NOTHING)).warnings).toEqual([]);
+});
+
+test.each([
   ["a workspace of pnpm's", 'packages:\n  - "apps/*"\n', "pnpm", null],
   ["settings alone", "onlyBuiltDependencies:\n  - esbuild\n", "pnpm", "pnpm prune --prod --ignore-scripts"],
   ["a workspace of npm's", null, "npm", "npm prune --omit=dev --ignore-scripts"],

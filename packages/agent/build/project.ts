@@ -10,6 +10,7 @@ import {
   type PackageJson,
   readPackage,
 } from "@cloudify/builder/detect";
+import { unusedIn } from "@cloudify/builder/unused";
 import type { BuildSettings } from "@cloudify/protocol";
 import { BuildFault } from "./fault.ts";
 import { installOf, type Managed, managedBy } from "./manager.ts";
@@ -28,6 +29,8 @@ export interface Project {
   /** The project's, over those of its configuration. */
   settings: BuildSettings;
   way: Way;
+  /** Of what its configuration sets and nothing uses. */
+  warnings: readonly string[];
 }
 
 /**
@@ -41,6 +44,7 @@ interface Config {
   installCommand?: string | null;
   buildCommand?: string | null;
   outputDirectory?: string | null;
+  regions?: unknown;
 }
 
 /** The generic Node preset looks for a server among the files; a `start` script says it. */
@@ -57,7 +61,7 @@ export async function readProject(source: string, given: BuildSettings): Promise
       "Set the project's rootDirectory to a folder of the repository, and deploy from the repository.",
     );
   }
-  const config = await readConfig(app);
+  const { name, config } = await readConfig(app);
   const settings: BuildSettings = {
     ...given,
     installCommand: given.installCommand ?? config.installCommand ?? null,
@@ -75,7 +79,8 @@ export async function readProject(source: string, given: BuildSettings): Promise
   if (way.kind === "vercel" && lockfile === null && managed.manager !== "npm")
     settings.installCommand ??= installOf(managed);
   const hasMembers = await isWorkspace(folder);
-  return { source, app, manifest, managed, installIn: folder, hasMembers, settings, way };
+  const warnings = unusedIn(name, config);
+  return { source, app, manifest, managed, installIn: folder, hasMembers, settings, way, warnings };
 }
 
 async function wayOf(
@@ -93,9 +98,10 @@ async function wayOf(
 }
 
 /** `vercel build` reads `vercel.json` only, so ours is given to it by that name. */
-async function readConfig(app: string): Promise<Config> {
+async function readConfig(app: string): Promise<{ name: string; config: Config }> {
   const [own, theirs] = ["cloudify.json", "vercel.json"].map((name) => join(app, name)) as [string, string];
-  if (await isFile(own)) {
+  const isOwn = await isFile(own);
+  if (isOwn) {
     if (await isFile(theirs)) {
       const fix = "Keep one of them; cloudify.json takes the same keys.";
       throw new BuildFault("two_configs", "There is a cloudify.json and a vercel.json.", fix);
@@ -103,15 +109,12 @@ async function readConfig(app: string): Promise<Config> {
     await copyFile(own, theirs);
   }
   const text = await readFile(theirs, "utf8").catch(() => null);
-  if (text === null) return {};
+  const name = isOwn ? "cloudify.json" : "vercel.json";
+  if (text === null) return { name, config: {} };
   try {
-    return JSON.parse(text) as Config;
+    return { name, config: JSON.parse(text) as Config };
   } catch (error) {
-    throw new BuildFault(
-      "invalid_config",
-      `cloudify.json or vercel.json is not JSON: ${String(error)}.`,
-      "Correct it.",
-    );
+    throw new BuildFault("invalid_config", `${name} is not JSON: ${String(error)}.`, "Correct it.");
   }
 }
 
