@@ -26,6 +26,7 @@ export async function offerBuild(
   env: Env,
   spec: Spec,
   source: Source,
+  builders: readonly string[],
   { attempt, held, lost }: Attempt,
 ): Promise<Found | null> {
   const { id, team, project, target, branch, hostname: url } = spec;
@@ -52,7 +53,7 @@ export async function offerBuild(
     }
   };
   return findBuilder(
-    await buildersOf(env, spec),
+    builders,
     { held, lost },
     {
       roomOf: (region) =>
@@ -114,12 +115,26 @@ export async function ask(env: Env, { id, regions }: Spec): Promise<RegionAnswer
 
 const stubOf = (env: Env, region: string) => env.REGIONS.get(env.REGIONS.idFromName(region));
 
-/** Also the team's that came after the deployment was created: it may wait for the first. Others' must be named. */
-async function buildersOf(env: Env, { team, regions }: Spec): Promise<string[]> {
+/** Also the team's that came after the deployment was created. Others' must be named. */
+export async function buildersOf(env: Env, { team, regions }: Spec): Promise<string[]> {
   const { results } = await env.DB.prepare(
     "select id from regions where team_id = ?1 and removed_at is null order by id",
   )
     .bind(team)
     .all<{ id: string }>();
   return [...new Set([...regions, ...results.map((row) => row.id)])];
+}
+
+/**
+ * What a team without a region may name, for people: the platform's by their names, as no other team's name stands for
+ * its region. The platform's own team is the first that there was. At most ten.
+ */
+export async function sharedWith(env: Env): Promise<string[]> {
+  const { results } = await env.DB.prepare(
+    `select id, name, team_id = (select id from teams order by created_at, rowid limit 1) as isPlatforms
+     from regions where is_shared and removed_at is null order by isPlatforms desc, id limit 10`,
+  ).all<{ id: string; name: string; isPlatforms: number }>();
+  return results.map(({ id, name, isPlatforms }) =>
+    isPlatforms === 1 ? name : `${id} (another team's ${name})`,
+  );
 }

@@ -128,7 +128,12 @@ export class DeploymentObject extends Custody<Effect> implements DeploymentRpc {
     if (state?.status !== "building" || state.attempt !== attempt || state.offerAt === null) return;
     const { spec, lost, region: held } = state;
     if (!spec.source) throw new Error("only what has a source is built");
-    const found = await regions.offerBuild(this.env, spec, spec.source, { attempt, held, lost });
+    const builders = await regions.buildersOf(this.env, spec);
+    if (builders.length === 0) {
+      const shared = await regions.sharedWith(this.env);
+      return void (await this.send({ type: "unbuildable", attempt, shared }, null));
+    }
+    const found = await regions.offerBuild(this.env, spec, spec.source, builders, { attempt, held, lost });
     if (found) await this.send({ type: "offered", attempt, ...found }, null);
   }
 

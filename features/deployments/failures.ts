@@ -26,11 +26,24 @@ export const QUEUE_TIMEOUT: Failure = {
   fix: "Cancel deployments that are no longer needed, then deploy again.",
 };
 
+const BUILD_HERE = "Or build it here: `cloudify deploy --local-build`.";
+const NAME_ONE = "`cloudify projects set <project> --regions <name or id>`";
+
 export const NO_AGENT: Failure = {
   code: "no_agent",
   detail: "No region was there to build it.",
-  fix: "Look at `cloudify regions ls`: one with the capability `build` must be live. Or build it here: `cloudify deploy --local-build`.",
+  fix: `Look at \`cloudify regions ls\`: one with the capability \`build\` must be live. One that another team shares counts once the project's settings name it: ${NAME_ONE}. ${BUILD_HERE}`,
 };
+
+/** @param shared What the project's settings may name, as people write it. */
+export const noBuilder = (shared: readonly string[]): Failure => ({
+  code: NO_AGENT.code,
+  detail: "No region is there to build it: the team has none, and the project's settings name none.",
+  fix:
+    shared.length > 0
+      ? `Name a shared one in the project's settings, ${NAME_ONE}, and deploy again; there are ${shared.join(", ")}. Or add one with \`cloudify regions add\`. ${BUILD_HERE}`
+      : `Add one with \`cloudify regions add\`, and deploy again; or, once another team shares one, name it in the project's settings: ${NAME_ONE}. ${BUILD_HERE}`,
+});
 
 export const BUILDERS_BUSY: Failure = {
   code: "builders_busy",
@@ -53,7 +66,7 @@ export const COMPILE_TIMEOUT: Failure = {
 export const NO_REGION: Failure = {
   code: "no_region",
   detail: "The output has functions for Node.js, and there is no region to run them.",
-  fix: "Add a region with `cloudify regions add`, and redeploy it; or let the functions run at the edge.",
+  fix: `Add a region with \`cloudify regions add\`, or name a shared one in the project's settings, ${NAME_ONE}, and redeploy it; or let the functions run at the edge.`,
 };
 
 /** @param said What regions that have not answered last said. */

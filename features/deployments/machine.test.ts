@@ -316,6 +316,19 @@ test("a build that no region takes is offered every five seconds, and ends after
 
 const offered: Input = { type: "offered", attempt: 1, region: "fra", isWaiting: false };
 
+test("a build that no region can ever take ends at once; one that an agent has begun, or a later attempt, does not", () => {
+  const nowhere: Input = { type: "unbuildable", attempt: 1, shared: ["public"] };
+  const building = after(source, [granted]);
+  expect(then(building, nowhere, 1)).toMatchObject({
+    status: "error",
+    endedAt: 1,
+    failure: { code: "no_agent", fix: expect.stringContaining("there are public.") },
+  });
+  const isBegun = then(then(building, offered, 0), began, 1);
+  expect(step(isBegun, nowhere, 2)).toEqual({ ok: false, reason: "nothing" });
+  expect(step(building, { ...nowhere, attempt: 2 }, 2)).toEqual({ ok: false, reason: "not-holder" });
+});
+
 test("while every live builder is busy a build waits, says so once, and then ends with that as its reason", () => {
   let state = after(source, [granted]);
   const told: string[] = [];

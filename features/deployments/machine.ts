@@ -21,6 +21,7 @@ import {
   type Failure,
   NO_AGENT,
   NO_REGION,
+  noBuilder,
   notHealthy,
   QUEUE_TIMEOUT,
   RELEASE_TIMEOUT,
@@ -113,6 +114,13 @@ export function step(state: Deployment, input: Input, now: Millis): Step {
     case "build-failed":
       if (state.status !== "building") return illegal;
       return state.attempt === input.attempt ? building(state, input, now) : notHolder;
+    case "unbuildable": {
+      if (state.status !== "building") return illegal;
+      if (state.attempt !== input.attempt) return notHolder;
+      if (state.claimed) return nothing;
+      const failure = noBuilder(input.shared);
+      return end(state, "error", failure, failure.code, now);
+    }
     case "claim": {
       if (state.status !== "compiling") return illegal;
       if (state.attempt !== input.attempt || state.claimed) return notHolder;

@@ -139,6 +139,8 @@ export type Input =
   | { type: "granted" }
   /** It stands in the line of a live region. @param isWaiting Behind others. */
   | { type: "offered"; attempt: number; region: string; isWaiting: boolean }
+  /** Its team has no region, and its project names none. @param shared What that could name, for people. */
+  | { type: "unbuildable"; attempt: number; shared: string[] }
   | { type: "claim"; attempt: number }
   | { type: "heartbeat"; attempt: number }
   | ({ type: "compiled"; attempt: number } & Released)

@@ -2,8 +2,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { finished, outputOf, sha256, startPlatform, type TestPlatform } from "./platform.ts";
 
 let platform: TestPlatform;
+/** A region of the team's, whose agent never comes. */
+let here: string;
 beforeAll(async () => {
   platform = await startPlatform();
+  const region = { name: "here", latitude: 50, longitude: 8 };
+  here = (await platform.call("POST", "/api/regions", region)).body.id;
   await platform.call("POST", "/api/projects", { name: "web" });
 });
 afterAll(() => platform.stop());
@@ -33,7 +37,7 @@ test("source waits for a region that builds it, with the project's settings and 
     settings: { buildCommand: "make", nodeVersion: "22.x" },
   });
   const made = await deploySource({ build: { buildCommand: "make web", rootDirectory: "apps/web" } });
-  expect(made).toMatchObject({ source: true, state: "queued", regions: [] });
+  expect(made).toMatchObject({ source: true, state: "queued", regions: [{ id: here }] });
   await expect.poll(async () => (await rowOf(made.id))?.status).toBe("building");
   const row = await rowOf(made.id);
   expect(row?.manifest).toBe("");
@@ -84,7 +88,7 @@ test.each([
 
 test("regions are those that there are, by name or id, in failover order; unknown ones are named", async () => {
   const none = await platform.call("PATCH", "/api/projects/web", { settings: { regions: ["fra"] } });
-  expect(none.body).toMatchObject({ code: "invalid_input", unknown: ["fra"], regions: [] });
+  expect(none.body).toMatchObject({ code: "invalid_input", unknown: ["fra"], regions: ["here"] });
   const place = { latitude: 50, longitude: 8 };
   const [fra, iad] = await Promise.all(
     ["fra", "iad"].map((name) => platform.call("POST", "/api/regions", { name, ...place })),
@@ -97,7 +101,7 @@ test("regions are those that there are, by name or id, in failover order; unknow
   expect(refused.body.fix).toMatch(/fra, iad|iad, fra/);
   const all = await deploySource();
   expect(JSON.parse((await rowOf(all.id))?.placement ?? "")).toEqual({
-    regions: [fraId, iadId].sort(),
+    regions: [here, fraId, iadId].sort(),
     failover: [],
     policy: "any",
   });
@@ -117,7 +121,7 @@ test("regions are those that there are, by name or id, in failover order; unknow
   await platform.call("PATCH", "/api/projects/web", { settings: both });
   const twice = await deploySource();
   expect(JSON.parse((await rowOf(rest.id))?.placement ?? "")).toMatchObject({
-    regions: [iadId, fraId],
+    regions: [...[here, iadId].sort(), fraId],
     failover: [fraId],
   });
   expect(JSON.parse((await rowOf(twice.id))?.placement ?? "")).toMatchObject({
@@ -125,4 +129,28 @@ test("regions are those that there are, by name or id, in failover order; unknow
     failover: [],
   });
   for (const { id } of [all, made, rest, twice]) await platform.call("POST", `/api/deployments/${id}/cancel`);
+});
+
+test("a team without a region is told at once which it may name, and waits for none", async () => {
+  const token = await platform.newTeam("guests");
+  const asGuest = (method: string, path: string, body?: object) =>
+    platform.call(method, path, body, { token });
+  const shared = { name: "public", latitude: 50, longitude: 8, isShared: true };
+  expect((await platform.call("POST", "/api/regions", shared)).status).toBe(201);
+  await asGuest("POST", "/api/projects", { name: "app" });
+  for (const text of [PACKAGE, "../package.json"]) await platform.upload(text, token);
+  const deploy = async (): Promise<string> =>
+    (await asGuest("POST", "/api/projects/app/deployments", { source: true, files })).body.id;
+  const shown = async (id: string) => (await asGuest("GET", `/api/deployments/${id}`)).body;
+  const alone = await deploy();
+  await expect.poll(async () => (await shown(alone)).state).toBe("error");
+  const { code, fix } = (await shown(alone)).error;
+  expect(code).toBe("no_agent");
+  expect(fix).toContain("cloudify projects set <project> --regions <name or id>");
+  expect(fix).toContain("there are public.");
+  const named = { settings: { regions: ["public"] } };
+  expect((await asGuest("PATCH", "/api/projects/app", named)).status).toBe(200);
+  const waits = await deploy();
+  await expect.poll(async () => (await shown(waits)).state).toBe("building");
+  await asGuest("POST", `/api/deployments/${waits}/cancel`);
 });

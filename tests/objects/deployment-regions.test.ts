@@ -103,8 +103,9 @@ test("source is built by the region that takes it, and what comes of it is compi
     });
 });
 
-test("a region is asked as soon as there is one, and the deployment then runs there", async () => {
+test("a region is asked as soon as there is one that builds, and the deployment then runs there", async () => {
   const team = newTeam();
+  await newRegion(team);
   const { stub, comesTo } = await begin(team);
   await comesTo({ status: "building", region: null });
   await expect.poll(() => owedBy(stub)).toBe(0);
@@ -118,6 +119,27 @@ test("a region is asked as soon as there is one, and the deployment then runs th
   await comesTo({ claimed: true, spec: { regions: [] } });
   if (task) await region.complete(task, "built");
   await comesTo({ status: "compiling", spec: { regions: [region.id] } });
+});
+
+test("where the team has no region and names none, a build fails at once, and tells which it could name", async () => {
+  const theirs = await newRegion("team_strangers");
+  const alone = await begin(newTeam());
+  await alone.comesTo({ status: "error", failure: { code: "no_agent" } });
+  const fixOf = async ({ state }: typeof alone) => {
+    const ended = await state();
+    return ended?.status === "error" ? ended.failure.fix : "";
+  };
+  expect(await fixOf(alone)).toContain("--regions <name or id>");
+  expect(await fixOf(alone)).not.toContain(theirs.id);
+  await env.DB.prepare("update regions set is_shared = true where id = ?").bind(theirs.id).run();
+  const other = await begin(newTeam());
+  await other.comesTo({ status: "error", failure: { code: "no_agent" } });
+  expect(await fixOf(other)).toContain(`${theirs.id} (another team's ${theirs.id})`);
+  const named = await begin(newTeam(), { regions: [theirs.id] });
+  await named.comesTo({ status: "building" });
+  await expect.poll(() => owedBy(named.stub)).toBe(0);
+  await named.comesTo({ status: "building" });
+  await named.stub.send({ type: "cancel" }, null);
 });
 
 test("an attempt that stands in two regions is one's: the other ends it at once, and its word does not count", async () => {
@@ -211,6 +233,7 @@ test("a cancel ends the build in the region too, at once, and what comes late ch
 
 test("a deployment holds its slot while it is built, and a cancel gives it to who waits", async () => {
   const team = newTeam();
+  await newRegion(team);
   const all = await Promise.all(Array.from({ length: CONCURRENCY }, () => begin(team)));
   for (const one of all) await one.comesTo({ status: "building" });
   const slots = env.SLOTS.get(env.SLOTS.idFromName(team));

@@ -121,7 +121,8 @@ const STATES = {
     lasts: AGENT_MS,
     code: "no_agent",
     reach: async () => {
-      const { stub } = await begin({ manifest: null, source });
+      const { id } = await newRegion();
+      const { stub } = await begin({ manifest: null, source, regions: [id] });
       await comesTo(stub, "building");
       return stub;
     },
