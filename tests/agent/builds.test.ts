@@ -130,6 +130,20 @@ test("one that takes too much memory, also in what it forks, is ended", async ()
   expect(await end).toMatchObject({ ok: false, code: "build_out_of_memory" });
 });
 
+test("one whose detached grandchild, that nothing leads up from, takes too much memory is ended with it", async () => {
+  const { end } = build(
+    `import { spawn } from "node:child_process";
+    const holds = "const held = []; setInterval(() => held.push(Buffer.alloc(2e7, 1)), 20) // 96126";
+    const away = { detached: true, stdio: "ignore" };
+    spawn("setsid", ["sh", "-c", '"$0" -e "$1" &', process.execPath, holds], away).unref();
+    setInterval(() => undefined, 1000);`,
+    never,
+    { memoryMib: 200 },
+  );
+  expect(await end).toMatchObject({ ok: false, code: "build_out_of_memory" });
+  expect(running("// 96126")).toEqual([]);
+});
+
 test("one that prints 200 MB costs no more than its limit of log, and ends well", async () => {
   const { end, lines } = build(
     `import { writeSync } from "node:fs";

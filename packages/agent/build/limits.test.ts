@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { BuildEnd } from "../driver.ts";
-import type { BuildMessage } from "../process/contract.ts";
+import { type BuildMessage, MARK } from "../process/contract.ts";
+import { Kin } from "../process/kin.ts";
 import type { BuildFault } from "./fault.ts";
 import { type Limits, Watch } from "./limits.ts";
 import { BuildLog, MAX_LOG_BYTES } from "./log.ts";
@@ -17,7 +18,7 @@ afterEach(() => {
 const ROOMY: Limits = { timeMs: 60_000, diskBytes: 1024 ** 4, processes: 1_000 };
 
 /** Runs a script as a build's command. @returns How it failed, and what was said. */
-async function build(script: string, limits: Partial<Limits> = {}, secrets: string[] = []) {
+async function build(script: string, limits: Partial<Limits> = {}, secrets: string[] = [], more = {}) {
   const cwd = mkdtempSync(join(tmpdir(), "cloudify-build-"));
   const lines: string[] = [];
   const ends: BuildEnd[] = [];
@@ -26,11 +27,17 @@ async function build(script: string, limits: Partial<Limits> = {}, secrets: stri
     if ("text" in message) lines.push(message.text);
     else ends.push(message.end);
   });
-  const watch = new Watch({ ...ROOMY, ...limits }, [cwd], new AbortController().signal);
+  const mark = `build of ${cwd}`;
+  const watch = new Watch({ ...ROOMY, ...limits }, [cwd], mark, new AbortController().signal);
   closing.push(() => watch.close());
   const from = performance.now();
   let pid = 0;
-  const command = { command: script, what: "The build", cwd, env: { PATH: process.env.PATH ?? "" } };
+  const command = {
+    command: script,
+    what: "The build",
+    cwd,
+    env: { PATH: process.env.PATH ?? "", [MARK]: mark, ...more },
+  };
   const fault = await run(
     { ...command, code: "build_failed", fix: "Correct it." },
     log,
@@ -43,7 +50,7 @@ async function build(script: string, limits: Partial<Limits> = {}, secrets: stri
     () => null,
     (error: BuildFault) => error,
   );
-  return { fault, lines, ends, log, cwd, pid, ms: performance.now() - from };
+  return { fault, lines, ends, log, cwd, mark, pid, ms: performance.now() - from };
 }
 
 const isAlive = (pid: number): boolean => {
@@ -93,6 +100,22 @@ test("a build that forks without end is ended", async () => {
   const { fault, pid } = await build("for i in $(seq 200); do sleep 600 & done; wait", { processes: 100 });
   expect(fault).toMatchObject({ code: "too_many_processes" });
   await expect.poll(() => isAlive(pid)).toBe(false);
+});
+
+test.runIf(process.platform === "linux").each([
+  ["keeps its mark", "{ detached: true, stdio: 'ignore', cwd: '/' }"],
+  ["keeps its folder", "{ detached: true, stdio: 'ignore', env: { PATH: process.env.PATH } }"],
+])("a build that forks out of its group without end is ended: what it forks %s", async (_, options) => {
+  const loop = `const { spawn } = require("node:child_process");
+    setInterval(() => spawn("setsid", ["sleep", "999"], ${options}).unref(), 10);`;
+  const script = `exec '${process.execPath}' -e "$LOOP"`;
+  const { fault, cwd, mark } = await build(script, { processes: 50 }, [], { LOOP: loop });
+  const all = { leader: null, mark, folders: [cwd] };
+  const left = [...new Kin().look([all]).values()].flat();
+  for (const pid of left) process.kill(pid, "SIGKILL");
+  expect(fault).toMatchObject({ code: "too_many_processes" });
+  // They had left its group, which has been ended.
+  expect(left.length).toBeGreaterThan(40);
 });
 
 test("a build that fills the disk is ended", async () => {

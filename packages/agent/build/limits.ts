@@ -1,6 +1,8 @@
 /** What a build may take of a machine. Watches; whoever it tells ends the build. */
-import { lstat, readdir, readFile, statfs } from "node:fs/promises";
+import { realpathSync } from "node:fs";
+import { lstat, readdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { type Family, Kin } from "../process/kin.ts";
 import { BuildFault } from "./fault.ts";
 
 export interface Limits {
@@ -27,14 +29,19 @@ export class Watch {
   readonly #stop = new AbortController();
   readonly #late: NodeJS.Timeout;
   #timer: NodeJS.Timeout | null = null;
-  #group: number | null = null;
+  readonly #family: Family;
+  readonly #kin = new Kin();
   /** Free bytes when the folders were measured last. */
   #measuredAt: number | null = null;
 
-  /** @param canceled Ends the build too. */
-  constructor(limits: Limits, folders: readonly string[], canceled: AbortSignal) {
+  /**
+   * @param folders The build's alone: what it writes is there, and what works there is its. @param mark Of its environment;
+   * `null`: none. @param canceled Ends the build too.
+   */
+  constructor(limits: Limits, folders: readonly string[], mark: string | null, canceled: AbortSignal) {
     this.#limits = limits;
     this.#folders = folders;
+    this.#family = { leader: null, mark, folders: folders.map((folder) => realpathSync(folder)) };
     this.#late = setTimeout(() => this.#stop.abort(tooLong(limits.timeMs)), limits.timeMs);
     canceled.addEventListener("abort", () => this.#stop.abort(canceled.reason), { once: true });
     this.#again();
@@ -45,9 +52,9 @@ export class Watch {
     return this.#stop.signal;
   }
 
-  /** The process group whose members are counted. */
+  /** The process group that is the build's at the moment. */
   follow(group: number | null): void {
-    this.#group = group;
+    this.#family.leader = group;
   }
 
   close(): void {
@@ -58,7 +65,7 @@ export class Watch {
 
   #again(): void {
     this.#timer = setTimeout(async () => {
-      const fault = (await this.#disk()) ?? (await this.#processes());
+      const fault = (await this.#disk()) ?? this.#processes();
       if (fault) this.#stop.abort(fault);
       else if (this.#timer) this.#again();
     }, EVERY_MS);
@@ -78,9 +85,8 @@ export class Watch {
     return bytes > this.#limits.diskBytes ? tooBig(bytes, this.#limits.diskBytes) : null;
   }
 
-  async #processes(): Promise<BuildFault | null> {
-    if (this.#group === null || process.platform !== "linux") return null;
-    const count = await membersOf(this.#group);
+  #processes(): BuildFault | null {
+    const count = this.#kin.look([this.#family]).get(this.#family)?.length ?? 0;
     return count > this.#limits.processes ? tooMany(this.#limits.processes) : null;
   }
 }
@@ -95,16 +101,6 @@ export async function bytesIn(folder: string): Promise<number> {
     else bytes += ((await lstat(path).catch(() => null))?.blocks ?? 0) * 512;
   }
   return bytes;
-}
-
-/** Processes of a group or of the session that its leader opened. */
-async function membersOf(group: number): Promise<number> {
-  const ids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const stats = await Promise.all(ids.map((id) => readFile(`/proc/${id}/stat`, "utf8").catch(() => "")));
-  return stats.filter((stat) => {
-    const [, , its, session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return Number(its) === group || Number(session) === group;
-  }).length;
 }
 
 const tooLong = (ms: number): BuildFault =>

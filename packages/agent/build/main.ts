@@ -3,7 +3,7 @@ import { createWriteStream } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { dirname, sep } from "node:path";
 import type { BuildEnd } from "../driver.ts";
-import { BUILD_FD, type BuildConfig, type BuildVariables } from "../process/contract.ts";
+import { BUILD_FD, type BuildConfig, type BuildVariables, MARK } from "../process/contract.ts";
 import { build } from "./build.ts";
 import { endOf } from "./fault.ts";
 import { DISK_BYTES, PROCESSES, Watch } from "./limits.ts";
@@ -40,7 +40,8 @@ const limits = { timeMs, diskBytes: DISK_BYTES, processes: PROCESSES };
 const written = [config.source, config.output, process.env.HOME ?? "", process.env.TMPDIR ?? ""].filter(
   (folder) => folder.startsWith(dirname(config.source) + sep),
 );
-const watch = new Watch(limits, [...new Set([config.source, ...written])], canceled.signal);
+const mark = process.env[MARK] ?? null;
+const watch = new Watch(limits, [...new Set([config.source, ...written])], mark, canceled.signal);
 
 const end: BuildEnd = await build({ config, variables, log, watch }).then(
   () => ({ ok: true }),

@@ -8,9 +8,10 @@ import type { BuildEnd, BuildJob } from "../driver.ts";
 import { type Child, startChild } from "./child.ts";
 import { BUILD_FD, type BuildConfig, type BuildMessage, type BuildVariables } from "./contract.ts";
 import { baseEnvironment } from "./environment.ts";
+import { Kin } from "./kin.ts";
 import { readLines } from "./lines.ts";
 import { redaction } from "./redact.ts";
-import { memoryUnder } from "./usage.ts";
+import { memoryOf } from "./usage.ts";
 
 export interface BuildOptions {
   /** Folder for what builds write beside their source and output. */
@@ -74,16 +75,20 @@ async function watched(
 ): Promise<BuildEnd> {
   const heard = hear(child, job);
   let cut: BuildEnd | null = null;
-  const end = (how: BuildEnd) => {
-    cut ??= how;
-    void child.stop(GRACE_MS);
+  const end = (how: BuildEnd, graceMs = GRACE_MS) => {
+    if (cut !== null) return;
+    cut = how;
+    void child.stop(graceMs);
   };
   const onAbort = () => end(CANCELED);
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
   const late = setTimeout(() => end(tooLong(job.task.limitMs)), job.task.limitMs + LIMIT_GRACE_MS);
+  const kin = new Kin();
   const ticks = setInterval(() => {
-    if (memoryUnder(child.pid) > memoryBytes) end(tooMuchMemory(memoryBytes));
+    const members = kin.look([child.family]).get(child.family) ?? [];
+    // It would take more while it is given time to end.
+    if (memoryOf(members) > memoryBytes) end(tooMuchMemory(memoryBytes), 0);
     void statfs(folder).then(
       ({ bavail, bsize }) => bavail * bsize < MIN_FREE_BYTES && end(DISK_FULL),
       () => undefined,

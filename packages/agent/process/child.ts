@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { setTimeout as after } from "node:timers/promises";
 import { MARK } from "./contract.ts";
+import type { Family } from "./kin.ts";
 import { processesIn, processesThat } from "./strays.ts";
 
 export interface ChildOptions {
@@ -30,6 +31,8 @@ export interface Ending {
 export interface Child {
   /** Also of its process group. */
   pid: number;
+  /** By what its processes are found. */
+  family: Family;
   stdout: Readable;
   stderr: Readable;
   pipe(descriptor: 3 | 4): Readable;
@@ -75,6 +78,7 @@ export async function startChild({ command, args, cwd, env, pipes, own }: ChildO
   const ended = endOf(child, pid, { mark, own }, stopping);
   return {
     pid,
+    family: { leader: pid, mark, folders: own === undefined ? [] : [own] },
     stdout,
     stderr,
     pipe(descriptor) {
@@ -85,7 +89,9 @@ export async function startChild({ command, args, cwd, env, pipes, own }: ChildO
     members: () => [...new Set([...inGroup(pid), ...marked(mark)])],
     ended,
     async stop(graceMs) {
-      stopping.until = Date.now() + graceMs;
+      // Who asks again may shorten what is left, and not begin anew.
+      const until = Date.now() + graceMs;
+      stopping.until = stopping.until === 0 ? until : Math.min(stopping.until, until);
       if (child.exitCode === null && child.signalCode === null) signalAll(-pid, "SIGTERM");
       const late = new AbortController();
       void after(graceMs, undefined, { signal: late.signal }).then(

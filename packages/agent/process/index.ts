@@ -23,8 +23,10 @@ import type {
 import { runBuild } from "./build.ts";
 import { folderOf, sweepBeside } from "./folders.ts";
 import { type Ingress, startIngress } from "./ingress.ts";
+import type { Instance } from "./instance.ts";
+import { Kin } from "./kin.ts";
 import { faultOf, layOut } from "./layout.ts";
-import { memoryByGroup } from "./usage.ts";
+import { memoryOf } from "./usage.ts";
 import { type Prepared, Workload, type WorkloadSeams } from "./workload.ts";
 
 export interface ProcessOptions {
@@ -74,6 +76,8 @@ export class ProcessDriver implements Driver {
   #seams: WorkloadSeams | null = null;
   #server: Ingress | null = null;
   #ticks: NodeJS.Timeout | null = null;
+  #kin = new Kin();
+  /** Bytes of an instance, by its id. */
   #memory = new Map<number, number>();
 
   constructor(options: ProcessOptions) {
@@ -241,7 +245,9 @@ export class ProcessDriver implements Driver {
     for (const workload of this.#workloads.values()) workload.tick();
     const instances = this.#instances();
     if (instances.length === 0) return;
-    this.#memory = memoryByGroup();
+    const members = this.#kin.look(instances.map(({ family }) => family));
+    const bytesOf = ({ family }: Instance) => memoryOf(members.get(family) ?? []);
+    this.#memory = new Map(instances.map((one) => [one.pid, bytesOf(one)]));
     const mayOwe = Math.ceil((this.#options.hangLimitMs ?? HANG_LIMIT_MS) / TICK_MS);
     for (const one of instances) {
       if ((this.#memory.get(one.pid) ?? 0) > one.memoryLimitBytes) void one.end("memory");

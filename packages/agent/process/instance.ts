@@ -13,6 +13,7 @@ import {
   STATE_FD,
 } from "./contract.ts";
 import { baseEnvironment } from "./environment.ts";
+import type { Family } from "./kin.ts";
 import { readLines } from "./lines.ts";
 import { Ports } from "./ports.ts";
 import { Pulse } from "./pulse.ts";
@@ -195,6 +196,11 @@ export class Instance implements Place {
   /** @returns How many looks in a row it has owed an answer; 0: it does not, or nobody waits for it. */
   look(): number {
     return this.address && this.#pulse ? this.#pulse.look(this.address, this.inFlight > 0) : 0;
+  }
+
+  /** By what its processes are found. */
+  get family(): Family {
+    return this.#child.family;
   }
 
   get isHung(): boolean {

@@ -22,14 +22,18 @@ export function processesThat(is: (pid: string) => boolean): number[] {
   }
 }
 
+/** The folder that a process works in. @throws When it has ended, or is another user's. */
+export const workplaceOf = (pid: number | string): string =>
+  // A folder that is gone is still named, with ` (deleted)` behind it.
+  readlinkSync(`/proc/${pid}/cwd`).replace(/ \(deleted\)$/, "");
+
+export const isWithin = (path: string, folder: string): boolean =>
+  path === folder || path.startsWith(folder + sep);
+
 /** Never the one that asks. */
 export function processesIn(folder: string): number[] {
-  const isIn = (pid: string): boolean => {
-    // A folder that is gone is still named, with ` (deleted)` behind it.
-    const at = readlinkSync(`/proc/${pid}/cwd`).replace(/ \(deleted\)$/, "");
-    return at === folder || at.startsWith(folder + sep);
-  };
-  return processesThat(isIn).filter((pid) => pid !== process.pid);
+  const found = processesThat((pid) => isWithin(workplaceOf(pid), folder));
+  return found.filter((pid) => pid !== process.pid);
 }
 
 export function endProcessesIn(folder: string): void {
