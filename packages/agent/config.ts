@@ -10,6 +10,7 @@ export interface Config {
   ingress: { host: string; port: number; origin: string | null };
   /** Builds at once; 0: it does not build. */
   builds: number;
+  /** Of the process driver's; a pod of the Kubernetes driver has {@link buildMemoryMib} of its own default. */
   buildMemoryBytes: number;
   /** Folder of programs that builds need, filled when the agent begins; `null`: its own, filled by the first that asks. */
   tools: string | null;
@@ -53,7 +54,7 @@ export function parseConfig(env: Record<string, string | undefined>, memoryBytes
       origin: origin === null ? null : new URL(origin).origin,
     },
     builds: number(env, "CLOUDIFY_AGENT_BUILDS", 0, 64, 1),
-    buildMemoryBytes: number(env, "CLOUDIFY_AGENT_BUILD_MEMORY", 128, 2 ** 20, buildMemory) * MIB,
+    buildMemoryBytes: buildMemoryMib(env, buildMemory) * MIB,
     tools: env.CLOUDIFY_AGENT_TOOLS || null,
     blobBytes: number(env, "CLOUDIFY_AGENT_CACHE", 64, 2 ** 24, 10_240) * MIB,
     buildCacheBytes: number(env, "CLOUDIFY_AGENT_BUILD_CACHE", 0, 2 ** 24, 20_480) * MIB,
@@ -62,6 +63,10 @@ export function parseConfig(env: Record<string, string | undefined>, memoryBytes
     metricsHost: env.CLOUDIFY_METRICS_HOST ?? "127.0.0.1",
   };
 }
+
+/** @throws ConfigError. @param otherwise Without the variable. */
+export const buildMemoryMib = (env: Record<string, string | undefined>, otherwise: number): number =>
+  number(env, "CLOUDIFY_AGENT_BUILD_MEMORY", 128, 2 ** 20, otherwise);
 
 function number(
   env: Record<string, string | undefined>,

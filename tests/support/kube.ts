@@ -135,6 +135,7 @@ export class TestRegion {
       ingressNamespace: "kube-system",
       maxReplicas: 3,
       cpu: 4,
+      buildMemoryMib: 4_096,
       reachable: [],
       commands: {
         files: [...pod, "files"],

@@ -14,13 +14,19 @@ const TRANSFER_SECONDS = 120;
 const KEPT_SECONDS = 300;
 /** A build that is canceled is to be over in 5 s; the build program takes 2 of them at most. */
 export const BUILD_GRACE_SECONDS = 4;
-const MEMORY_MIB = 4_096;
 /** For our own program; so that a build is told of its limit by us, and not ended by the kernel. */
 const OVERHEAD_MIB = 256;
-const RESOURCES = {
-  requests: { cpu: "500m", memory: "1Gi", "ephemeral-storage": "2Gi" },
-  limits: { cpu: "4", memory: `${MEMORY_MIB + OVERHEAD_MIB}Mi`, "ephemeral-storage": "12Gi" },
-};
+/** Most builds hold much less than they may: so much of it is kept free for one. */
+const REQUESTED_SHARE = 0.25;
+
+const resourcesOf = ({ buildMemoryMib }: KubernetesSettings) => ({
+  requests: {
+    cpu: "500m",
+    memory: `${Math.ceil(buildMemoryMib * REQUESTED_SHARE)}Mi`,
+    "ephemeral-storage": "2Gi",
+  },
+  limits: { cpu: "4", memory: `${buildMemoryMib + OVERHEAD_MIB}Mi`, "ephemeral-storage": "12Gi" },
+});
 
 /** One attempt's: another attempt is another Job. */
 export const buildName = ({ task }: BuildJob): string => nameOf(`${task.id}.${task.attempt}`, "b");
@@ -37,7 +43,7 @@ export function jobOf(job: BuildJob, settings: KubernetesSettings, served: Serve
     { name: POD_ENV.bundle, value: `${settings.bundles}/build/${name}` },
     { name: POD_ENV.secret, value: POD.secret },
     { name: POD_ENV.work, value: POD.work },
-    { name: POD_ENV.memory, value: String(MEMORY_MIB * 1024 * 1024) },
+    { name: POD_ENV.memory, value: String(settings.buildMemoryMib * 1024 * 1024) },
   ];
   return {
     ...served.head("jobs"),
@@ -64,7 +70,7 @@ export function jobOf(job: BuildJob, settings: KubernetesSettings, served: Serve
                 { name: "work", mountPath: POD.work },
                 { name: "tmp", mountPath: "/tmp" },
               ],
-              resources: RESOURCES,
+              resources: resourcesOf(settings),
               terminationMessagePolicy: "FallbackToLogsOnError",
             },
           ],

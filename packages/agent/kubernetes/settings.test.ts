@@ -14,6 +14,7 @@ test("K3s needs no more than a namespace and an image", () => {
     reachable: [],
     activatorPort: null,
     rest: { idleMs: 30 * 60_000 },
+    buildMemoryMib: 4_096,
   });
 });
 
@@ -30,4 +31,13 @@ test("how long it is until a workload falls asleep is said in minutes; 0 is neve
   expect(idleMs("0")).toBe(Number.POSITIVE_INFINITY);
   for (const wrong of ["", "-1", "soon", "Infinity"])
     expect(() => idleMs(wrong)).toThrow("CLOUDIFY_IDLE_MINUTES");
+});
+
+test("what a build may hold is said in MiB, as to the process driver", () => {
+  const memory = (mib: string) =>
+    settingsFrom({ ...given, CLOUDIFY_AGENT_BUILD_MEMORY: mib }, "fra").buildMemoryMib;
+  expect(memory("8192")).toBe(8_192);
+  expect(memory("")).toBe(4_096);
+  for (const wrong of ["127", "1.5", "8Gi", "1048577"])
+    expect(() => memory(wrong)).toThrow("CLOUDIFY_AGENT_BUILD_MEMORY");
 });

@@ -1,3 +1,4 @@
+import { buildMemoryMib } from "../config.ts";
 import type { RestTimes } from "./rest.ts";
 
 /** What a region on Kubernetes is told by its manifest (`cloudify regions add`), as environment of the agent. */
@@ -26,6 +27,8 @@ export interface KubernetesSettings {
   maxReplicas: number;
   /** Cores of the region, as its operator counts them: the agent has no right to look at nodes. */
   cpu: number;
+  /** What a build may hold, in MiB; its pod gets a little more. */
+  buildMemoryMib: number;
   /** Private ranges that workloads may reach nevertheless, a database's, say. */
   reachable: readonly string[];
   commands: PodCommands;
@@ -58,6 +61,8 @@ const TRAEFIK = { class: "traefik", namespace: "kube-system" };
 /** Routers follow within seconds: Traefik takes changes together for two. */
 const REST = { askMs: 15_000, followMs: 15_000, tickMs: 5_000 } as const;
 const MINUTE_MS = 60_000;
+/** This machine's memory says nothing of the nodes that builds run on. */
+const BUILD_MEMORY_MIB = 4_096;
 
 /** @throws With the variable's name when one is missing or no such thing. */
 export function settingsFrom(env: Record<string, string | undefined>, region: string): KubernetesSettings {
@@ -87,6 +92,7 @@ export function settingsFrom(env: Record<string, string | undefined>, region: st
     ingressNamespace: env.CLOUDIFY_INGRESS_NAMESPACE ?? TRAEFIK.namespace,
     maxReplicas: count("CLOUDIFY_MAX_REPLICAS", 10),
     cpu: count("CLOUDIFY_CPU", 4),
+    buildMemoryMib: buildMemoryMib(env, BUILD_MEMORY_MIB),
     reachable: (env.CLOUDIFY_REACHABLE ?? "").split(",").filter(Boolean),
     commands: COMMANDS,
   };
