@@ -1,6 +1,7 @@
 /** `npm start`: the whole platform on this machine, until a signal ends it. The last line of readiness is `ready <url>`. */
 import { join } from "node:path";
 import { codeOf, LocalPlatform, readConfig, StartError } from "@cloudify/platform";
+import { environmentsOf } from "./platform/agent-environment.ts";
 import { ROOT, sourceParts } from "./platform/parts.ts";
 import { type Place, readPlaces } from "./platform/places.ts";
 import { LocalRegion } from "./platform/regions.ts";
@@ -11,6 +12,7 @@ const AGENT = join(ROOT, "packages/agent/main.ts");
 async function start(): Promise<void> {
   const config = readConfig(process.env);
   const places = readPlaces(process.env.CLOUDIFY_REGIONS);
+  const environments = environmentsOf(process.env, places.length);
   const regions: LocalRegion[] = [];
   const told = {
     onOutput: (chunk: Buffer) => void process.stderr.write(chunk),
@@ -29,8 +31,10 @@ async function start(): Promise<void> {
       console.error("The gate has ended; the platform stops.");
       void stop(1);
     });
-    const of = (place: Place) =>
-      new LocalRegion(place, { home: config.home, api, program: AGENT, onPid: own, ...told });
+    const of = (place: Place, at: number) => {
+      const env = environments[at] ?? {};
+      return new LocalRegion(place, { home: config.home, api, program: AGENT, env, onPid: own, ...told });
+    };
     regions.push(...places.map(of));
     await Promise.all(regions.map((region) => region.start()));
     const example = config.without.size === 0 ? await deployExample(config.home, ROOT) : null;

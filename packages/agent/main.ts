@@ -19,7 +19,7 @@ import { CORES, driverOf, processHome } from "./drivers.ts";
 import { gaugesOf } from "./gauges.ts";
 import { IdentityError, IdentityFile } from "./identity.ts";
 import { cachesIn, sweepJobs, trimCaches } from "./leftovers.ts";
-import { serveMetrics } from "./metrics.ts";
+import { keepMetrics } from "./metrics.ts";
 import { sweepWorkloads } from "./process/folders.ts";
 import type { Log, Seams } from "./seams.ts";
 import { LAST_GOOD, type LastGood, load } from "./state.ts";
@@ -96,7 +96,7 @@ async function main(): Promise<void> {
   const metrics =
     config.metricsPort === null
       ? null
-      : await serveMetrics(config.metricsHost, config.metricsPort, () => gaugesOf(agent, driver));
+      : await keepMetrics(config.metricsHost, config.metricsPort, () => gaugesOf(agent, driver), log);
   if (!ending.signal.aborted) {
     await agent.start();
     void trimCaches(cachesIn(builds), config.buildCacheBytes, seams).catch((error: unknown) =>

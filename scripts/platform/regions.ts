@@ -26,6 +26,8 @@ export interface RegionOptions {
   api: string;
   /** Path of the agent's program. */
   program: string;
+  /** What the agent is handed on of this process's own. */
+  env: Record<string, string | undefined>;
   onOutput(chunk: Buffer): void;
   onEvent(event: Record<string, unknown>): void;
   /** Takes each process, so that a later start can end what this one left. */
@@ -66,15 +68,15 @@ export class LocalRegion {
     const token = existsSync(join(this.#folder, IDENTITY)) ? null : await this.#tokenOf();
     const port = await this.#port();
     if (this.#isStopping) return;
-    const { home, api, program, onOutput, onPid } = this.#options;
+    const { home, api, program, env, onOutput, onPid } = this.#options;
     const child = spawn(process.execPath, [program], {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
-        ...process.env,
+        ...env,
         CLOUDIFY_API: api,
         CLOUDIFY_AGENT_HOME: this.#folder,
         CLOUDIFY_AGENT_DRIVER: "process",
-        CLOUDIFY_AGENT_TOOLS: process.env.CLOUDIFY_AGENT_TOOLS ?? join(home, "tools"),
+        CLOUDIFY_AGENT_TOOLS: env.CLOUDIFY_AGENT_TOOLS ?? join(home, "tools"),
         CLOUDIFY_INGRESS_HOST: "127.0.0.1",
         CLOUDIFY_INGRESS_PORT: String(port),
         ...(token === null ? {} : { CLOUDIFY_REGION_TOKEN: token }),
