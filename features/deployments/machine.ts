@@ -27,7 +27,7 @@ import {
   RELEASE_TIMEOUT,
   superseded,
 } from "./failures.ts";
-import { answered, beginPlacing, type Placing, readyOf, silenced, verdictOf } from "./placing.ts";
+import { answered, beginPlacing, countedOf, type Placing, readyOf, silenced, verdictOf } from "./placing.ts";
 import type {
   Building,
   Deployment,
@@ -258,12 +258,6 @@ function release(state: In<"compiling">, compiled: Released, now: Millis): Step 
   const where = { pinned, failover, spec: { ...spec, regions } };
   const to = { ...released, ...where, placing, deadline: now + PLACE_MS };
   return move(state, to, "compiled", now, [{ kind: "place", workloads, pinned }]);
-}
-
-/** Where all are failover regions, they are what there is. */
-function countedOf(regions: string[], failover: readonly string[]): string[] {
-  const first = regions.filter((region) => !failover.includes(region));
-  return first.length > 0 ? first : regions;
 }
 
 /** @param said What those that have not answered last said. */

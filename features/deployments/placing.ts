@@ -29,6 +29,12 @@ export interface Placing {
   settleAt: Millis | null;
 }
 
+/** Which of a group's regions count. Where all are failover regions, they are what there is. */
+export function countedOf(regions: string[], failover: readonly string[]): string[] {
+  const first = regions.filter((region) => !failover.includes(region));
+  return first.length > 0 ? first : regions;
+}
+
 /** @param sets Of each group: at least one of the regions. */
 export const beginPlacing = (regions: string[], sets: string[][], policy: Policy): Placing => ({
   policy,

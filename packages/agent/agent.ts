@@ -62,7 +62,6 @@ export class Agent {
   /** Puts up what was last known, and begins to ask; resolves when that is under way, whoever answers. */
   async start(): Promise<void> {
     const { driver, blobs, capacity } = this.#options;
-    this.feed.recall();
     await driver.start(() => this.feed.ingressKey, blobs, {
       onStatus: (status) => this.statuses.set(status),
       onLine: ({ deployment, function: name, at, level, text }) => {

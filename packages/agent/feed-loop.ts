@@ -29,13 +29,16 @@ const WARM_MS = 30 * 60_000;
 /** A snapshot is not asked for more often, whatever seems wrong. */
 const MIN_RESYNC_MS = 10_000;
 
+const NOTHING: LastGood = { epoch: 0, ingressKey: null, cursor: 0, items: [], kept: [] };
+
 export class FeedLoop {
   #seams: Seams;
   #options: FeedOptions;
   #queues: Queues;
   #progress: Progress;
   #feed: Feed = emptyFeed;
-  #lastGood: LastGood = { epoch: 0, ingressKey: null, cursor: 0, items: [], kept: [] };
+  /** Known from the beginning, the key above all: an ingress that starts is to know the former one, too. */
+  #lastGood: LastGood;
   /** The disk did not take it; it is written with the next word. */
   #isUnsaved = false;
   #needsSnapshot = true;
@@ -47,6 +50,7 @@ export class FeedLoop {
     this.#seams = seams;
     this.#options = options;
     this.#signal = signal;
+    this.#lastGood = load<LastGood>(seams.storage, LAST_GOOD, seams.log) ?? NOTHING;
     this.#queues = new Queues(seams, AT_ONCE, signal);
     this.#progress = new Progress({ cursor: 0, digest: digestOf([]) });
   }
@@ -69,18 +73,11 @@ export class FeedLoop {
     return this.#refusal;
   }
 
-  /** What was last told, the key among it: an ingress that begins now is to know the former one, too. */
-  recall(): void {
-    const { storage, log } = this.#seams;
-    this.#lastGood = load<LastGood>(storage, LAST_GOOD, log) ?? this.#lastGood;
-  }
-
   /** Puts up what was last known, before anybody has answered: it ran, and is to run. */
   boot(): void {
     const { clock, storage, log } = this.#seams;
-    const held = load<LastGood>(storage, LAST_GOOD, log);
-    if (!held) return;
-    this.#lastGood = held;
+    const held = this.#lastGood;
+    if (held === NOTHING) return;
     const byId = (items: readonly Desired[]) => new Map(items.map((item) => [item.id, item]));
     this.#feed = { cursor: held.cursor, items: byId(held.items), kept: byId(held.kept) };
     for (const item of [...held.items, ...held.kept]) {

@@ -4,8 +4,8 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { NO_BUILD_SETTINGS } from "@cloudify/protocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { buildTask } from "#features/regions/tasks.fixture.ts";
 import type { BuildJob } from "../../packages/agent/driver.ts";
 import { runBuild } from "../../packages/agent/process/build.ts";
 
@@ -15,29 +15,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true, force: true, maxRetries: 5 }));
 
-const settings = NO_BUILD_SETTINGS;
-const task = {
-  kind: "build",
-  id: "build.dpl1",
-  attempt: 1,
-  team: "team1",
-  project: "prj1",
-  projectName: "p",
-  deployment: "dpl1",
-  source: "",
-  target: "production",
-  branch: null,
-  settings,
-  url: "p.localhost",
-  limitMs: 60_000,
-} as const;
-
 /** Runs a text as the build program. */
 function build(program: string, signal: AbortSignal, limits: { memoryMib?: number; limitMs?: number } = {}) {
   const lines: string[] = [];
   writeFileSync(join(home, "program.mjs"), program);
   const job: BuildJob = {
-    task: { ...task, limitMs: limits.limitMs ?? 60_000 },
+    task: { ...buildTask("dpl1"), limitMs: limits.limitMs ?? 60_000 },
     env: { SECRET: "canary" },
     secrets: ["SECRET"],
     sensitive: [],

@@ -1,5 +1,5 @@
-import { NO_BUILD_SETTINGS } from "@cloudify/protocol";
 import { expect, test } from "vitest";
+import { buildTask } from "../../../features/regions/tasks.fixture.ts";
 import type { BuildJob } from "../driver.ts";
 import { jobOf } from "./build-objects.ts";
 import { KINDS, type Plural, Served } from "./kinds.ts";
@@ -11,21 +11,7 @@ const versions = Object.entries(KINDS).map(
 );
 const served = new Served("cloudify-fra", new Map(versions));
 const job: BuildJob = {
-  task: {
-    kind: "build",
-    id: "build.dpl1",
-    attempt: 1,
-    team: "team1",
-    project: "prj1",
-    projectName: "p",
-    deployment: "dpl1",
-    source: "",
-    target: "production",
-    branch: null,
-    settings: NO_BUILD_SETTINGS,
-    url: "p.localhost",
-    limitMs: 60_000,
-  },
+  task: buildTask("dpl1"),
   env: {},
   secrets: [],
   sensitive: [],

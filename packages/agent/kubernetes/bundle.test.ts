@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { WorkloadMaterial } from "@cloudify/protocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Bundles, bundleOf } from "./bundle.ts";
+import { material } from "./material.fixture.ts";
 import { Exchange } from "./pod/exchange.ts";
 import { packFolder } from "./tar.ts";
 
@@ -29,23 +30,8 @@ const blob = (text: string): { sha256: string; size: number } => {
   return { sha256, size: Buffer.byteLength(text) };
 };
 
-const materialOf = (files: WorkloadMaterial["spec"]["files"]): WorkloadMaterial => ({
-  id: "dpl_1.node",
-  generation: 1,
-  team: "team_1",
-  project: "prj_1",
-  deployment: "dpl_1",
-  spec: {
-    v: 1,
-    group: "node",
-    node: 24,
-    memory: 128,
-    run: { kind: "service", command: "x", maxDuration: 1 },
-    files,
-  },
-  env: { SECRET: "canary" },
-  secrets: ["SECRET"],
-});
+const materialOf = (files: WorkloadMaterial["spec"]["files"]): WorkloadMaterial =>
+  material({ env: { SECRET: "canary" }, secrets: ["SECRET"] }, files);
 
 const exchange = (path: string, token: string): Exchange => {
   const secret = join(home, "secret");

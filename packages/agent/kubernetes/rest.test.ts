@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Wish } from "../driver.ts";
 import { Served } from "./kinds.ts";
+import { material } from "./material.fixture.ts";
 import { askAgainMs, idleOf, isAsleep, type Rest, restOf } from "./rest.ts";
 import { settingsFrom } from "./settings.ts";
 import type { Deployment, KubeObject } from "./types.ts";
@@ -39,23 +40,7 @@ const wish: Wish = {
   id: "dpl_1.node",
   stamp: { epoch: 3, generation: 7 },
   isWarm: true,
-  material: {
-    id: "dpl_1.node",
-    generation: 7,
-    team: "team_1",
-    project: "prj_1",
-    deployment: "dpl_1",
-    spec: {
-      v: 1,
-      group: "node",
-      node: 24,
-      memory: 128,
-      run: { kind: "service", command: "x", maxDuration: 1 },
-      files: {},
-    },
-    env: {},
-    secrets: [],
-  },
+  material: material({ generation: 7 }),
 };
 const placed = (rest: Rest): Map<string, KubeObject> => {
   const objects = objectsOf({ wish, keys: { token: "t", ingressKey: "k" }, rest }, settings, served);
