@@ -11,6 +11,7 @@ import { mustHold } from "#core/commit.ts";
 import type { Ctx } from "#core/ctx.ts";
 import { derivedId } from "#core/ids.ts";
 import { Problem } from "#core/problem.ts";
+import { putPack } from "#features/blobs/pack.ts";
 import { insertBlob, keepBlobs, put, storeBlob } from "#features/blobs/service.ts";
 import { MAX_DEPLOYMENT_BYTES } from "#features/deployments/contract.ts";
 import { checkUploaded, manifestOf, nameBlobs } from "#features/deployments/create.ts";
@@ -54,6 +55,11 @@ export async function missing(
 export async function putBlob(caller: Caller, attempt: Attempt, sha256: string, request: Request) {
   const { team } = await taskOf(caller, attempt);
   return put(contextFor(caller, team), sha256, request);
+}
+
+export async function putBlobs(caller: Caller, attempt: Attempt, request: Request) {
+  const { team } = await taskOf(caller, attempt);
+  return putPack(contextFor(caller, team), request);
 }
 
 /** @throws Problem `missing_blobs`; the task goes on then. */

@@ -1,5 +1,13 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -58,6 +66,22 @@ test("bytes that do not match their digest are never kept, nor handed out", asyn
   const asked = cache.fileOf("t1", digestOf("hello"), AbortSignal.timeout(300));
   await expect(asked).rejects.toThrow();
   expect(readdirSync(join(home, "t1"))).toEqual([]);
+});
+
+test("what lies here already need not be fetched; what has another digest by now is not taken", async () => {
+  const { cache, calls } = begin(1e6, ["hello"]);
+  const [here, changed] = [join(home, "here"), join(home, "changed")];
+  writeFileSync(here, "built");
+  writeFileSync(changed, "changed since");
+  await cache.keep("t1", digestOf("built"), here, never);
+  rmSync(here);
+  expect(readFileSync(await cache.fileOf("t1", digestOf("built"), never), "utf8")).toBe("built");
+  await cache.keep("t1", digestOf("hello"), changed, never);
+  await cache.keep("t1", digestOf("other"), join(home, "gone"), never);
+  expect(calls()).toBe(0);
+  expect(readFileSync(await cache.fileOf("t1", digestOf("hello"), never), "utf8")).toBe("hello");
+  expect(calls()).toBe(1);
+  expect(readdirSync(join(home, "t1")).sort()).toEqual([digestOf("built"), digestOf("hello")].sort());
 });
 
 test("what is not there is said at once", async () => {

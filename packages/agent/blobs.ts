@@ -3,7 +3,7 @@
  * longest goes first.
  */
 import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
@@ -43,23 +43,41 @@ export class BlobCache implements BlobSource {
   /** Of one team: another's can't be had by naming its digest. */
   async fileOf(team: string, sha256: string, signal: AbortSignal): Promise<string> {
     const path = join(this.#folder, team, sha256);
-    const now = this.#seams.clock.now() / 1_000;
-    const isThere = await utimes(path, now, now).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return path;
+    if (await this.#touch(path)) return path;
     const coming = this.#coming.get(path) ?? this.#fetch(team, sha256, path, signal);
     this.#coming.set(path, coming);
     return coming.finally(() => this.#coming.delete(path));
   }
 
+  /** Takes what lies on this machine, so that it need not be fetched, if it has that digest. Says nothing of what fails. */
+  async keep(team: string, sha256: string, from: string, signal: AbortSignal): Promise<void> {
+    const path = join(this.#folder, team, sha256);
+    if (await this.#touch(path)) return;
+    await this.#folderOf(team).catch(() => undefined);
+    await this.#write(createReadStream(from), sha256, path, signal);
+  }
+
+  /** As used now. @returns Whether it is there. */
+  #touch(path: string): Promise<boolean> {
+    const now = this.#seams.clock.now() / 1_000;
+    return utimes(path, now, now).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #folderOf(team: string): Promise<void> {
+    await mkdir(join(this.#folder, team), { recursive: true, mode: 0o700 });
+  }
+
   async #fetch(team: string, sha256: string, path: string, signal: AbortSignal): Promise<string> {
     const { clock, random } = this.#seams;
-    await mkdir(join(this.#folder, team), { recursive: true, mode: 0o700 });
+    await this.#folderOf(team);
     for (let attempt = 1; ; attempt++) {
       const answer = await this.#client.blob(team, sha256, signal);
-      const failure = answer.ok ? await this.#write(answer.value, sha256, path, signal) : answer.detail;
+      const failure = answer.ok
+        ? await this.#write(bodyOf(answer.value), sha256, path, signal)
+        : answer.detail;
       if (failure === null) return path;
       signal.throwIfAborted();
       const isFinal = !answer.ok && answer.status >= 400 && answer.status < 500 && answer.status !== 429;
@@ -69,12 +87,7 @@ export class BlobCache implements BlobSource {
   }
 
   /** @returns What went wrong, or `null`. */
-  async #write(
-    { body }: Response,
-    sha256: string,
-    path: string,
-    signal: AbortSignal,
-  ): Promise<string | null> {
+  async #write(source: Readable, sha256: string, path: string, signal: AbortSignal): Promise<string | null> {
     const done = new AbortController();
     const late = new AbortController();
     void this.#seams.clock.wait(BYTES_MS, done.signal).then(() => late.abort());
@@ -89,7 +102,6 @@ export class BlobCache implements BlobSource {
     });
     const part = `${path}.${Math.floor(this.#seams.random() * 2 ** 48).toString(36)}.part`;
     try {
-      const source = body ? Readable.fromWeb(body as WebStream) : Readable.from([]);
       await pipeline(source, counted, createWriteStream(part, { mode: 0o600 }), {
         signal: AbortSignal.any([signal, late.signal]),
       });
@@ -130,5 +142,8 @@ export class BlobCache implements BlobSource {
     return (await Promise.all(found)).flat();
   }
 }
+
+const bodyOf = ({ body }: Response): Readable =>
+  body ? Readable.fromWeb(body as WebStream) : Readable.from([]);
 
 const names = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);

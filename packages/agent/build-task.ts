@@ -1,12 +1,14 @@
 /** A build from its source to its uploaded output. What goes wrong on the way is its result. */
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { BuildTask, TaskResult } from "@cloudify/protocol";
+import type { BuildTask, OutputFile, TaskResult } from "@cloudify/protocol";
 import { backoffMs } from "./backoff.ts";
+import type { BlobCache } from "./blobs.ts";
 import { cacheName } from "./build/cache.ts";
 import { type UploadClient, uploadOutput } from "./build/upload.ts";
 import type { Answer, Client } from "./client.ts";
 import type { BlobSource, Driver } from "./driver.ts";
+import { each } from "./each.ts";
 import type { LeaseLoop } from "./lease-loop.ts";
 import { cachesIn, jobsIn, trimCaches, useCache } from "./leftovers.ts";
 import { faultOf, layOut } from "./process/layout.ts";
@@ -19,14 +21,16 @@ export interface BuildTaskOptions {
   home: string;
   /** What caches may take of the disk. */
   cacheBytes: number;
-  client: Pick<Client, "environment" | "missing" | "store">;
+  client: Pick<Client, "environment" | "missing" | "store" | "storePack">;
   lease: LeaseLoop;
-  blobs: BlobSource;
+  blobs: BlobSource & Pick<BlobCache, "keep">;
   driver: Pick<Driver, "build">;
   onLine(deployment: string, level: "info" | "warn" | "error", text: string): void;
 }
 
 const ATTEMPTS = 5;
+/** Files that are taken into the cache at once. */
+const KEPT_AT_ONCE = 16;
 
 /** A failure that says all there is to say. */
 class TaskProblem extends Error {
@@ -65,7 +69,11 @@ export async function workBuild(
     const onLine = (level: "info" | "warn" | "error", text: string) =>
       options.onLine(deployment, level, text);
     const end = await options.driver.build({ task, ...variables, source, output, cache, onLine }, signal);
-    if (end.ok) return { ok: true, output: await upload(signal) };
+    if (end.ok) {
+      const files = await upload(signal);
+      await keepFunctions(options, task, output, files, signal);
+      return { ok: true, output: files };
+    }
     const { code, detail, fix, isRetryable } = end;
     return { ok: false, failure: { code, detail, fix }, isRetryable };
   };
@@ -81,6 +89,18 @@ export async function workBuild(
       void trimCaches(cachesIn(options.home), options.cacheBytes, seams).catch(() => undefined);
     },
   };
+}
+
+/** This region will most likely run them, and then has them. */
+async function keepFunctions(
+  { blobs }: BuildTaskOptions,
+  { team }: BuildTask,
+  output: string,
+  files: readonly OutputFile[],
+  signal: AbortSignal,
+): Promise<void> {
+  const own = files.filter(({ path, link }) => link === undefined && path.startsWith("functions/"));
+  await each(own, KEPT_AT_ONCE, ({ path, sha256 }) => blobs.keep(team, sha256, join(output, path), signal));
 }
 
 /** What the build itself says is wrong has a code and a fix; anything else may go better another time. */
@@ -123,6 +143,9 @@ function uploadCalls(
         lease,
         signal,
       )((epoch) => client.store(id, { epoch, attempt, sha256: digest }, body, signal));
+    },
+    async putPack(pack, signal) {
+      await insisting(seams, lease, signal)((epoch) => client.storePack(id, epoch, attempt, pack, signal));
     },
   };
 }

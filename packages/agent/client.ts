@@ -13,10 +13,10 @@ import {
   type LeaseAnswer,
   type LeaseRequest,
   type LogRequest,
-  missingPath,
   type StatusReport,
   type TaskEnvironment,
   taskBlobPath,
+  taskBlobsPath,
   type WorkloadMaterial,
 } from "@cloudify/protocol";
 import type { Seams } from "./seams.ts";
@@ -38,6 +38,8 @@ interface Call {
   method?: "GET" | "POST" | "PUT";
   body?: unknown;
   bytes?: Blob;
+  /** Of `bytes`. */
+  type?: string;
   /** Beyond the usual time, for what waits on purpose or is large. */
   extraMs?: number;
   signal?: AbortSignal;
@@ -69,7 +71,8 @@ export function createClient(api: string, credential: () => string, seams: Pick<
     });
     const signal = call.signal ? AbortSignal.any([call.signal, late.signal]) : late.signal;
     const headers: Record<string, string> = { authorization: `Bearer ${bearer}` };
-    if (call.body !== undefined) headers["content-type"] = "application/json";
+    const type = call.type ?? (call.body === undefined ? null : "application/json");
+    if (type !== null) headers["content-type"] = type;
     const body = call.bytes ?? (call.body === undefined ? null : JSON.stringify(call.body));
     const over = new Promise<null>((resolve) => {
       signal.addEventListener("abort", () => resolve(null), { once: true });
@@ -145,7 +148,7 @@ export function createClient(api: string, credential: () => string, seams: Pick<
     complete: (id: string, body: CompleteRequest) =>
       json<CompleteAnswer>(`${task(id)}/complete`, { body, extraMs: 20_000 }),
     missing: (id: string, epoch: number, attempt: number, digests: string[], signal: AbortSignal) =>
-      json<string[]>(`${missingPath(id)}${of(epoch, attempt)}`, { body: digests, extraMs: 20_000, signal }),
+      json<string[]>(`${taskBlobsPath(id)}${of(epoch, attempt)}`, { body: digests, extraMs: 20_000, signal }),
     store: (
       id: string,
       { epoch, attempt, sha256 }: { epoch: number; attempt: number; sha256: string },
@@ -155,6 +158,21 @@ export function createClient(api: string, credential: () => string, seams: Pick<
       json<unknown>(`${taskBlobPath(id, sha256)}${of(epoch, attempt)}`, {
         method: "PUT",
         bytes,
+        extraMs: BYTES_MS,
+        signal,
+      }),
+    /** @param pack Of `packOf`. */
+    storePack: (
+      id: string,
+      epoch: number,
+      attempt: number,
+      { type, body }: { type: string; body: Blob },
+      signal: AbortSignal,
+    ) =>
+      json<unknown>(`${taskBlobsPath(id)}${of(epoch, attempt)}`, {
+        method: "PUT",
+        type,
+        bytes: body,
         extraMs: BYTES_MS,
         signal,
       }),

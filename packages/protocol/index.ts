@@ -5,6 +5,7 @@ export * from "./feed.ts";
 export * from "./lease.ts";
 export * from "./logs.ts";
 export * from "./open-values.ts";
+export * from "./packs.ts";
 export * from "./rbac.ts";
 export * from "./secret-forms.ts";
 export * from "./tasks.ts";

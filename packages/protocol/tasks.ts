@@ -110,5 +110,8 @@ export interface CompleteAnswer {
 
 /** `PUT /agent/v1/tasks/<id>/blobs/<sha256>?epoch&attempt` stores bytes for the task's team. */
 export const taskBlobPath = (id: string, sha256: string): string => `/agent/v1/tasks/${id}/blobs/${sha256}`;
-/** `POST /agent/v1/tasks/<id>/blobs?epoch&attempt`: JSON list of digests in, those that the team lacks out. */
-export const missingPath = (id: string): string => `/agent/v1/tasks/${id}/blobs`;
+/**
+ * `POST /agent/v1/tasks/<id>/blobs?epoch&attempt`: JSON list of digests in, those that the team lacks out.
+ * `PUT`, there: a pack (packs.ts) stores bytes for the task's team, all of them or none.
+ */
+export const taskBlobsPath = (id: string): string => `/agent/v1/tasks/${id}/blobs`;

@@ -1,13 +1,9 @@
 /** Uploads files by their digests: small ones many at a time, large ones in parts that a cut does not undo. */
+import { packOf, packsOf } from "@cloudify/protocol";
 import type { Client } from "./client.ts";
 
 /** The API refuses more in one request. */
 const MAX_PUT_BYTES = 95 * 1024 * 1024;
-/** Files up to this size travel together. */
-const SMALL_BYTES = 256 * 1024;
-/** Well under what the API takes, so that a cut costs little, and several packs travel at once. */
-const PACK_BYTES = 2 * 1024 * 1024;
-const PACK_FILES = 100;
 const AT_ONCE = 6;
 
 export interface Source {
@@ -39,38 +35,14 @@ export async function uploadAll(
   await Promise.all(Array.from({ length: AT_ONCE }, work));
 }
 
-/** Small files by the dozen, large ones alone. */
-export function packsOf(sources: readonly Source[]): Source[][] {
-  const packs: Source[][] = [];
-  let pack: Source[] = [];
-  let bytes = 0;
-  for (const source of sources) {
-    if (source.size > SMALL_BYTES) {
-      packs.push([source]);
-      continue;
-    }
-    if (pack.length === 0 || pack.length === PACK_FILES || bytes + source.size > PACK_BYTES) {
-      pack = [];
-      bytes = 0;
-      packs.push(pack);
-    }
-    pack.push(source);
-    bytes += source.size;
-  }
-  return packs;
-}
-
 async function uploadPack(
   client: Client,
   pack: readonly Source[],
   onArrival: OnArrival,
   signal?: AbortSignal,
 ): Promise<void> {
-  const form = new FormData();
-  for (const { sha256, load } of pack) form.append(sha256, await load(), sha256);
-  const message = new Response(form);
-  const type = message.headers.get("content-type") ?? "";
-  const body = await message.blob();
+  const files = await Promise.all(pack.map(async ({ sha256, load }) => ({ sha256, bytes: await load() })));
+  const { type, body } = await packOf(files);
   await client.upload("/api/blobs", type, body, signal);
   onArrival({ files: pack.length, bytes: pack.reduce((sum, { size }) => sum + size, 0) });
 }

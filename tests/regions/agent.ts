@@ -6,7 +6,13 @@ export interface Played {
   id: string;
   credential: string;
   epoch: number;
-  call(method: string, path: string, body?: unknown, credential?: string): Promise<Answer>;
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    credential?: string,
+    headers?: Record<string, string>,
+  ): Promise<Answer>;
   /** Acquires, or renews when it holds an epoch; keeps what it is told. */
   lease(more?: Partial<LeaseRequest>): Promise<Answer>;
   /** Acquires, and fails the test unless it may. */
@@ -32,8 +38,8 @@ export async function playAgent(platform: TestPlatform, token: string, holder = 
     id: exchanged.body.region,
     credential: exchanged.body.credential,
     epoch: 0,
-    call: (method, path, body, credential = agent.credential) =>
-      platform.call(method, `/agent/v1/${path}`, body, { token: credential }),
+    call: (method, path, body, credential = agent.credential, headers = {}) =>
+      platform.call(method, `/agent/v1/${path}`, body, { token: credential, headers }),
     async lease(more = {}) {
       const epoch = agent.epoch === 0 ? null : agent.epoch;
       const answer = await agent.call("POST", "lease", { ...leaseOf(holder), epoch, ...more });

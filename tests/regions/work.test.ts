@@ -62,6 +62,15 @@ async function begin(attempt: number, more: Partial<BuildTask> = {}) {
     missing: (digests: string[]) => agent.call("POST", `tasks/${task.id}/blobs?${query}`, digests),
     put: (digest: string, bytes: string) =>
       agent.call("PUT", `tasks/${task.id}/blobs/${digest}?${query}`, bytes),
+    putPack: async (files: Record<string, string>) => {
+      const form = new FormData();
+      for (const [digest, text] of Object.entries(files)) form.append(digest, new Blob([text]), digest);
+      const message = new Response(form);
+      const type = message.headers.get("content-type") ?? "";
+      const bytes = new Uint8Array(await message.arrayBuffer());
+      const headers = { "content-type": type };
+      return agent.call("PUT", `tasks/${task.id}/blobs?${query}`, bytes, agent.credential, headers);
+    },
     heartbeat: () => agent.call("POST", `tasks/${task.id}/heartbeat`, { epoch: agent.epoch, attempt }),
     complete: (result: object) =>
       agent.call("POST", `tasks/${task.id}/complete`, { epoch: agent.epoch, attempt, result }),
@@ -162,6 +171,27 @@ test("an agent reads files of teams that it works for, and of no other", async (
   expect((await read(strangers)).status).toBe(200);
   await build.complete({ ok: false, failure: FAILURE, isRetryable: false });
   expect((await read(strangers)).status).toBe(404);
+});
+
+test("small files come together: all of a pack are stored, or none, and only while the attempt is under way", async () => {
+  const build = await begin(6);
+  const texts = ["one", "two", "three"].map((text) => `${text} ${Math.random()}`);
+  const digests = texts.map(sha256);
+  const pack = Object.fromEntries(texts.map((text) => [sha256(text), text]));
+  const last = digests.at(-1) ?? "";
+  expect(await build.putPack({ ...pack, [last]: "lies" })).toMatchObject({
+    status: 400,
+    body: { code: "digest_mismatch", sha256: last },
+  });
+  expect((await build.missing(digests)).body).toEqual(digests);
+  expect(await build.putPack({ "not-a-digest": "x" })).toMatchObject({
+    status: 400,
+    body: { code: "invalid_input" },
+  });
+  expect((await build.putPack(pack)).status).toBe(201);
+  expect((await build.missing(digests)).body).toEqual([]);
+  await build.complete({ ok: false, failure: FAILURE, isRetryable: false });
+  expect((await build.putPack(pack)).status).toBe(404);
 });
 
 const workload = {

@@ -18,6 +18,7 @@ import {
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { isDirectory } from "@cloudify/builder/detect";
+import { each } from "../each.ts";
 import { bytesIn } from "./limits.ts";
 
 /** Bytes; more is not kept. */
@@ -150,15 +151,10 @@ async function move(from: string, to: string): Promise<void> {
 async function copyTree(from: string, to: string): Promise<void> {
   await mkdir(to);
   const entries = await readdir(from, { withFileTypes: true });
-  const waiting = entries.values();
-  await Promise.all(
-    Array.from({ length: Math.min(COPIES_AT_ONCE, entries.length) }, async () => {
-      for (const entry of waiting) {
-        const [a, b] = [join(from, entry.name), join(to, entry.name)];
-        if (entry.isDirectory()) await copyTree(a, b);
-        else if (entry.isSymbolicLink()) await symlink(await readlink(a), b);
-        else if (entry.isFile()) await copyFile(a, b, constants.COPYFILE_FICLONE);
-      }
-    }),
-  );
+  await each(entries, COPIES_AT_ONCE, async (entry) => {
+    const [a, b] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) await copyTree(a, b);
+    else if (entry.isSymbolicLink()) await symlink(await readlink(a), b);
+    else if (entry.isFile()) await copyFile(a, b, constants.COPYFILE_FICLONE);
+  });
 }

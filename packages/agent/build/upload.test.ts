@@ -22,7 +22,9 @@ function tree(files: Record<string, string>, links: Record<string, string> = {})
 /** A platform that keeps what it is sent; `fail` may throw before it does. */
 class Store implements UploadClient {
   readonly held = new Map<string, string>();
-  puts = 0;
+  /** Files that came, in packs or alone. */
+  files = 0;
+  packs = 0;
   readonly #fail: (call: number) => void;
   #calls = 0;
 
@@ -37,8 +39,16 @@ class Store implements UploadClient {
 
   async put(digest: string, body: Blob): Promise<void> {
     this.#fail(this.#calls++);
-    this.puts++;
+    this.files++;
     this.held.set(digest, await body.text());
+  }
+
+  async putPack({ type, body }: { type: string; body: Blob }): Promise<void> {
+    this.#fail(this.#calls++);
+    const parts = [...(await new Response(body, { headers: { "content-type": type } }).formData())];
+    this.packs++;
+    this.files += parts.length;
+    for (const [digest, part] of parts) this.held.set(digest, await (part as File).text());
   }
 }
 
@@ -61,16 +71,26 @@ test("every file is told with its digest, and each content is sent once", async 
     expect([digest, size]).toEqual([sha256(text), text.length]);
     expect(store.held.get(digest)).toBe(text);
   }
-  expect(store.puts).toBe(3);
+  expect(store.files).toBe(3);
 });
 
 test("what the team has is not sent again", async () => {
   const store = new Store();
   const output = tree(APP);
   await uploadOutput(output, store, options);
-  const before = store.puts;
+  const before = store.files;
   await uploadOutput(output, store, options);
-  expect(store.puts).toBe(before);
+  expect(store.files).toBe(before);
+});
+
+test("small files travel together, large ones alone", async () => {
+  const many = Object.fromEntries(Array.from({ length: 250 }, (_, i) => [`static/${i}.txt`, `file ${i}`]));
+  const store = new Store();
+  await uploadOutput(tree({ ...APP, ...many, "static/large.bin": "x".repeat(300_000) }), store, options);
+  expect(store.files).toBe(254);
+  expect(store.packs).toBe(3);
+  expect(store.held.get(sha256("x".repeat(300_000)))).toHaveLength(300_000);
+  expect(store.held.get(sha256("file 249"))).toBe("file 249");
 });
 
 test("a function that is a link to another is told as that", async () => {

@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import { createReadStream, openAsBlob } from "node:fs";
 import { setTimeout as after } from "node:timers/promises";
-import type { OutputFile } from "@cloudify/protocol";
+import { type OutputFile, packOf, packsOf } from "@cloudify/protocol";
+import { each } from "../each.ts";
 import { readTree, type TreeFile } from "./tree.ts";
 
 /** The calls of a task's own paths; see packages/protocol/tasks.ts. An error's `status` is the answer's, if there was one. */
@@ -11,6 +12,8 @@ export interface UploadClient {
   missing(digests: readonly string[], signal: AbortSignal): Promise<string[]>;
   /** @param body Read anew for each attempt. */
   put(sha256: string, body: Blob, signal: AbortSignal): Promise<void>;
+  /** Of `packOf`: all of its files arrive, or none. */
+  putPack(pack: { type: string; body: Blob }, signal: AbortSignal): Promise<void>;
 }
 
 export interface UploadOptions {
@@ -55,14 +58,30 @@ export async function uploadOutput(
   for (let at = 0; at < all.length; at += DIGESTS_A_QUESTION) {
     const asked = all.slice(at, at + DIGESTS_A_QUESTION);
     const lacking = await retried(() => client.missing(asked, signal), pause, signal);
-    await each(lacking, PUTS_AT_ONCE, async (sha256) => {
+    const files = lacking.flatMap((sha256) => {
       const file = sources.get(sha256);
-      if (!file) return;
-      await retried(async () => client.put(sha256, await bodyOf(file), signal), pause, signal);
+      return file ? [{ sha256, file, size: file.size }] : [];
     });
+    await each(packsOf(files), PUTS_AT_ONCE, (pack) =>
+      retried(() => send(pack, client, signal), pause, signal),
+    );
   }
   signal.throwIfAborted();
   return manifest;
+}
+
+interface Part {
+  sha256: string;
+  file: TreeFile;
+}
+
+async function send(pack: readonly Part[], client: UploadClient, signal: AbortSignal): Promise<void> {
+  const files = await Promise.all(
+    pack.map(async ({ sha256, file }) => ({ sha256, bytes: await bodyOf(file) })),
+  );
+  const [only] = files;
+  if (files.length === 1 && only) await client.put(only.sha256, only.bytes, signal);
+  else await client.putPack(await packOf(files), signal);
 }
 
 /** What has two paths is read once. */
@@ -87,14 +106,6 @@ async function digestOf({ absolute, link }: TreeFile): Promise<string> {
 
 const bodyOf = async ({ absolute, link }: TreeFile): Promise<Blob> =>
   link === undefined ? openAsBlob(absolute) : new Blob([link]);
-
-async function each<T>(items: readonly T[], atOnce: number, act: (item: T) => Promise<void>): Promise<void> {
-  const waiting = items.values();
-  const work = async () => {
-    for (const item of waiting) await act(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, work));
-}
 
 async function retried<T>(
   act: () => Promise<T>,

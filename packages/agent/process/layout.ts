@@ -2,6 +2,7 @@
 import { chmod, constants, copyFile, mkdir, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { WorkloadFile } from "@cloudify/protocol";
+import { each } from "../each.ts";
 
 type Files = Record<string, WorkloadFile>;
 
@@ -69,20 +70,16 @@ export async function layOut(
   await mkdir(draft, { recursive: true });
   const folders = new Set(Object.keys(files).map((path) => dirname(join(draft, path))));
   for (const one of folders) await mkdir(one, { recursive: true });
-  const rest = Object.entries(files).values();
-  const work = async () => {
-    for (const [path, file] of rest) {
-      signal.throwIfAborted();
-      const to = join(draft, path);
-      if ("link" in file) {
-        await symlink(file.link, to);
-      } else {
-        await copyFile(await fileOf(file.sha256), to, constants.COPYFILE_FICLONE);
-        await chmod(to, file.isExecutable ? 0o755 : 0o644);
-      }
+  await each(Object.entries(files), AT_ONCE, async ([path, file]) => {
+    signal.throwIfAborted();
+    const to = join(draft, path);
+    if ("link" in file) {
+      await symlink(file.link, to);
+    } else {
+      await copyFile(await fileOf(file.sha256), to, constants.COPYFILE_FICLONE);
+      await chmod(to, file.isExecutable ? 0o755 : 0o644);
     }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  });
   await rm(folder, { recursive: true, force: true });
   await rename(draft, folder);
 }

@@ -25,8 +25,9 @@ type Answer = (caller: Caller, c: Context<ApiEnv>) => Promise<object>;
 
 export function mountAgent(app: OpenAPIHono<ApiEnv>): void {
   const post = (path: string, guards: MiddlewareHandler<ApiEnv>[], answer: Answer) => {
-    app.use(`/agent/v1/${path}`, ...guards);
-    app.post(`/agent/v1/${path}`, async (c) => c.json(await answer(await caller(c, "cfya"), c)));
+    app.on("POST", [`/agent/v1/${path}`], ...guards, async (c) =>
+      c.json(await answer(await caller(c, "cfya"), c)),
+    );
   };
   const get = (path: string, answer: Answer) =>
     app.get(`/agent/v1/${path}`, async (c) => {
@@ -67,6 +68,9 @@ export function mountAgent(app: OpenAPIHono<ApiEnv>): void {
   get("tasks/:task/environment", (by, c) => builds.environment(by, attemptOf(c)));
   post("tasks/:task/blobs", large, async (by, c) =>
     builds.missing(by, attemptOf(c), await body(c, schemas.Missing)),
+  );
+  app.put("/agent/v1/tasks/:task/blobs", async (c) =>
+    c.json(await builds.putBlobs(await caller(c, "cfya"), attemptOf(c), c.req.raw), 201),
   );
   app.put("/agent/v1/tasks/:task/blobs/:sha256", async (c) => {
     const sha256 = parse(schemas.digest, nameOf(c, "sha256"));
