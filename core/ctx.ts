@@ -32,6 +32,8 @@ export interface Base {
   snapshots: KVNamespace;
   /** Bundles functions from source. */
   bundler: Pick<Fetcher, "fetch">;
+  /** The network in which regions' ingresses are. */
+  regionsNet: Pick<Fetcher, "fetch">;
   objects: Objects;
   /** Opens and seals the teams' data keys. */
   keyEncryptionKeys: KeyRing;

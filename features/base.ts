@@ -10,6 +10,8 @@ export interface ControlEnv {
   SNAPSHOTS: KVNamespace;
   /** Bundles functions from source; only the API has it. */
   BUNDLER?: Fetcher;
+  /** On one machine, where the platform's own network does not lead to everybody's; only the API has it. */
+  REGIONS_NET?: Fetcher;
   DEPLOYMENTS: Objects["deployments"];
   POINTERS: Objects["pointers"];
   LOGS: Objects["logs"];
@@ -42,6 +44,7 @@ export const makeBase = (env: ControlEnv, seams: Seams, keepAlive: Base["keepAli
   blobs: env.BLOBS,
   snapshots: env.SNAPSHOTS,
   bundler: env.BUNDLER ?? NO_BUNDLER,
+  regionsNet: env.REGIONS_NET ?? OPEN_NET,
   objects: {
     deployments: env.DEPLOYMENTS,
     pointers: env.POINTERS,
@@ -56,6 +59,8 @@ export const makeBase = (env: ControlEnv, seams: Seams, keepAlive: Base["keepAli
   ...seams,
   keepAlive,
 });
+
+const OPEN_NET: Base["regionsNet"] = { fetch: (...asked: Parameters<typeof fetch>) => fetch(...asked) };
 
 const NO_BUNDLER: Base["bundler"] = {
   fetch: () => Promise.reject(new Error("this Worker has no bundler")),

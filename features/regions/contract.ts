@@ -48,6 +48,13 @@ export const Region = z
     isShared: z.boolean().openapi({ description: "Other teams may use it, if they name it" }),
     isDraining: z.boolean(),
     ingress: z.string().nullable(),
+    reached: z
+      .object({ isReachable: z.boolean(), ms: z.number().int(), detail: z.string().nullable() })
+      .nullable()
+      .openapi({
+        description:
+          "What its ingress answered when the platform asked it just now, as its routers do; `null`: it has none, or this answers a change",
+      }),
     createdAt: MillisSchema,
   })
   .openapi("Region");

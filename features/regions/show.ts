@@ -2,6 +2,7 @@
 import type { Ctx } from "#core/ctx.ts";
 import { reach } from "#features/deployments/objects.ts";
 import type { RegionControl, RegionView } from "./control.ts";
+import { type Reached, reachIngress } from "./ingress.ts";
 import { noLease } from "./lease.ts";
 import { readiness } from "./statuses.ts";
 import type { regions } from "./tables.ts";
@@ -19,8 +20,8 @@ export async function showInList(ctx: Ctx, row: RegionRow) {
       console.warn(JSON.stringify({ level: "warn", at: "regions", region: row.id, error: String(error) }));
       return "silent" as const;
     });
-  if (view !== "silent") return shape(ctx.team, row, view ?? NOTHING);
-  return { ...shape(ctx.team, row, NOTHING), status: "unknown" as const };
+  if (view === "silent") return { ...shape(ctx.team, row, NOTHING), status: "unknown" as const };
+  return shape(ctx.team, row, view ?? NOTHING, await reachedOf(ctx, view));
 }
 
 /** @throws Problem `unavailable` */
@@ -32,7 +33,7 @@ export async function show(ctx: Ctx, row: RegionRow) {
 /** @throws Problem `unavailable` */
 export async function showDetail(ctx: Ctx, row: RegionRow) {
   const view = (await reach(async () => await stubOf(ctx, row.id).inspect())) ?? NOTHING;
-  const shown = shape(ctx.team, row, view);
+  const shown = shape(ctx.team, row, view, await reachedOf(ctx, view));
   const own = new Set(shown.deployments.map(({ id }) => id));
   const isOwner = row.teamId === ctx.team;
   const itemIds = new Set(view.items.filter((item) => own.has(item.deployment)).map(({ id }) => id));
@@ -43,6 +44,9 @@ export async function showDetail(ctx: Ctx, row: RegionRow) {
     token: isOwner ? view.token : null,
   };
 }
+
+const reachedOf = async (ctx: Ctx, view: RegionView | null): Promise<Reached | null> =>
+  view?.ingress ? reachIngress(ctx, view.ingress) : null;
 
 /** Of a region whose object was not told of it yet. */
 const NOTHING: RegionView = {
@@ -57,7 +61,7 @@ const NOTHING: RegionView = {
   token: null,
 };
 
-function shape(team: string, row: RegionRow, view: RegionView) {
+function shape(team: string, row: RegionRow, view: RegionView, reached: Reached | null = null) {
   const { lease, isLive, isDraining, cursor, ingress } = view;
   const { epoch, held } = lease;
   const said = held?.report;
@@ -74,6 +78,7 @@ function shape(team: string, row: RegionRow, view: RegionView) {
     deployments: deploymentsOf(view, row.teamId === team ? null : team),
     isDraining,
     ingress,
+    reached,
   };
 }
 

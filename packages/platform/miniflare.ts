@@ -35,14 +35,18 @@ export async function startPlatform(
   parts: Parts,
 ): Promise<Platform> {
   const { convertV4MiniflareOptions, Log, LogLevel, Miniflare, Response } = parts.runtime.miniflare;
+  // Asked for nothing but ingresses of regions, which on one machine are on loopback.
+  const REGIONS_NET = {
+    network: { allow: ["public", "private"], tlsOptions: { trustBrowserCas: true } },
+  };
   const ofRouter = {
-    // Asked for nothing but ingresses of regions, which on one machine are on loopback.
-    REGIONS_NET: { network: { allow: ["public", "private"], tlsOptions: { trustBrowserCas: true } } },
+    REGIONS_NET,
     EGRESS: { network: { allow: [...allow], tlsOptions: { trustBrowserCas: true } } },
     ISOLATES: isolatesAt(functions.main),
     QUARANTINE: isolatesAt(functions.quarantine),
   };
   const ofApi = {
+    REGIONS_NET,
     BUNDLER: { external: { address: `127.0.0.1:${bundler}`, http: {} } },
     DISK: () => Response.json({ free: freeBytes(config.home) }),
   };

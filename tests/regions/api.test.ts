@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { digestText, LEASE_TTL_MS } from "@cloudify/protocol";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Answer, sha256, startPlatform, type TestPlatform } from "#tests/deployments/platform.ts";
@@ -67,6 +70,46 @@ test("a region comes up with its agent's first lease, as it says it is", async (
   expect((await platform.call("GET", "/api/regions")).body.data).toContainEqual(
     expect.objectContaining({ name: "up", status: "up" }),
   );
+});
+
+test("whether its ingress is reached is told beside its agent's status: nobody there, somebody else, silence, itself", async () => {
+  const agent = await agentOf("ways");
+  let answer: (response: ServerResponse) => void = (response) => response.writeHead(404).end();
+  const asked: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url);
+    answer(response);
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  await agent.lease({ ingress: `http://127.0.0.1:${port}` });
+  const reached = async () => {
+    const { status, reached } = await rowOf("ways");
+    expect(status).toBe("up");
+    return reached;
+  };
+  expect(await reached()).toMatchObject({ isReachable: false, detail: expect.stringContaining("404") });
+  answer = (response) => response.writeHead(302, { location: "/elsewhere" }).end();
+  expect(await reached()).toMatchObject({ isReachable: false, detail: expect.stringContaining("302") });
+  answer = (response) => response.writeHead(503).end();
+  expect(await reached()).toMatchObject({
+    isReachable: false,
+    detail: expect.stringContaining("no requests"),
+  });
+  answer = () => undefined;
+  expect(await reached()).toMatchObject({ isReachable: false, detail: expect.stringContaining("1000 ms") });
+  answer = (response) => response.writeHead(200).end();
+  expect(await reached()).toMatchObject({ isReachable: true, detail: null, ms: expect.any(Number) });
+  expect(new Set(asked)).toEqual(new Set(["/_cloudify/health"]));
+  const listed = (await platform.call("GET", "/api/regions")).body.data as { name: string }[];
+  expect(listed.find((one) => one.name === "ways")).toMatchObject({ reached: { isReachable: true } });
+  server.closeAllConnections();
+  server.close();
+  await once(server, "close");
+  expect(await reached()).toMatchObject({
+    isReachable: false,
+    detail: expect.stringContaining("can't be reached"),
+  });
 });
 
 test("what no agent may call with: nothing, a user's token, a region's token, another region's id, a made-up one", async () => {

@@ -114,7 +114,8 @@ export async function inspect(context: Context, name: string): Promise<void> {
     ["clock", found.skewMs === null ? "-" : `${found.skewMs} ms off`],
     ["place", `${found.latitude}, ${found.longitude}; weight ${found.weight}`],
     ["shared", found.isShared ? "yes" : "no"],
-    ["ingress", found.ingress ?? "-"],
+    ["ingress", found.ingress === null ? "-" : `${found.ingress}; ${reachedOf(found)}`],
+    ...(found.reached?.detail ? [["", found.reached.detail]] : []),
     ["token", token === null ? "-" : token.isSpent ? `exchanged by ${token.by}` : "waits for its agent"],
     ["created", time(found.createdAt)],
   ];
@@ -185,9 +186,10 @@ export async function status(context: Context, flags: { watch?: boolean }): Prom
       one.load ? loadOf(one) : "-",
       one.lagCursors === null ? "-" : String(one.lagCursors),
       one.skewMs === null ? "-" : `${one.skewMs} ms`,
+      reachedOf(one),
       one.deployments.map(({ id, ready }) => (ready === "true" ? id : `${id} (${ready})`)).join(" ") || "-",
     ]);
-    const head = ["REGION", "STATUS", "LEASE/EPOCH", "PID", "LOAD", "LAG", "SKEW", "RUNS"];
+    const head = ["REGION", "STATUS", "LEASE/EPOCH", "PID", "LOAD", "LAG", "SKEW", "INGRESS", "RUNS"];
     const isLive = flags.watch === true && !context.out.json && process.stdout.isTTY === true;
     if (isLive) process.stdout.write("\u001b[2J\u001b[H");
     context.out.result(all, table([head, ...rows]));
@@ -210,6 +212,10 @@ const loadOf = ({ load }: Region): string =>
   load
     ? `${Math.round(load.cpu * 100)} % cpu, ${bytes(load.memoryBytes)}, ${load.workloads} workloads, ${load.builds} builds`
     : "-";
+
+/** Why it is not reached is told by `inspect`. */
+const reachedOf = ({ reached }: Pick<Region, "reached">): string =>
+  reached === null ? "-" : reached.isReachable ? `answers in ${reached.ms} ms` : "not reached";
 
 const time = (at: number): string => new Date(at).toISOString();
 
