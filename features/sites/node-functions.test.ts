@@ -27,6 +27,14 @@ test("what a builder says is taken as it is said, and what it leaves out as Verc
   });
 });
 
+test("an environment may be a list, as the specification has it: later records win", () => {
+  expect(read({ environment: [{ A: "1", B: "1" }, { B: "2" }] })).toMatchObject({
+    candidate: { run: { environment: { A: "1", B: "2" } } },
+  });
+  expect(read({ environment: [] })).toMatchObject({ candidate: { run: { environment: {} } } });
+  expect(read({ environment: [{ A: 1 }] })).toMatchObject({ ok: false });
+});
+
 test("a function of the web's kind is called as one", () => {
   expect(read({ useWebApi: true })).toMatchObject({ candidate: { run: { isWeb: true } } });
   const plain = read({});

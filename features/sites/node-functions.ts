@@ -5,6 +5,7 @@
 import type { WorkloadFile } from "@cloudify/protocol";
 import { z } from "zod";
 import type { Failure } from "#features/deployments/failures.ts";
+import { environment } from "./environment.ts";
 import { type Places, pinningOf } from "./function-regions.ts";
 import { type Candidate, MAX_GROUP_BYTES, sizeOf } from "./groups.ts";
 
@@ -24,7 +25,7 @@ const config = z.looseObject({
   command: z.string().min(1).max(1_024).optional(),
   shouldAddHelpers: z.boolean().default(false),
   useWebApi: z.boolean().default(false),
-  environment: z.record(z.string(), z.string()).default({}),
+  environment: environment.default({}),
   maxDuration: z.union([z.number().positive(), z.literal("max")]).default(DURATION),
   memory: z.number().positive().default(MEMORY),
   regions: z.union([z.array(z.string()), z.string()]).optional(),

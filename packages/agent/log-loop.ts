@@ -1,5 +1,5 @@
 /** Sends what deployments said, in order, until it is taken. */
-import { type LogRequest, MAX_LOG_LINES } from "@cloudify/protocol";
+import { type AgentLine, type LogRequest, MAX_LOG_LINES } from "@cloudify/protocol";
 import { backoffMs } from "./backoff.ts";
 import type { Client } from "./client.ts";
 import type { LeaseLoop } from "./lease-loop.ts";
@@ -9,6 +9,10 @@ import { type NewLine, Spool } from "./spool.ts";
 const BATCH_MS = 100;
 /** Deployments in one request. */
 const MAX_CHUNKS = 50;
+/** Of JSON in one request; the control plane takes four times as much. */
+const MAX_BYTES = 4 * 1_024 * 1_024;
+/** Sent again as it is, it would be refused again. */
+const REFUSED = [400, 413, 422];
 
 export class LogLoop {
   #seams: Seams;
@@ -16,6 +20,8 @@ export class LogLoop {
   #lease: Pick<LeaseLoop, "granted" | "lost">;
   #spools = new Map<string, Spool>();
   #wake = new AbortController();
+  /** Lines of the next request. */
+  #most = MAX_LOG_LINES;
 
   constructor(seams: Seams, client: Pick<Client, "logs">, lease: Pick<LeaseLoop, "granted" | "lost">) {
     this.#seams = seams;
@@ -83,7 +89,12 @@ export class LogLoop {
       const answer = await this.#client.logs({ epoch, chunks });
       if (answer.ok) {
         failures = 0;
+        this.#most = Math.min(MAX_LOG_LINES, this.#most * 2);
         for (const { deployment, lines } of chunks) this.#spools.get(deployment)?.forget(lines.length);
+        continue;
+      }
+      if (REFUSED.includes(answer.status)) {
+        this.#lessen(chunks, answer.code);
         continue;
       }
       if (answer.code === "fenced") this.#lease.lost(epoch);
@@ -93,11 +104,27 @@ export class LogLoop {
     }
   }
 
+  /** Half as many the next time, down to the one line that is the reason; that one is left out. */
+  #lessen(chunks: LogRequest["chunks"], code: string): void {
+    const count = chunks.reduce((sum, { lines }) => sum + lines.length, 0);
+    this.#most = count > 1 ? Math.ceil(count / 2) : MAX_LOG_LINES;
+    const [first] = chunks;
+    if (count > 1 || !first) return;
+    const { deployment } = first;
+    this.#spools.get(deployment)?.drop();
+    this.#seams.log("error", "A line was refused, and is left out.", { deployment, code });
+  }
+
   /** Some of each: one that talks much does not keep the others waiting. */
   #chunks(): LogRequest["chunks"] {
-    const full = [...this.#spools].filter(([, { isEmpty }]) => !isEmpty).slice(0, MAX_CHUNKS);
-    const share = Math.floor(MAX_LOG_LINES / Math.max(1, full.length));
-    const chunks = full.map(([deployment, spool]) => ({ deployment, lines: spool.head(share) }));
+    const full = [...this.#spools]
+      .filter(([, { isEmpty }]) => !isEmpty)
+      .slice(0, Math.min(MAX_CHUNKS, this.#most));
+    const share = Math.floor(this.#most / Math.max(1, full.length));
+    const chunks = full.map(([deployment, spool]) => ({
+      deployment,
+      lines: within(spool.head(share), MAX_BYTES / full.length),
+    }));
     // Whoever was asked first is asked last the next time.
     for (const [deployment, spool] of full) {
       this.#spools.delete(deployment);
@@ -105,4 +132,14 @@ export class LogLoop {
     }
     return chunks.filter(({ lines }) => lines.length > 0);
   }
+}
+
+/** The first, and as many more as there is room for: in JSON a text may take six times its length. */
+function within(lines: readonly AgentLine[], bytes: number): AgentLine[] {
+  let left = bytes;
+  const over = lines.findIndex((line, at) => {
+    left -= Buffer.byteLength(JSON.stringify(line));
+    return left < 0 && at > 0;
+  });
+  return lines.slice(0, over < 0 ? lines.length : over);
 }

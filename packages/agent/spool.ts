@@ -106,11 +106,19 @@ export class Spool {
     this.#seam = "";
   }
 
+  /** The first can't be taken by anybody: its place is told of. */
+  drop(): void {
+    const [first] = this.#lines;
+    if (!first) return;
+    this.#gaps.set(first.stream, (this.#gaps.get(first.stream) ?? 0) + 1);
+    this.forget(1);
+  }
+
   #sayGap(stream: string, now: number): void {
     const gap = this.#gaps.get(stream);
     if (gap === undefined) return;
     this.#gaps.delete(stream);
-    const text = `${gap} lines were left out here: there were more than could be kept.`;
+    const text = `${gap} lines were left out here: there were more than could be kept, or they were refused.`;
     this.#push({ stream, at: now, level: "warn", text, gap } as NewLine, now);
   }
 

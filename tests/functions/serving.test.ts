@@ -211,6 +211,37 @@ describe("middleware", () => {
   });
 });
 
+test("a rewrite to another site of the platform keeps what routes and middlewares have set, and where the visitor is", async () => {
+  const other = await project("behind");
+  const echo = `export default (request) => Response.json(Object.fromEntries(request.headers), {
+    headers: { "x-other": "theirs", "set-cookie": "theirs=1" } })`;
+  await deployFunctions(platform.client, other, { echo });
+  const front = await project("front");
+  const to = (path: string) => `http://behind.localhost:${platform.port}${path}`;
+  const middleware = `export default () => {
+    const headers = new Headers({ "x-middleware-rewrite": ${JSON.stringify(to("/echo"))}, "x-mine": "1" });
+    headers.append("set-cookie", "mine=1");
+    return new Response(null, { headers });
+  }`;
+  await deployFunctions(
+    platform.client,
+    front,
+    { _middleware: middleware },
+    {
+      routes: [
+        { src: "^/asked$", middlewarePath: "_middleware", continue: true },
+        { src: "^/routed$", headers: { "x-mine": "1", "set-cookie": "mine=1" }, dest: to("/echo") },
+      ],
+    },
+  );
+  for (const path of ["/asked", "/routed"]) {
+    const found = await get(at("front", path), { headers: { "accept-encoding": "zstd" } });
+    expect(await found.json()).toMatchObject({ "accept-encoding": "zstd" });
+    expect([found.headers.get("x-mine"), found.headers.get("x-other")]).toEqual(["1", "theirs"]);
+    expect(found.headers.getSetCookie()).toEqual(["theirs=1", "mine=1"]);
+  }
+});
+
 describe("functions that do wrong get a clear answer", () => {
   beforeAll(async () => {
     const id = await project("wrong");
@@ -223,6 +254,11 @@ describe("functions that do wrong get a clear answer", () => {
       imports: `export default async () => new Response(await import("./missing.js"))`,
       many: `export default () => { const h = new Headers(); for (let i = 0; i < 10000; i++) h.set("x-" + i, "v"); return new Response("many", { headers: h }) }`,
       splits: `export default () => { try { return new Response("", { headers: { "x-a": "b\\r\\nset-cookie: c=d" } }) } catch (e) { return new Response("refused: " + e.name) } }`,
+      fetches: `const tried = (of) => of.then(() => "answered", (error) => error.name);
+        export default async () => new Response([
+          await tried(fetch("/relative")), await tried(fetch("https://a.example", { method: "a b" })),
+          await tried(fetch(new Request("https://a.example", { method: "POST", body: "x" }), { headers: { "a b": "c" } })),
+        ].join(" "))`,
       twice: `export default () => { const r = new Response("once"); r.text(); return r }`,
       recurses: `const f = () => f() + 1; export default () => new Response(String(f()))`,
       timers: `export default () => { setInterval(() => {}, 1); return new Response("left a timer") }`,

@@ -7,7 +7,7 @@ import { Problem } from "#core/problem.ts";
 import { MAX_HOPS } from "#features/functions/call.ts";
 import { VISITOR_COOKIE, VISITOR_SECONDS } from "#features/pointers/bucket.ts";
 import { REGION_COOKIE } from "#features/regions/select.ts";
-import { checkPath } from "#features/routing/path.ts";
+import { canonicalPath, checkPath, singleSlashed } from "#features/routing/path.ts";
 import type { Resolution } from "#features/routing/resolution.ts";
 import { resolve } from "#features/routing/resolve.ts";
 import type { TrafficEvent } from "#features/traffic/machine.ts";
@@ -36,6 +36,9 @@ export async function pipeline(scope: Scope, request: Request, hops = 0): Promis
     const problem = new Problem(path.status === 414 ? "uri_too_long" : "bad_request", path.detail);
     return refuse(request, problem, scope.requestId);
   }
+  // Everything behind this sees the same spelling: a guard, and what it guards.
+  const canonical = canonicalPath(url.pathname);
+  if (canonical !== url.pathname) url.pathname = canonical;
   const target = await findTarget(scope, request, url);
   if (target instanceof Problem) return refuse(request, target, scope.requestId);
   const answer = await respond(scope, request, url, target, hops);
@@ -55,6 +58,8 @@ async function respond(
       refuse(request, new Problem("not_found", "The platform has nothing at this path."), scope.requestId),
     );
   }
+  const single = singleSlashed(url.pathname);
+  if (single !== null) return plain(redirect(308, `${single}${url.search}`, []));
   const head = await readSite(scope, target.site);
   const visit: Visit = { scope, request, url, target, head, hops };
   const middlewares = new Middlewares(scope, request, target, head, hops);

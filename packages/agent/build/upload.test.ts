@@ -93,6 +93,16 @@ test("small files travel together, large ones alone", async () => {
   expect(store.held.get(sha256("file 249"))).toBe("file 249");
 });
 
+test("a platform of before packs is sent each file by itself", async () => {
+  const store = new Store();
+  store.putPack = async () => {
+    throw Object.assign(new Error("no such route"), { status: 404 });
+  };
+  await uploadOutput(tree(APP), store, options);
+  expect([store.files, store.packs]).toEqual([3, 0]);
+  expect(store.held.get(sha256("code"))).toBe("code");
+});
+
 test("a function that is a link to another is told as that", async () => {
   const output = tree(APP, {
     "functions/index.func": "posts/[id].func",

@@ -79,9 +79,25 @@ async function send(pack: readonly Part[], client: UploadClient, signal: AbortSi
   const files = await Promise.all(
     pack.map(async ({ sha256, file }) => ({ sha256, bytes: await bodyOf(file) })),
   );
-  const [only] = files;
-  if (files.length === 1 && only) await client.put(only.sha256, only.bytes, signal);
-  else await client.putPack(await packOf(files), signal);
+  const [, second] = files;
+  const isTaken = second !== undefined && (await putPack(files, client, signal));
+  if (!isTaken) for (const { sha256, bytes } of files) await client.put(sha256, bytes, signal);
+}
+
+/** @returns `false`: the platform is of before packs. Where the attempt is over instead, the next call says so. */
+async function putPack(
+  files: readonly { sha256: string; bytes: Blob }[],
+  client: UploadClient,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await client.putPack(await packOf(files), signal);
+    return true;
+  } catch (error) {
+    const { status } = error as { status?: unknown };
+    if (status === 404 || status === 405) return false;
+    throw error;
+  }
 }
 
 /** What has two paths is read once. */

@@ -119,16 +119,40 @@ test("a middleware's matchers become routes in front of all others", async () =>
   ]);
 });
 
+test.each<[matcher: unknown, asked: string[], not: string[]]>([
+  [undefined, ["/", "/a", "/docs/", "/a/b.txt"], []],
+  ["/", ["/", "/index"], ["/a"]],
+  ["/admin", ["/admin", "/admin/"], ["/admin/a", "/admins", "/"]],
+  ["/admin/:path*", ["/admin", "/admin/", "/admin/a", "/admin/a/b/"], ["/administrator"]],
+  [
+    ["/a", { source: "/b/:id" }],
+    ["/a", "/a/", "/b/1", "/b/1/"],
+    ["/b", "/b/", "/b/1/2"],
+  ],
+  ["/((?!api|_next/static|favicon.ico).*)", ["/", "/a/", "/a/b"], ["/api", "/api/x", "/favicon.ico"]],
+])("a matcher stands for its paths with a slash at the end, too: %j", (matcher, asked, not) => {
+  const patterns = middlewareRoutes(matcher).map(({ src }) => new RegExp(String(src)));
+  const isAsked = (path: string) => patterns.some((one) => one.test(path));
+  expect(asked.filter((path) => !isAsked(path))).toEqual([]);
+  expect(not.filter(isAsked)).toEqual([]);
+});
+
 test("static names go before dynamic ones, and those before the rest of a path", () => {
-  const order = dynamicRoutes(["api/[...all]", "api/[id]", "api/[id]/edit", "api/a/[id]"]).map(
-    (route) => route.dest,
-  );
+  const names = ["api/[...all]", "api/[id]", "api/[id]/edit", "api/[a]/[x]", "api/a/[id]"];
+  const order = dynamicRoutes(names).map((route) => route.dest);
   expect(order).toEqual([
     "/api/a/[id]?id=$p0",
     "/api/[id]?id=$p0",
     "/api/[id]/edit?id=$p0",
+    "/api/[a]/[x]?a=$p0&x=$p1",
     "/api/[...all]?all=$p0",
   ]);
+});
+
+test.each(["api/[[...slug]]", "api/a[b]", "api/[a].b", "api/[]"])("%s is no name of a function", (name) => {
+  expect(() => dynamicRoutes([name])).toThrow(
+    expect.objectContaining({ code: "invalid_function_name", fix: expect.stringContaining("[...name]") }),
+  );
 });
 
 test.each<[string, Record<string, string>, string, string]>([

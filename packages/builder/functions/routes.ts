@@ -1,5 +1,5 @@
 /** Routes that functions need: dynamic names, and matchers of a middleware. Pure. */
-import { sourceToRegex } from "@vercel/routing-utils";
+import { pathToRegexp } from "@vercel/routing-utils";
 import { BuildProblem } from "../problem.ts";
 import { MIDDLEWARE_NAME } from "./discover.ts";
 
@@ -35,6 +35,13 @@ function routeOf(name: string): SourceRoute {
   const query: string[] = [];
   const parts = name.split("/").map((part) => {
     const found = PARAMETER.exec(part);
+    if (!found && /[[\]]/.test(part)) {
+      throw new BuildProblem(
+        "invalid_function_name",
+        `${name} has ${JSON.stringify(part)} in its name, which is no parameter.`,
+        "Name a part [name], or the last one [...name]; nothing else goes in brackets.",
+      );
+    }
     if (!found) return part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
     const [, isRest, key = ""] = found;
     const group = `p${query.length}`;
@@ -44,11 +51,11 @@ function routeOf(name: string): SourceRoute {
   return { src: `^/${parts.join("/")}/?$`, dest: `/${name}?${query.join("&")}`, check: true };
 }
 
-/** Sorts static before dynamic before rest, part by part. */
+/** Sorts static before dynamic before rest, part by part; what a parameter is called says nothing. */
 const rank = (name: string): string =>
   name
     .split("/")
-    .map((part) => (part.startsWith("[...") ? `2${part}` : part.startsWith("[") ? `1${part}` : `0${part}`))
+    .map((part) => (part.startsWith("[...") ? "2" : part.startsWith("[") ? "1" : `0${part}`))
     .join("/");
 
 interface Matcher {
@@ -57,20 +64,27 @@ interface Matcher {
   missing?: unknown;
 }
 
-/** @param matcher As the middleware's `config` gives it; `undefined`: every path. */
+const EVERY_PATH = "^/.*$";
+
+/**
+ * As `getRegExpFromMatchers` of @vercel/build-utils makes them: a matcher stands for its path with and without a slash at
+ * the end, and `/` for `/index`, too. Else what a middleware guards would be had under the other name.
+ *
+ * @param matcher As the middleware's `config` gives it; `undefined`: every path.
+ */
 export function middlewareRoutes(matcher: unknown): SourceRoute[] {
-  const given =
-    matcher === undefined
-      ? [{ source: "/:path*" }]
-      : (Array.isArray(matcher) ? matcher : [matcher]).map(checked);
-  return given.map(({ source, has, missing }) => ({
-    src: regexOf(source),
-    middlewarePath: MIDDLEWARE_NAME,
-    middlewareRawSrc: [source],
-    continue: true,
-    ...(has === undefined ? {} : { has }),
-    ...(missing === undefined ? {} : { missing }),
-  }));
+  const route = { middlewarePath: MIDDLEWARE_NAME, continue: true };
+  if (matcher === undefined) return [{ src: EVERY_PATH, ...route }];
+  const given = (Array.isArray(matcher) ? matcher : [matcher]).map(checked);
+  return given.flatMap(({ source, has, missing }) =>
+    (source === "/" ? ["/", "/index"] : [source]).map((path) => ({
+      src: regexOf(path),
+      ...route,
+      middlewareRawSrc: [source],
+      ...(has === undefined ? {} : { has }),
+      ...(missing === undefined ? {} : { missing }),
+    })),
+  );
 }
 
 function checked(one: unknown): Matcher {
@@ -85,7 +99,7 @@ function checked(one: unknown): Matcher {
 
 function regexOf(source: string): string {
   try {
-    return sourceToRegex(source).src;
+    return pathToRegexp("cloudify", source).source;
   } catch (error) {
     throw new BuildProblem(
       "invalid_matcher",

@@ -76,7 +76,8 @@ export class LogBuffer {
 
   #take(held: Pending, stream: string, { level, text, at, cut = 0, gap = 0 }: Traced, mask: Mask): void {
     held.stream = stream;
-    const second = Math.floor(at / SECOND);
+    // By our clock: what a line says of itself is a customer's.
+    const second = Math.floor(Date.now() / SECOND);
     if (second !== held.second) {
       this.#close(held, stream, at);
       Object.assign(held, { second, count: 0, bytes: 0 });

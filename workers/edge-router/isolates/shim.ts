@@ -124,10 +124,11 @@ watchFaults({ emit, inspect });
 let assets = {};
 export function setAssets(found) { assets = found; }
 
-globalThis.fetch = (input, init) => {
+// A Request that can't be made rejects, as the runtime's own fetch does.
+globalThis.fetch = async (input, init) => {
   const url = typeof input === "string" ? input : input instanceof URL ? input.href : input?.url;
   if (typeof url === "string" && url.startsWith("blob:") && native.Object.hasOwn(assets, url.slice(5))) {
-    return native.Promise.resolve(new native.Response(assets[url.slice(5)]));
+    return new native.Response(assets[url.slice(5)]);
   }
   const request = new native.Request(input, init);
   request.headers.set("${HOPS_HEADER}", native.String(requests.getStore()?.hops ?? 0));

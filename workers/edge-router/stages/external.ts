@@ -24,7 +24,12 @@ export async function rewriteOutside(
   const url = checked(target);
   if (url instanceof Problem) return url;
   const outgoing = outgoingRequest(request, url);
-  if (await findHost(scope, url.hostname)) return again(outgoing);
+  if (await findHost(scope, url.hostname)) {
+    // Where the visitor is, and what they take, is known here only.
+    const found = await again(new Request(outgoing, { cf: request.cf ?? {} }));
+    if (!found.webSocket) setAll(found.headers, headers);
+    return found;
+  }
   try {
     const signal = AbortSignal.timeout(FIRST_BYTE_MS);
     const send = scope.env.EGRESS

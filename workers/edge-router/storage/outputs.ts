@@ -1,6 +1,6 @@
 /** A site's outputs, as routing looks for them: a path, then the index of a directory. */
 import type { FunctionEntry } from "#features/functions/function.ts";
-import { decodePath } from "#features/routing/path.ts";
+import { lookupPath } from "#features/routing/path.ts";
 import type { Prerender, SiteHead, StaticFile } from "#features/sites/site.ts";
 import type { Scope } from "../scope.ts";
 import { findFile } from "./sites.ts";
@@ -22,7 +22,7 @@ export async function findOutput(
   head: SiteHead,
   pathname: string,
 ): Promise<Output | undefined> {
-  const decoded = decodePath(pathname);
+  const decoded = lookupPath(pathname);
   if (decoded === null) return undefined;
   const isDirectory = decoded.endsWith("/");
   const base = decoded.replace(/^\/+|\/+$/g, "");

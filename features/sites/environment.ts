@@ -1,0 +1,10 @@
+/** `environment` of a function's configuration. */
+import { z } from "zod";
+
+const record = z.record(z.string(), z.string());
+
+/** The specification (Build Output API v3, "Primitives") says a list of records; builders write one record. */
+export const environment = z.union([
+  record,
+  z.array(record).transform((all) => Object.assign({}, ...all) as Record<string, string>),
+]);
