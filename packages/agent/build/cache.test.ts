@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { cacheName, restore, save } from "./cache.ts";
+import { beginningOf, cacheName, restore, save } from "./cache.ts";
 
 const temporary = (): string => mkdtempSync(join(tmpdir(), "cloudify-cache-"));
 
@@ -70,6 +70,17 @@ test("a branch that has none begins with production's, and never with another br
   expect(existsSync(join(next, "node_modules/a"))).toBe(true);
   expect(existsSync(join(next, "node_modules/evil"))).toBe(false);
   expect(await restore(cacheOf(root, "preview", "feature", "prj_2"), source(APP), "npm 24")).toBeNull();
+});
+
+test("a pod, which sees one folder, is handed a branch's own, or else production's", async () => {
+  const root = temporary();
+  const [production, branch] = [cacheOf(root, "production", "main"), cacheOf(root, "preview", "feature")];
+  expect(await beginningOf(branch)).toBe(branch);
+  await save(production, source(BUILT), "npm 24");
+  expect(await beginningOf(branch)).toBe(production);
+  expect(await beginningOf(production)).toBe(production);
+  await save(branch, source(BUILT), "npm 24");
+  expect(await beginningOf(branch)).toBe(branch);
 });
 
 test("packages for another Node or manager are not used", async () => {

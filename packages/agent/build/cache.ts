@@ -17,7 +17,7 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { isDirectory } from "@cloudify/builder/detect";
+import { isDirectory, isFile } from "@cloudify/builder/detect";
 import { each } from "../each.ts";
 import { bytesIn } from "./limits.ts";
 
@@ -41,6 +41,12 @@ export function cacheName(project: string, target: string, branch: string | null
 /** A branch that has built nothing yet begins with production's. */
 const fallbackOf = (cache: string): string =>
   join(dirname(cache), basename(cache).replace(/\.[^.]*$/, `.${PRODUCTION}`));
+
+/** The folder that a build begins from, where its own is all that it sees: in a pod. */
+export const beginningOf = async (cache: string): Promise<string> =>
+  (await hasKept(cache)) || !(await hasKept(fallbackOf(cache))) ? cache : fallbackOf(cache);
+
+const hasKept = (cache: string): Promise<boolean> => isFile(join(cache, "kept/kept.json"));
 
 interface Kept {
   /** Packages that were installed for one Node, or by one manager, are not for another. */

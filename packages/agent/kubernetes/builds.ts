@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as pause } from "node:timers/promises";
+import { beginningOf } from "../build/cache.ts";
 import type { BuildEnd, BuildJob } from "../driver.ts";
 import { BUILD_GRACE_SECONDS, belongingsOf, buildName, jobOf } from "./build-objects.ts";
 import type { Answer, Bundles } from "./bundle.ts";
@@ -104,7 +105,7 @@ function answersFor(job: BuildJob, say: (end: BuildEnd) => void): Record<string,
     };
   return {
     "GET /source": send(job.source),
-    "GET /cache": send(job.cache),
+    "GET /cache": async (req, res) => send(await beginningOf(job.cache))(req, res),
     "PUT /output": take(job.output),
     "PUT /cache": take(job.cache),
     "POST /end": async (req, res) => {
