@@ -29,7 +29,9 @@ test("WASM files of one name, in folders of one name, are each the one that was 
       export default () => [one, two];`,
   });
   const bundled = await bundle(join(root, "project"));
-  const names = [...textOf(bundled, "index.js").matchAll(/from "\.\/(wasm\/[^"]+)"/g)].map(([, name]) => name);
+  const names = [...textOf(bundled, "index.js").matchAll(/from "\.\/(wasm\/[^"]+)"/g)].map(
+    ([, name]) => name,
+  );
   expect(names).toEqual([
     expect.stringMatching(/^wasm\/dist-m-\w+\.wasm$/),
     expect.stringMatching(/^wasm\/dist-m-\w+\.wasm$/),
