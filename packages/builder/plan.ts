@@ -67,30 +67,30 @@ export async function planBuild(folder: string, settings: BuildSettings, mode: M
     return { kind: "static", root, folder: join(root, given ?? ""), config, why: "as it is", install: null };
   const manifest = await readPackage(root);
   const framework = await findFramework(root, settings.framework ?? config.framework);
-  const command = settings.buildCommand ?? config.buildCommand ?? buildCommandOf(manifest, framework);
+  const asked = settings.buildCommand ?? config.buildCommand;
+  const command = asked ?? buildCommandOf(manifest, framework);
   const lockfile = await firstThere(
     root,
     MANAGERS.map(([name]) => name),
   );
-  const reason =
-    command === null ? "no build script" : publishedWhy(root, lockfile, framework, settings, config);
+  const published = asked ? null : publishedWhy(root, command, lockfile, framework);
   const found = MANAGERS.find(([name]) => name === lockfile);
   const declared = /^(npm|pnpm|yarn|bun)@/.exec(manifest?.packageManager ?? "")?.[1];
   const manager = found?.[1] ?? declared ?? "npm";
   const install =
     settings.installCommand ?? config.installCommand ?? (manifest ? `${manager} install` : null);
-  if (command === null || reason !== null) {
-    const inside = given ?? ((await isDirectory(join(root, "public"))) && manifest === null ? "public" : "");
-    const hasIndex = await isFile(join(root, "index.html"));
-    const at = given === null && hasIndex ? "" : inside;
+  if (command === null || published !== null) {
+    // What a package calls `public` is one of its folders; of a project it is what visitors are to see.
+    const isSite = manifest === null || published === null;
+    const own = isSite && (await isDirectory(join(root, "public"))) ? "public" : "";
+    const at = given ?? ((await isFile(join(root, "index.html"))) ? "" : own);
     const isReady = await areInstalled(root, Object.keys(manifest?.dependencies ?? {}));
-    const why = reason ?? "no build script";
     return {
       kind: "static",
       root,
       folder: join(root, at),
       config,
-      why,
+      why: published ?? "no build script",
       install: isReady ? null : install,
     };
   }
@@ -120,17 +120,19 @@ async function prebuilt(root: string): Promise<BuildPlan> {
   return { kind: "prebuilt", root, output: join(root, name) };
 }
 
-/** A package as it was published holds what it is for; its build script needs tools that did not come with it. */
+/**
+ * A package as it was published holds what it is for; its build script needs tools that did not come with it. Outside of
+ * `node_modules` only such a script, with nothing to run it, tells a package from a project.
+ */
 function publishedWhy(
   root: string,
+  command: string | null,
   lockfile: string | null,
   framework: Framework | null,
-  settings: BuildSettings,
-  config: ProjectConfig,
 ): string | null {
-  if (settings.buildCommand ?? config.buildCommand) return null;
   if (root.split(sep).includes("node_modules")) return "an installed package";
-  return lockfile === null && framework === null ? "no lockfile and no known framework" : null;
+  const lacksTools = command !== null && lockfile === null && framework === null;
+  return lacksTools ? "no lockfile and no known framework" : null;
 }
 
 /** As Node looks for them: in the folder's `node_modules`, and in those above it. */

@@ -1,7 +1,8 @@
 /** One source file → one ES module, with what belongs beside it. */
-import { readFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readFile, realpath } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
-import type { Metafile, Plugin } from "esbuild";
+import type { Metafile, PartialMessage, Plugin } from "esbuild";
 import { BuildProblem } from "../problem.ts";
 import { explained } from "./diagnostics.ts";
 import type { FunctionSource } from "./discover.ts";
@@ -18,7 +19,9 @@ export interface BundledFunction {
 }
 
 /** @throws BuildProblem with file, line, column and an excerpt. */
-export async function bundleFunction(root: string, source: FunctionSource): Promise<BundledFunction> {
+export async function bundleFunction(folder: string, source: FunctionSource): Promise<BundledFunction> {
+  // esbuild tells of every file where it really lies.
+  const root = await realpath(folder);
   // esbuild stands beside the CLI's one file, and is not needed for plain files.
   const { build } = await import("esbuild");
   const beside = new Map<string, Uint8Array>();
@@ -48,7 +51,7 @@ export async function bundleFunction(root: string, source: FunctionSource): Prom
       loader: { ".txt": "text", ".html": "text", ".md": "text", ".sql": "text" },
       legalComments: "none",
       logLevel: "silent",
-      plugins: [boundary(root), builtins(), assets(beside, unlisted)],
+      plugins: [boundary(root), builtins(), assets(root, beside, unlisted)],
     });
     for (const file of outputFiles) beside.set(basename(file.path), file.contents);
     const bytes = [...beside].reduce(
@@ -74,20 +77,25 @@ const inputsOf = (root: string, { inputs }: Metafile): string[] =>
     .filter((path) => !path.startsWith("cloudify:") && !path.startsWith("raw:") && !path.includes(":entry"))
     .map((path) => resolve(root, path));
 
-/** Only what belongs to the project, and what is installed. */
 function boundary(root: string): Plugin {
   return {
     name: "boundary",
     setup(hooks) {
-      hooks.onLoad({ filter: /.*/, namespace: "file" }, ({ path }) => {
-        const isInside = path.startsWith(root + sep) || path.split(sep).includes("node_modules");
-        if (isInside) return undefined;
-        const text = `${relative(root, path)} lies outside of the project`;
-        return {
-          errors: [{ text, notes: [{ text: "Move it into the project, or set its rootDirectory higher." }] }],
-        };
-      });
+      hooks.onLoad({ filter: /.*/, namespace: "file" }, ({ path }) => faultOf(root, path));
     },
+  };
+}
+
+/**
+ * Only what belongs to the project, and what is installed, may come along.
+ *
+ * @param path Where the file really lies: a link inside may lead out.
+ */
+function faultOf(root: string, path: string): { errors: PartialMessage[] } | null {
+  if (path.startsWith(root + sep) || path.split(sep).includes("node_modules")) return null;
+  const text = `${relative(root, path)} lies outside of the project`;
+  return {
+    errors: [{ text, notes: [{ text: "Move it into the project, or set its rootDirectory higher." }] }],
   };
 }
 
@@ -117,11 +125,12 @@ function builtins(): Plugin {
 const OWN = "own";
 
 /**
- * WebAssembly stays a file beside the module; `?raw` makes a text of any file.
+ * WebAssembly stays a file beside the module; `?raw` makes a text of any file. Neither is read by esbuild, so the boundary
+ * does not see them.
  *
- * @param read Takes the paths of what esbuild itself does not read.
+ * @param read Takes their paths.
  */
-function assets(beside: Map<string, Uint8Array>, read: string[]): Plugin {
+function assets(root: string, beside: Map<string, Uint8Array>, read: string[]): Plugin {
   return {
     name: "assets",
     setup(hooks) {
@@ -129,22 +138,36 @@ function assets(beside: Map<string, Uint8Array>, read: string[]): Plugin {
         if (pluginData === OWN) return undefined;
         const bare = path.replace(/\?module$/, "");
         const found = await hooks.resolve(bare, { resolveDir, kind, pluginData: OWN });
-        const at = found.errors.length > 0 ? join(resolveDir, bare) : found.path;
-        const content = await readFile(at).catch(() => null);
-        if (!content) return { errors: [{ text: `Could not resolve "${path}"` }] };
-        const name = `wasm/${basename(dirname(at))}-${basename(at)}`;
+        const at = await realOf(found.errors.length > 0 ? join(resolveDir, bare) : found.path);
+        if (at === null) return unresolved(path);
+        const fault = faultOf(root, at);
+        if (fault) return fault;
+        const content = await readFile(at);
+        const name = nameOf(at, content);
         beside.set(name, content);
         read.push(at);
         return { path: `./${name}`, external: true };
       });
-      hooks.onResolve({ filter: /\?raw$/ }, ({ path, resolveDir }) => ({
-        path: resolve(resolveDir, path.replace(/\?raw$/, "")),
-        namespace: "raw",
-      }));
+      hooks.onResolve({ filter: /\?raw$/ }, async ({ path, resolveDir }) => {
+        const at = resolve(resolveDir, path.replace(/\?raw$/, ""));
+        const real = await realOf(at);
+        if (real === null) return unresolved(path);
+        // The link itself: a change of what it leads to is seen through it.
+        return faultOf(root, real) ?? { path: at, namespace: "raw" };
+      });
       hooks.onLoad({ filter: /.*/, namespace: "raw" }, async ({ path }) => {
         read.push(path);
         return { contents: await readFile(path, "utf8"), loader: "text" };
       });
     },
   };
+}
+
+const realOf = (path: string): Promise<string | null> => realpath(path).catch(() => null);
+const unresolved = (path: string) => ({ errors: [{ text: `Could not resolve "${path}"` }] });
+
+/** Packages name their files alike, and their folders too: only the content tells two apart. */
+function nameOf(path: string, content: Uint8Array): string {
+  const hash = createHash("sha256").update(content).digest("hex").slice(0, 8);
+  return `wasm/${basename(dirname(path))}-${basename(path, ".wasm")}-${hash}.wasm`;
 }

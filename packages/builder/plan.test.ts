@@ -1,0 +1,41 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { expect, test } from "vitest";
+import { planBuild } from "./plan.ts";
+
+/** @returns The folder that is served, relative to the project's. */
+async function servedOf(files: Record<string, string>, at = ""): Promise<string> {
+  const root = join(mkdtempSync(join(tmpdir(), "cloudify-plan-")), at);
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+  const plan = await planBuild(root, {}, "auto");
+  return plan.kind === "static" ? relative(root, plan.folder) : expect.unreachable(`it is ${plan.kind}`);
+}
+
+const PAGE = { "public/index.html": "" };
+const API = { "api/a.ts": 'export const config = { runtime: "edge" };' };
+const manifest = (about: object) => ({ "package.json": JSON.stringify({ name: "x", ...about }) });
+const DEPENDENCIES = manifest({ dependencies: { ms: "2" } });
+
+test.each<[string, string, Record<string, string>]>([
+  ["without a manifest", "public", { ...PAGE, ...API }],
+  ["with dependencies, and nothing to build", "public", { ...PAGE, ...API, ...DEPENDENCIES }],
+  ["with dependencies that are locked", "public", { ...PAGE, ...DEPENDENCIES, "yarn.lock": "" }],
+  ["with a page at its root", "", { ...PAGE, ...DEPENDENCIES, "index.html": "" }],
+  ["with an output directory", "site", { ...PAGE, "vercel.json": '{"outputDirectory":"site"}' }],
+  ["without a folder `public`", "", { ...API, ...DEPENDENCIES }],
+])("a project %s is served from its folder %j", async (_, served, files) => {
+  expect(await servedOf(files)).toBe(served);
+});
+
+const BUILT = manifest({ scripts: { build: "x" } });
+test.each<[string, Record<string, string>, string]>([
+  ["that is installed", { ...PAGE, ...DEPENDENCIES }, "node_modules/x"],
+  ["that is installed, and was built", { ...PAGE, ...BUILT }, "node_modules/x"],
+  ["that was built elsewhere", { ...PAGE, ...BUILT }, ""],
+])("a package %s is served whole: its `public` is one folder of it", async (_, files, at) => {
+  expect(await servedOf(files, at)).toBe("");
+});
