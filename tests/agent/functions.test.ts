@@ -34,6 +34,14 @@ test("each function answers for itself, and its lines carry its name", async () 
     .toContainEqual(expect.objectContaining({ function: "hello", text: "called 1" }));
 });
 
+test("a module without a package.json of its own is CommonJS, whatever lies above the region's home", async () => {
+  // As above the default home, which lies in the platform's checkout.
+  writeFileSync(join(region.home, "package.json"), `{"type":"module"}`);
+  const run = { kind: "functions", functions: { index: { ...plain, handler: "index.js" } } } as const;
+  await region.apply(region.wish(run, { "index.js": `module.exports = (req, res) => res.end("common");` }));
+  expect(await (await call("index")).text()).toBe("common");
+});
+
 test("what throws, and what takes too long, is told apart; a function can't say so itself", async () => {
   await region.apply(
     functions({
