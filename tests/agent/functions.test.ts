@@ -42,6 +42,36 @@ test("a module without a package.json of its own is CommonJS, whatever lies abov
   expect(await (await call("index")).text()).toBe("common");
 });
 
+test("a line is one line up to 32,768 characters, with its level, and shows no part of a secret", async () => {
+  const told = { env: { KEY: "canary-0123456789" }, secrets: ["KEY"] };
+  // In the middle of it plain output would be cut.
+  const long = `module.exports = (req, res) => {
+    console.error("é".repeat(8_190) + process.env.KEY + "é".repeat(4_000));
+    res.end();
+  };`;
+  await region.apply(functions({ long }, told));
+  await call("long");
+  const text = `${"é".repeat(8_190)}[redacted]${"é".repeat(4_000)}`;
+  await expect.poll(() => region.lines).toHaveLength(1);
+  expect(region.lines).toEqual([expect.objectContaining({ function: "long", level: "error", text })]);
+});
+
+test("where a line is cut, no part of a secret is left on either side", async () => {
+  const told = { env: { KEY: "canary-0123456789" }, secrets: ["KEY"] };
+  const cut = `module.exports = (req, res) => {
+    const text = "x".repeat(32_760) + process.env.KEY + "y";
+    console.log(text);
+    process.stdout.write(text.slice(0, 32_770));
+    process.stdout.write(text.slice(32_770) + "\\nnext\\n");
+    res.end();
+  };`;
+  await region.apply(functions({ cut }, told));
+  await call("cut");
+  await expect
+    .poll(() => region.lines.map(({ text }) => text.replace(/^x+/, "x")))
+    .toEqual(["x[redacted]… (10 characters cut)", "x[redacted]… (10 characters cut)", "next"]);
+});
+
 test("what throws, and what takes too long, is told apart; a function can't say so itself", async () => {
   await region.apply(
     functions({

@@ -1,5 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { NO_BUILD_SETTINGS } from "@cloudify/protocol";
@@ -45,19 +53,27 @@ test("what such a source's own command installs lies in the source", async () =>
 });
 
 test("a source with a package.json, its own or its repository's, is left alone", async () => {
-  expect(await enclosed({ "package.json": "{}", "web/index.html": "" }, { rootDirectory: "web" })).toEqual({});
+  expect(await enclosed({ "package.json": "{}", "web/index.html": "" }, { rootDirectory: "web" })).toEqual(
+    {},
+  );
   expect(readdirSync(job)).toEqual(["source"]);
   expect(sourceFiles()).toEqual(["package.json", "web", "web/index.html"]);
 });
 
 test("yarn 4 without a lockfile takes the repository's root for the project's, and may make one", async () => {
   const files = { "package.json": BERRY, "web/package.json": BERRY };
-  expect(await enclosed(files, { rootDirectory: "web" })).toEqual({ YARN_ENABLE_IMMUTABLE_INSTALLS: "false" });
+  expect(await enclosed(files, { rootDirectory: "web" })).toEqual({
+    YARN_ENABLE_IMMUTABLE_INSTALLS: "false",
+  });
   expect(readFileSync(inSource("yarn.lock"), "utf8")).toBe("");
 });
 
 test("a lockfile of yarn's is kept to", async () => {
-  const files = { "package.json": BERRY, "yarn.lock": "__metadata:\n  version: 8\n", "web/package.json": "{}" };
+  const files = {
+    "package.json": BERRY,
+    "yarn.lock": "__metadata:\n  version: 8\n",
+    "web/package.json": "{}",
+  };
   expect(await enclosed(files, { rootDirectory: "web" })).toEqual({});
   expect(readFileSync(inSource("yarn.lock"), "utf8")).toContain("__metadata");
 });

@@ -14,7 +14,7 @@ import {
 } from "./contract.ts";
 import { baseEnvironment } from "./environment.ts";
 import type { Family } from "./kin.ts";
-import { readLines } from "./lines.ts";
+import { MESSAGE_BYTES, PLAIN_BYTES, readLines } from "./lines.ts";
 import { Ports } from "./ports.ts";
 import { Pulse } from "./pulse.ts";
 import { redaction } from "./redact.ts";
@@ -150,7 +150,7 @@ export class Instance implements Place {
   /** To what the runtime says of itself. */
   #listen(onReady: (address: Address | null) => void, limitMs: number): void {
     const late = setTimeout(() => onReady(null), limitMs);
-    const reader = readLines((text) => {
+    const reader = readLines(MESSAGE_BYTES, (text) => {
       const said = messageIn(text);
       if (said && "drained" in said) {
         this.isDrained = true;
@@ -224,15 +224,17 @@ export class Instance implements Place {
       onLine({ deployment, ...line });
     };
     const plain = (level: FunctionLine["level"]) =>
-      redact.before(readLines((text) => say({ function: null, level, at: Date.now(), text })));
+      redact.before(readLines(PLAIN_BYTES, (text) => say({ function: null, level, at: Date.now(), text })));
     const sources = [
       { stream: this.#child.stdout, reader: plain("info") },
       { stream: this.#child.stderr, reader: plain("error") },
     ];
     if (spec.run.kind === "functions") {
-      const reader = readLines((text) => {
-        const line = parsed(text);
-        say({ ...line, text: redact.text(line.text) });
+      const reader = readLines(MESSAGE_BYTES, (text) => {
+        const { cut = 0, ...line } = parsed(text);
+        // Said behind what was redacted: a secret's beginning is known as one at the end of a text only.
+        const said = redact.text(line.text);
+        say({ ...line, text: cut > 0 ? `${said}… (${cut} characters cut)` : said });
       });
       sources.push({ stream: this.#child.pipe(LINES_FD), reader });
     }
@@ -256,6 +258,7 @@ function parsed(text: string): FunctionLine {
         level,
         at: line.at,
         text: line.text,
+        cut: typeof line.cut === "number" ? line.cut : 0,
       };
   } catch {
     // Said below.
