@@ -42,6 +42,29 @@ test("a module without a package.json of its own is CommonJS, whatever lies abov
   expect(await (await call("index")).text()).toBe("common");
 });
 
+test("time is UTC and NODE_ENV production, unless a function's configuration says otherwise, or the project", async () => {
+  const machine = process.env.TZ;
+  process.env.TZ = "Asia/Tokyo";
+  const index = `module.exports = (req, res) =>
+    res.end([new Date(0).getHours(), process.env.TZ, process.env.NODE_ENV].join(" "));`;
+  const said = async (deployment: string, environment: Record<string, string>, env = {}) => {
+    const run = { index: { ...plain, handler: "index.cjs", environment } };
+    await region.apply(
+      region.wish({ kind: "functions", functions: run }, { "index.cjs": index }, { deployment, env }),
+    );
+    return (await region.ask("/", { headers: { "x-cloudify-function": "index" } }, deployment)).text();
+  };
+  try {
+    const own = { TZ: "America/Bogota", NODE_ENV: "staging" };
+    expect(await said("dpl1", {})).toBe("0 UTC production");
+    expect(await said("dpl2", own)).toBe("19 America/Bogota staging");
+    expect(await said("dpl3", own, { TZ: "Asia/Kolkata", NODE_ENV: "test" })).toBe("5 Asia/Kolkata test");
+  } finally {
+    if (machine === undefined) delete process.env.TZ;
+    else process.env.TZ = machine;
+  }
+});
+
 test("a line is one line up to 32,768 characters, with its level, and shows no part of a secret", async () => {
   const told = { env: { KEY: "canary-0123456789" }, secrets: ["KEY"] };
   // In the middle of it plain output would be cut.

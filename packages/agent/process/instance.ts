@@ -57,6 +57,8 @@ const MIB = 1_024 * 1_024;
 const OVERHEAD_BYTES = 64 * MIB;
 /** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 5_000;
+/** For servers that ask where to listen; the ingress calls them on loopback, and nobody else should. */
+const LISTENING = { HOST: "127.0.0.1", HOSTNAME: "127.0.0.1" };
 const ports = new Ports();
 
 export class Instance implements Place {
@@ -103,11 +105,11 @@ export class Instance implements Place {
     const { run, memory } = material.spec;
     for (const name of ["home", "tmp"]) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
     const port = run.kind === "service" ? await ports.claim() : 0;
+    const { TZ, ...base } = baseEnvironment(process.env, node, folder);
     const env = {
-      ...baseEnvironment(process.env, node, folder),
-      NODE_ENV: "production",
-      // For servers that ask where to listen; the ingress calls them on loopback, and nobody else should.
-      ...(run.kind === "service" && { HOST: "127.0.0.1", HOSTNAME: "127.0.0.1" }),
+      ...base,
+      // What is usual for functions the runtime knows: said here, it would stand above their own configuration.
+      ...(run.kind === "service" && { ...(TZ !== undefined && { TZ }), NODE_ENV: "production", ...LISTENING }),
       ...material.env,
       PORT: String(port),
       CLOUDIFY_REGION: region,
