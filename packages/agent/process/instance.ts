@@ -109,7 +109,11 @@ export class Instance implements Place {
     const env = {
       ...base,
       // What is usual for functions the runtime knows: said here, it would stand above their own configuration.
-      ...(run.kind === "service" && { ...(TZ !== undefined && { TZ }), NODE_ENV: "production", ...LISTENING }),
+      ...(run.kind === "service" && {
+        ...(TZ !== undefined && { TZ }),
+        NODE_ENV: "production",
+        ...LISTENING,
+      }),
       ...material.env,
       PORT: String(port),
       CLOUDIFY_REGION: region,
