@@ -30,8 +30,8 @@ export async function material(caller: Caller, id: string): Promise<WorkloadMate
     });
   }
   const about = { deployment, project, url: row.hostname, target: row.target, branch: row.branch };
-  // Its region, and its port, are what the agent alone knows.
-  const { CLOUDIFY_REGION: _, VERCEL_REGION: __, ...system } = systemVariables(about);
+  // Its region, and its port, are what the agent alone knows. NODE_ENV would stand above a function's own configuration.
+  const { CLOUDIFY_REGION: _, VERCEL_REGION: __, NODE_ENV: ___, ...system } = systemVariables(about);
   const spec = await object.json<WorkloadSpec>();
   return {
     id,

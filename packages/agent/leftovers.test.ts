@@ -23,7 +23,8 @@ test("what a killed agent's builds have left is gone; what the next builds begin
     "builds/jobs/build.dpl1.1/source/secret.env": 1,
     "builds/caches/tools/.draft-vercel@1-aB3dE6/package.json": 1,
     "builds/caches/tools/vercel@1/package.json": 1,
-    "builds/caches/prj.production/kept.new/0": 1,
+    "builds/caches/prj.production/kept.new-1b2c3d/0": 1,
+    "builds/caches/prj.production/kept.old-1b2c3d/0": 1,
     "builds/caches/prj.production/kept/0": 1,
   });
   await sweepJobs(join(root, "builds"));

@@ -5,7 +5,7 @@
  */
 import { mkdir, readdir, realpath, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { sizeOf } from "./build/cache.ts";
+import { sizeOf, sweepKept } from "./build/cache.ts";
 import { sweepDrafts } from "./build/tools.ts";
 import { endProcessesIn } from "./process/strays.ts";
 import type { Seams } from "./seams.ts";
@@ -23,12 +23,10 @@ export const cachesIn = (home: string): string => join(home, "caches");
 
 /** At the agent's start, before it begins anything. @param home Of builds. */
 export async function sweepJobs(home: string): Promise<void> {
-  const gone = [jobsIn(home)];
   await sweepDrafts(join(cachesIn(home), "tools"));
-  for (const name of await namesIn(cachesIn(home)))
-    for (const half of ["kept.new", "kept.old"]) gone.push(join(cachesIn(home), name, half));
+  for (const name of await namesIn(cachesIn(home))) await sweepKept(join(cachesIn(home), name));
   endProcessesIn(await realpath(jobsIn(home)).catch(() => jobsIn(home)));
-  await Promise.all(gone.map((folder) => rm(folder, { recursive: true, force: true, maxRetries: 5 })));
+  await rm(jobsIn(home), { recursive: true, force: true, maxRetries: 5 });
 }
 
 /** A build begins with this cache: it is not taken away meanwhile. */

@@ -61,6 +61,19 @@ test("what it says is handed on, and how it ends", async () => {
   ]);
 });
 
+test("a long message is handed on whole, and so is a long end", async () => {
+  const { end, lines } = build(
+    `import { createWriteStream } from "node:fs";
+    const pipe = createWriteStream("", { fd: 3 });
+    pipe.write(JSON.stringify({ level: "warn", text: "x".repeat(100_000) }) + "\\n");
+    const failure = { ok: false, code: "build_failed", detail: "y".repeat(50_000), fix: "", isRetryable: false };
+    pipe.end(JSON.stringify({ end: failure }) + "\\n");`,
+    never,
+  );
+  expect(await end).toMatchObject({ code: "build_failed", detail: "y".repeat(50_000) });
+  expect(lines).toEqual(["x".repeat(100_000)]);
+});
+
 test("canceled, a build that ignores SIGTERM and has forked out of its group is gone within 5 s", async () => {
   const canceled = new AbortController();
   const { end, lines } = build(

@@ -34,6 +34,67 @@ test("each function answers for itself, and its lines carry its name", async () 
     .toContainEqual(expect.objectContaining({ function: "hello", text: "called 1" }));
 });
 
+test("a module without a package.json of its own is CommonJS, whatever lies above the region's home", async () => {
+  // As above the default home, which lies in the platform's checkout.
+  writeFileSync(join(region.home, "package.json"), `{"type":"module"}`);
+  const run = { kind: "functions", functions: { index: { ...plain, handler: "index.js" } } } as const;
+  await region.apply(region.wish(run, { "index.js": `module.exports = (req, res) => res.end("common");` }));
+  expect(await (await call("index")).text()).toBe("common");
+});
+
+test("time is UTC and NODE_ENV production, unless a function's configuration says otherwise, or the project", async () => {
+  const machine = process.env.TZ;
+  process.env.TZ = "Asia/Tokyo";
+  const index = `module.exports = (req, res) =>
+    res.end([new Date(0).getHours(), process.env.TZ, process.env.NODE_ENV].join(" "));`;
+  const said = async (deployment: string, environment: Record<string, string>, env = {}) => {
+    const run = { index: { ...plain, handler: "index.cjs", environment } };
+    await region.apply(
+      region.wish({ kind: "functions", functions: run }, { "index.cjs": index }, { deployment, env }),
+    );
+    return (await region.ask("/", { headers: { "x-cloudify-function": "index" } }, deployment)).text();
+  };
+  try {
+    const own = { TZ: "America/Bogota", NODE_ENV: "staging" };
+    expect(await said("dpl1", {})).toBe("0 UTC production");
+    expect(await said("dpl2", own)).toBe("19 America/Bogota staging");
+    expect(await said("dpl3", own, { TZ: "Asia/Kolkata", NODE_ENV: "test" })).toBe("5 Asia/Kolkata test");
+  } finally {
+    if (machine === undefined) delete process.env.TZ;
+    else process.env.TZ = machine;
+  }
+});
+
+test("a line is one line up to 32,768 characters, with its level, and shows no part of a secret", async () => {
+  const told = { env: { KEY: "canary-0123456789" }, secrets: ["KEY"] };
+  // In the middle of it plain output would be cut.
+  const long = `module.exports = (req, res) => {
+    console.error("é".repeat(8_190) + process.env.KEY + "é".repeat(4_000));
+    res.end();
+  };`;
+  await region.apply(functions({ long }, told));
+  await call("long");
+  const text = `${"é".repeat(8_190)}[redacted]${"é".repeat(4_000)}`;
+  await expect.poll(() => region.lines).toHaveLength(1);
+  expect(region.lines).toEqual([expect.objectContaining({ function: "long", level: "error", text })]);
+});
+
+test("where a line is cut, no part of a secret is left on either side", async () => {
+  const told = { env: { KEY: "canary-0123456789" }, secrets: ["KEY"] };
+  const cut = `module.exports = (req, res) => {
+    const text = "x".repeat(32_760) + process.env.KEY + "y";
+    console.log(text);
+    process.stdout.write(text.slice(0, 32_770));
+    process.stdout.write(text.slice(32_770) + "\\nnext\\n");
+    res.end();
+  };`;
+  await region.apply(functions({ cut }, told));
+  await call("cut");
+  await expect
+    .poll(() => region.lines.map(({ text }) => text.replace(/^x+/, "x")))
+    .toEqual(["x[redacted]… (10 characters cut)", "x[redacted]… (10 characters cut)", "next"]);
+});
+
 test("what throws, and what takes too long, is told apart; a function can't say so itself", async () => {
   await region.apply(
     functions({

@@ -239,11 +239,13 @@ test("a workload comes with its spec, its opened environment and its deployment'
     deployment: deployment.id,
     spec,
     secrets: ["API_KEY"],
-    env: { API_KEY: "hunter2-value", CLOUDIFY_DEPLOYMENT_ID: deployment.id, NODE_ENV: "production" },
+    env: { API_KEY: "hunter2-value", CLOUDIFY_DEPLOYMENT_ID: deployment.id },
   });
   expect(body.env.CLOUDIFY_URL).toBe(new URL(deployment.url).hostname);
   expect(body.env).not.toHaveProperty("CLOUDIFY_REGION");
   expect(body.env).not.toHaveProperty("PORT");
+  // It would stand above the configuration of a function.
+  expect(body.env).not.toHaveProperty("NODE_ENV");
 });
 
 test("lines go to the log of what the region runs, once each; it can't write as the platform, or to another's", async () => {

@@ -4,6 +4,7 @@ import { delimiter, dirname, join } from "node:path";
 import { isFile } from "@cloudify/builder/detect";
 import type { BuildConfig, BuildVariables } from "../process/contract.ts";
 import { measure, restore, save } from "./cache.ts";
+import { enclose } from "./enclose.ts";
 import { machineEnvironment, managerEnvironment, systemEnvironment } from "./environment.ts";
 import { checkExposed } from "./exposed.ts";
 import { BuildFault } from "./fault.ts";
@@ -54,7 +55,8 @@ export async function build(one: Build): Promise<void> {
   if (kept !== null)
     log.say("info", kept === "own" ? "Using the build cache" : "Using production's build cache");
   const own = managerEnvironment(project, config.cache, node.instead?.version ?? null);
-  const env = { ...machine, ...own, ...variables.env, ...systemEnvironment(config), PATH: path };
+  const alone = await enclose(project);
+  const env = { ...machine, ...own, ...alone, ...variables.env, ...systemEnvironment(config), PATH: path };
   await rm(config.output, { recursive: true, force: true });
   switch (project.way.kind) {
     case "vercel":

@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   statSync,
@@ -131,4 +132,29 @@ test("names tell projects, targets and branches apart, and are names of folders"
   expect(new Set(names).size).toBe(names.length);
   expect(cacheName("a", "production", "main")).toBe(cacheName("a", "production", "release"));
   for (const name of names) expect(name).toMatch(/^[a-z]\.[a-z0-9]+$/);
+});
+
+test("builds of one branch at the same time: the last one wins, and what is put back is one build's, whole", async () => {
+  const cache = cacheOf(temporary(), "preview", "feature");
+  const names = Array.from({ length: 40 }, (_, index) => `node_modules/${index}/index.js`);
+  const built = (version: string) => source(Object.fromEntries(names.map((name) => [name, version])));
+  const versions = Array.from({ length: 24 }, (_, index) => String(index));
+  const sources = versions.map((version) => [version, built(version)] as const);
+  const restored = new Set<string>();
+  const builds = sources.map(async ([, from]) => {
+    expect(await save(cache, from, "npm 24")).toBeGreaterThan(0);
+    const next = source({});
+    if ((await restore(cache, next, "npm 24")) === null)
+      return expect(existsSync(join(next, "node_modules"))).toBe(false);
+    const seen = new Set(names.map((name) => readFileSync(join(next, name), "utf8")));
+    expect(seen.size).toBe(1);
+    for (const one of seen) restored.add(one);
+  });
+  await Promise.all(builds);
+  expect(restored.size).toBeGreaterThan(0);
+  expect(readdirSync(cache)).toEqual(["kept"]);
+  await save(cache, built("last"), "npm 24");
+  const next = source({});
+  expect(await restore(cache, next, "npm 24")).toBe("own");
+  expect(readFileSync(join(next, names[0] ?? ""), "utf8")).toBe("last");
 });

@@ -8,6 +8,7 @@ import {
   copyFile,
   cp,
   mkdir,
+  mkdtemp,
   readdir,
   readFile,
   readlink,
@@ -27,6 +28,12 @@ export const MAX_CACHE_BYTES = 4 * 1024 ** 3;
 const MAX_DEPTH = 5;
 /** Of a folder. */
 const COPIES_AT_ONCE = 64;
+
+/** So often others may replace the cache while a build reads it. */
+const TRIES = 5;
+/** What stands before a build's own. */
+const DRAFT = "kept.new-";
+const OLD = "kept.old-";
 
 const PRODUCTION = "production";
 
@@ -49,6 +56,8 @@ export const beginningOf = async (cache: string): Promise<string> =>
 const hasKept = (cache: string): Promise<boolean> => isFile(join(cache, "kept/kept.json"));
 
 interface Kept {
+  /** No other's. */
+  id: string;
   /** Packages that were installed for one Node, or by one manager, are not for another. */
   key: string;
   /** Folder of the source → its name here. */
@@ -68,19 +77,35 @@ export async function restore(
 
 async function putBack(cache: string, source: string, key: string): Promise<boolean> {
   const from = join(cache, "kept");
-  const text = await readFile(join(from, "kept.json"), "utf8").catch(() => null);
-  if (text === null) return false;
-  const kept = JSON.parse(text) as Kept;
-  if (kept.key !== key) return false;
+  const about = () => readFile(join(from, "kept.json"), "utf8").catch(() => null);
+  for (let tries = 0; tries < TRIES; tries++) {
+    const text = await about();
+    if (text === null) return false;
+    const kept = JSON.parse(text) as Kept;
+    if (kept.key !== key) return false;
+    const put: string[] = [];
+    const failure = await copyKept(from, kept, source, put).catch((error: unknown) => ({ error }));
+    if ((await about()) === text) {
+      if (failure) throw failure.error;
+      return true;
+    }
+    // Another build of the branch has replaced it meanwhile: what was copied may be some of either.
+    for (const folder of put) await rm(folder, { recursive: true, force: true });
+  }
+  return false;
+}
+
+/** @param put Takes the folders that it makes. */
+async function copyKept(from: string, kept: Kept, source: string, put: string[]): Promise<void> {
   for (const [folder, name] of Object.entries(kept.folders)) {
     const to = join(source, folder);
     // The source brings its own, or has moved the package.
     if ((await isDirectory(to)) || !(await isDirectory(dirname(to.replace(/\/\.next\/cache$/, "/.next")))))
       continue;
     await mkdir(dirname(to), { recursive: true });
+    put.push(to);
     await copyTree(join(from, name), to);
   }
-  return true;
 }
 
 const SIZE = "bytes";
@@ -100,29 +125,61 @@ export async function sizeOf(cache: string): Promise<number> {
   return /^\d+$/.test(text) ? Number(text) : bytesIn(cache);
 }
 
-/** @returns Bytes that are kept; `null` when it was too much. */
+/**
+ * Builds of one branch may end at the same time: each has a draft of its own, and the last one wins.
+ *
+ * @returns Bytes that are kept; `null` when it was too much.
+ */
 export async function save(cache: string, source: string, key: string): Promise<number | null> {
-  const draft = join(cache, "kept.new");
-  const old = join(cache, "kept.old");
-  await rm(draft, { recursive: true, force: true });
-  await mkdir(draft, { recursive: true });
-  const kept: Kept = { key, folders: {} };
-  for (const folder of await findKept(source)) {
-    const name = String(Object.keys(kept.folders).length);
-    await move(join(source, folder), join(draft, name));
-    kept.folders[folder] = name;
-  }
-  await writeFile(join(draft, "kept.json"), JSON.stringify(kept));
-  const bytes = await bytesIn(draft);
-  if (bytes > MAX_CACHE_BYTES) {
+  await mkdir(cache, { recursive: true });
+  const draft = await mkdtemp(join(cache, DRAFT));
+  try {
+    const kept: Kept = { id: basename(draft), key, folders: {} };
+    for (const folder of await findKept(source)) {
+      const name = String(Object.keys(kept.folders).length);
+      await move(join(source, folder), join(draft, name));
+      kept.folders[folder] = name;
+    }
+    await writeFile(join(draft, "kept.json"), JSON.stringify(kept));
+    const bytes = await bytesIn(draft);
+    if (bytes > MAX_CACHE_BYTES) return null;
+    await replace(cache, draft);
+    return bytes;
+  } finally {
     await rm(draft, { recursive: true, force: true });
-    return null;
   }
-  await rm(old, { recursive: true, force: true });
-  await rename(join(cache, "kept"), old).catch(() => undefined);
-  await rename(draft, join(cache, "kept"));
-  await rm(old, { recursive: true, force: true });
-  return bytes;
+}
+
+/** A folder takes a name only where nothing is: who finds that another build came first takes that one away, too. */
+async function replace(cache: string, draft: string): Promise<void> {
+  const kept = join(cache, "kept");
+  for (let isThere = false; !isThere; ) {
+    const old = await mkdtemp(join(cache, OLD));
+    try {
+      await moved(kept, old, ["ENOENT"]);
+      isThere = await moved(draft, kept, ["ENOTEMPTY", "EEXIST"]);
+    } finally {
+      await rm(old, { recursive: true, force: true });
+    }
+  }
+}
+
+/** @returns `false` when it failed with one of the codes. */
+async function moved(from: string, to: string, codes: readonly string[]): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (codes.includes((error as NodeJS.ErrnoException).code ?? "")) return false;
+    throw error;
+  }
+}
+
+/** Removes what builds have left that were cut off. At the agent's start, before any begins. */
+export async function sweepKept(cache: string): Promise<void> {
+  const names = await readdir(cache).catch((): string[] => []);
+  const halves = names.filter((name) => name.startsWith(DRAFT) || name.startsWith(OLD));
+  for (const half of halves) await rm(join(cache, half), { recursive: true, force: true, maxRetries: 5 });
 }
 
 /** Folders worth keeping, relative to the root. */

@@ -9,7 +9,7 @@ import { type Child, startChild } from "./child.ts";
 import { BUILD_FD, type BuildConfig, type BuildMessage, type BuildVariables } from "./contract.ts";
 import { baseEnvironment } from "./environment.ts";
 import { Kin } from "./kin.ts";
-import { readLines } from "./lines.ts";
+import { MESSAGE_BYTES, PLAIN_BYTES, readLines } from "./lines.ts";
 import { redaction } from "./redact.ts";
 import { memoryOf } from "./usage.ts";
 
@@ -113,14 +113,14 @@ function hear(child: Child, { onLine, env, secrets }: BuildJob): { end(): BuildE
     else if (isHeard) onLine("warn", "The build's log is longer than 32 MiB: the rest of it is left out.");
   };
   // Commands' lines come by the pipe, with nothing to hide; this is what the build program says when it breaks.
-  const plain = () => redact.before(readLines((text) => say("info", text)));
+  const plain = () => redact.before(readLines(PLAIN_BYTES, (text) => say("info", text)));
   const readers = [
     { stream: child.stdout, reader: plain(), isBounded: true },
     { stream: child.stderr, reader: plain(), isBounded: true },
     {
       stream: child.pipe(BUILD_FD),
       isBounded: false,
-      reader: readLines((text) => {
+      reader: readLines(MESSAGE_BYTES, (text) => {
         const message = parsed(text);
         if (message === null) return;
         if ("end" in message) end = message.end;

@@ -37,6 +37,8 @@ export interface FunctionLine {
   /** Unix milliseconds. */
   at: number;
   text: string;
+  /** Characters that were left out at its end; 0 without. */
+  cut?: number;
 }
 
 /**

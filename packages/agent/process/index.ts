@@ -3,7 +3,7 @@
  * the agent itself. What it runs ends with it.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
@@ -91,6 +91,9 @@ export class ProcessDriver implements Driver {
     const runs = join(home, "runs");
     for (const left of [runs, join(home, "builds")]) rmSync(left, { recursive: true, force: true });
     mkdirSync(runs, { recursive: true, mode: 0o700 });
+    // The type of a module without a package.json is said by the nearest above: here it is not that of whatever the home
+    // lies in, for example of the platform itself. (Where packages are looked for goes on above it, as Node does.)
+    writeFileSync(join(home, "package.json"), "{}\n");
     const times = { idleMs, drainMs, startLimitMs };
     this.#seams = { clock, random, region, node, runtime, runs, ...times, ...events };
     this.#blobs = blobs;

@@ -14,7 +14,7 @@ import {
 } from "./contract.ts";
 import { baseEnvironment } from "./environment.ts";
 import type { Family } from "./kin.ts";
-import { readLines } from "./lines.ts";
+import { MESSAGE_BYTES, PLAIN_BYTES, readLines } from "./lines.ts";
 import { Ports } from "./ports.ts";
 import { Pulse } from "./pulse.ts";
 import { redaction } from "./redact.ts";
@@ -57,6 +57,8 @@ const MIB = 1_024 * 1_024;
 const OVERHEAD_BYTES = 64 * MIB;
 /** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 5_000;
+/** For servers that ask where to listen; the ingress calls them on loopback, and nobody else should. */
+const LISTENING = { HOST: "127.0.0.1", HOSTNAME: "127.0.0.1" };
 const ports = new Ports();
 
 export class Instance implements Place {
@@ -103,11 +105,15 @@ export class Instance implements Place {
     const { run, memory } = material.spec;
     for (const name of ["home", "tmp"]) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
     const port = run.kind === "service" ? await ports.claim() : 0;
+    const { TZ, ...base } = baseEnvironment(process.env, node, folder);
     const env = {
-      ...baseEnvironment(process.env, node, folder),
-      NODE_ENV: "production",
-      // For servers that ask where to listen; the ingress calls them on loopback, and nobody else should.
-      ...(run.kind === "service" && { HOST: "127.0.0.1", HOSTNAME: "127.0.0.1" }),
+      ...base,
+      // What is usual for functions the runtime knows: said here, it would stand above their own configuration.
+      ...(run.kind === "service" && {
+        ...(TZ !== undefined && { TZ }),
+        NODE_ENV: "production",
+        ...LISTENING,
+      }),
       ...material.env,
       PORT: String(port),
       CLOUDIFY_REGION: region,
@@ -150,7 +156,7 @@ export class Instance implements Place {
   /** To what the runtime says of itself. */
   #listen(onReady: (address: Address | null) => void, limitMs: number): void {
     const late = setTimeout(() => onReady(null), limitMs);
-    const reader = readLines((text) => {
+    const reader = readLines(MESSAGE_BYTES, (text) => {
       const said = messageIn(text);
       if (said && "drained" in said) {
         this.isDrained = true;
@@ -224,15 +230,17 @@ export class Instance implements Place {
       onLine({ deployment, ...line });
     };
     const plain = (level: FunctionLine["level"]) =>
-      redact.before(readLines((text) => say({ function: null, level, at: Date.now(), text })));
+      redact.before(readLines(PLAIN_BYTES, (text) => say({ function: null, level, at: Date.now(), text })));
     const sources = [
       { stream: this.#child.stdout, reader: plain("info") },
       { stream: this.#child.stderr, reader: plain("error") },
     ];
     if (spec.run.kind === "functions") {
-      const reader = readLines((text) => {
-        const line = parsed(text);
-        say({ ...line, text: redact.text(line.text) });
+      const reader = readLines(MESSAGE_BYTES, (text) => {
+        const { cut = 0, ...line } = parsed(text);
+        // Said behind what was redacted: a secret's beginning is known as one at the end of a text only.
+        const said = redact.text(line.text);
+        say({ ...line, text: cut > 0 ? `${said}… (${cut} characters cut)` : said });
       });
       sources.push({ stream: this.#child.pipe(LINES_FD), reader });
     }
@@ -256,6 +264,7 @@ function parsed(text: string): FunctionLine {
         level,
         at: line.at,
         text: line.text,
+        cut: typeof line.cut === "number" ? line.cut : 0,
       };
   } catch {
     // Said below.

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { MAX_LINE_BYTES, readLines } from "./lines.ts";
+import { PLAIN_BYTES, readLines } from "./lines.ts";
 
 const linesOf = (chunks: readonly Uint8Array[]): string[] => {
   const lines: string[] = [];
-  const reader = readLines((text) => lines.push(text));
+  const reader = readLines(PLAIN_BYTES, (text) => lines.push(text));
   for (const chunk of chunks) reader.write(chunk);
   reader.end();
   return lines;
@@ -32,7 +32,7 @@ test("a line without an end is cut at the limit, and between characters", () => 
   const lines = linesOf([Buffer.from(text)]);
   expect(lines.join("")).toBe(text);
   expect(lines.length).toBeGreaterThan(4);
-  for (const line of lines) expect(Buffer.byteLength(line)).toBeLessThanOrEqual(MAX_LINE_BYTES);
+  for (const line of lines) expect(Buffer.byteLength(line)).toBeLessThanOrEqual(PLAIN_BYTES);
 });
 
 test("a carriage return before the newline is no part of the line", () => {

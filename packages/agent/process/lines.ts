@@ -1,7 +1,9 @@
 /** A stream of bytes as lines of text. Pure but for the call of its reader. */
 
-/** Bytes of a line; what is longer is cut into several, never inside of a character. */
-export const MAX_LINE_BYTES = 16_384;
+/** Bytes of a line that a program prints. */
+export const PLAIN_BYTES = 16_384;
+/** Bytes of a line that is a message of one of our programs: half of one would be none. */
+export const MESSAGE_BYTES = 1_024 * 1_024;
 
 export interface LineReader {
   write(chunk: Uint8Array): void;
@@ -9,8 +11,12 @@ export interface LineReader {
   end(): void;
 }
 
-/** Bytes that are no UTF-8 become U+FFFD. */
-export function readLines(onLine: (text: string) => void): LineReader {
+/**
+ * Bytes that are no UTF-8 become U+FFFD.
+ *
+ * @param maxBytes Of a line; what is longer is cut into several, never inside of a character.
+ */
+export function readLines(maxBytes: number, onLine: (text: string) => void): LineReader {
   let held: Buffer = Buffer.alloc(0);
   const say = (bytes: Buffer) => {
     const end = bytes.at(-1) === 0x0d ? bytes.length - 1 : bytes.length;
@@ -19,8 +25,8 @@ export function readLines(onLine: (text: string) => void): LineReader {
   /** @returns What is too short to be cut yet. */
   const cut = (bytes: Buffer): Buffer => {
     let from = 0;
-    while (bytes.length - from > MAX_LINE_BYTES) {
-      const to = border(bytes, from + MAX_LINE_BYTES);
+    while (bytes.length - from > maxBytes) {
+      const to = border(bytes, from + maxBytes);
       say(bytes.subarray(from, to));
       from = to;
     }

@@ -30,8 +30,9 @@ function withoutFault(head: object): object {
   if (!Array.isArray(head)) {
     return Object.fromEntries(Object.entries(head).filter(([name]) => !isFault(name)));
   }
-  // Names and values in turn; pairs of them are the same, and mean it only while no header was set before.
-  const flat: unknown[] = head.flat();
+  // Names and values in turn; pairs of them are the same, and mean it only while no header was set before. As Node does,
+  // the first tells which: a value may be a list too.
+  const flat: unknown[] = Array.isArray(head[0]) ? head.flat() : head;
   return flat.filter((_, i) => !isFault(flat[i - (i % 2)]));
 }
 

@@ -224,6 +224,20 @@ test("a function can't claim that it was never asked", async () => {
   }
 });
 
+test("heads are taken in every form that Node takes, lists of values too", async () => {
+  const { ask } = await start({
+    "a.cjs": `
+      module.exports = (req, res) => {
+        const cookies = ["set-cookie", ["a=1", "b=2"]];
+        res.writeHead(200, req.url === "/flat" ? [...cookies, "x-y", "z"] : [cookies, ["x-y", "z"]]).end();
+      }`,
+  });
+  for (const path of ["/flat", "/pairs"]) {
+    const { status, headers } = await ask("a", { path });
+    expect([status, headers["set-cookie"], headers["x-y"]]).toEqual([200, ["a=1", "b=2"], "z"]);
+  }
+});
+
 describe("an error that nobody catches", () => {
   test("is answered 500; what else is under way ends, then the process does", async () => {
     const { ask, child, line } = await start({
