@@ -50,13 +50,13 @@ async function walk(
   parents: ReadonlySet<string>,
 ): Promise<void> {
   const rules = await above.within(folder, prefix);
-  const names = await readdir(folder, { encoding: "buffer" });
-  for (const raw of names) {
-    const name = nameOf(raw, prefix);
+  const entries = await readdir(folder, { encoding: "buffer", withFileTypes: true });
+  for (const entry of entries) {
+    const name = nameOf(entry.name, prefix);
     const path = prefix + name;
     const absolute = join(folder, name);
-    // First: a link that is left out may lead anywhere.
-    if (rules.ignores(path)) continue;
+    // By what lies here: rules tell folders from files, and a link, which is a file to them, may lead anywhere.
+    if (rules.ignores(entry.isDirectory() ? `${path}/` : path)) continue;
     const found = await lstat(absolute);
     const own = FUNCTION.exec(path);
     const within = own?.[0] ?? (LINKED.test(path) ? "functions/" : null);
@@ -66,8 +66,8 @@ async function walk(
     }
     const real = found.isSymbolicLink() ? await follow(root, absolute, path) : absolute;
     const what = found.isSymbolicLink() ? await stat(real) : found;
-    if (rules.ignores(what.isDirectory() ? `${path}/` : path)) continue;
     if (what.isDirectory()) {
+      if (rules.ignores(`${path}/`)) continue;
       if (parents.has(real)) {
         throw new BuildProblem(
           "link_circle",

@@ -75,7 +75,11 @@ class Nested implements Rules {
     ]);
     // A folder that was taken back is taken back whole: git, which ignores it, would go on to ignore what lies in it.
     const isTakenBack = prefix !== "" && this.#said("git", prefix) === true;
-    const above = isTakenBack ? this.#layers.map((layer) => ({ ...layer, git: exact() })) : this.#layers;
+    const above = this.#layers.map((layer) => ({
+      prefix: layer.prefix,
+      git: isTakenBack ? exact() : entered(layer.git, prefix.slice(layer.prefix.length)),
+      own: entered(layer.own, prefix.slice(layer.prefix.length)),
+    }));
     const layer = {
       prefix,
       git: exact().add(exclude).add(git),
@@ -91,6 +95,17 @@ class Nested implements Rules {
     }
     return null;
   }
+}
+
+/**
+ * A folder is entered though these rules ignore it, because others, which decide before them, do not. To git that is the
+ * end of it; `ignore` looks at the folders above each path again.
+ */
+function entered(rules: Ignore, folder: string): Ignore {
+  if (!rules.ignores(folder)) return rules;
+  return exact()
+    .add(rules)
+    .add([`!/${folder.replace(/[\\*?[\]]/g, "\\$&")}`]);
 }
 
 /** Git tells upper from lower case. */

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
@@ -68,6 +68,26 @@ test("a .cloudifyignore or .vercelignore wins over git's, in both directions, bu
   expect(await taken(root)).toEqual([".cloudifyignore", ".gitignore", "generated/a.ts"]);
 });
 
+test.each<[string, Record<string, string>]>([
+  ["git's", { ".gitignore": "*\n!*/\n!*.ts\n!package.json\n" }],
+  [".vercelignore's", { ".vercelignore": "/*\n!/src/\n!/package.json\n" }],
+])("a list of what alone is taken, %s, holds for folders", async (_, rules) => {
+  const root = folder({ ...rules, "package.json": "{}", "src/lib/a.ts": "", "notes.md": "" });
+  symlinkSync("/etc/hostname", join(root, "elsewhere"));
+  expect(await taken(root)).toEqual(["package.json", "src/lib/a.ts"]);
+});
+
+test("a link is a file to the rules, wherever it leads", async () => {
+  const root = folder({ ".gitignore": "*\n!*/\n!a.ts\n", "src/a.ts": "" });
+  symlinkSync("src", join(root, "other"));
+  expect(await taken(root)).toEqual(["src/a.ts"]);
+});
+
+test("what a deeper .gitignore takes back is not ignored by those above it", async () => {
+  const root = folder({ ".gitignore": "b*\n", "a/.gitignore": "!b\\[c]\n", "a/b[c]/f": "", "a/b[c]/b": "" });
+  expect(await taken(root)).toEqual([".gitignore", "a/.gitignore", "a/b[c]/f"]);
+});
+
 test("nested rules say what git itself says", async () => {
   const name = fc.constantFrom("a", "b", "ab", "c.log");
   const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((parts) => `${parts.join("/")}/f`);
@@ -88,6 +108,12 @@ test("nested rules say what git itself says", async () => {
     "\\!a",
     "# x",
     "A",
+    "!a/",
+    "!*/",
+    "*",
+    "!.gitignore",
+    "b",
+    "!b",
   );
   const ignoreFile = fc.tuple(
     fc.constantFrom("", "a/", "b/", "a/b/"),
@@ -119,7 +145,7 @@ test("nested rules say what git itself says", async () => {
         );
       },
     ),
-    { numRuns: 40 },
+    { numRuns: 60 },
   );
 }, 60_000);
 
