@@ -29,7 +29,10 @@ export async function collectFiles(folder: string, skipModules: boolean): Promis
 }
 
 /** What a build elsewhere needs of a repository. */
-export const collectSource = (folder: string): Promise<FoundFile[]> => collect(folder, sourceRules());
+export async function collectSource(folder: string): Promise<FoundFile[]> {
+  const root = await realpath(folder);
+  return collect(root, await sourceRules(root));
+}
 
 async function collect(folder: string, rules: Rules): Promise<FoundFile[]> {
   const root = await realpath(folder);

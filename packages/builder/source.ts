@@ -13,6 +13,7 @@ import {
 } from "./detect.ts";
 import { readStaticConfig } from "./functions/config.ts";
 import { discover } from "./functions/discover.ts";
+import { gitRootOf } from "./git.ts";
 import type { BuildSettings } from "./plan.ts";
 import { BuildProblem } from "./problem.ts";
 
@@ -98,13 +99,6 @@ export async function findRepository(folder: string, rootDirectory: string | nul
     if (above === git) break;
   }
   return { root: here, rootDirectory: null };
-}
-
-async function gitRootOf(folder: string): Promise<string | null> {
-  for (let at = folder; ; at = dirname(at)) {
-    if ((await firstThere(at, [".git"])) !== null) return at;
-    if (at === dirname(at)) return null;
-  }
 }
 
 const lockfileIn = (folder: string): Promise<string | null> =>
