@@ -4,10 +4,11 @@ import type { Framework } from "@vercel/frameworks";
 import { type ProjectConfig, readConfig } from "./config.ts";
 import {
   findFramework,
+  findLockfile,
   firstThere,
   isDirectory,
   isFile,
-  MANAGERS,
+  type Lockfile,
   type PackageJson,
   readPackage,
 } from "./detect.ts";
@@ -68,15 +69,11 @@ export async function planBuild(folder: string, settings: BuildSettings, mode: M
   const manifest = await readPackage(root);
   const framework = await findFramework(root, settings.framework ?? config.framework);
   const command = settings.buildCommand ?? config.buildCommand ?? buildCommandOf(manifest, framework);
-  const lockfile = await firstThere(
-    root,
-    MANAGERS.map(([name]) => name),
-  );
+  const lockfile = await findLockfile(root);
   const reason =
     command === null ? "no build script" : publishedWhy(root, lockfile, framework, settings, config);
-  const found = MANAGERS.find(([name]) => name === lockfile);
   const declared = /^(npm|pnpm|yarn|bun)@/.exec(manifest?.packageManager ?? "")?.[1];
-  const manager = found?.[1] ?? declared ?? "npm";
+  const manager = lockfile?.manager ?? declared ?? "npm";
   const install =
     settings.installCommand ?? config.installCommand ?? (manifest ? `${manager} install` : null);
   if (command === null || reason !== null) {
@@ -123,7 +120,7 @@ async function prebuilt(root: string): Promise<BuildPlan> {
 /** A package as it was published holds what it is for; its build script needs tools that did not come with it. */
 function publishedWhy(
   root: string,
-  lockfile: string | null,
+  lockfile: Lockfile | null,
   framework: Framework | null,
   settings: BuildSettings,
   config: ProjectConfig,
