@@ -1,10 +1,18 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { collectSource } from "./files.ts";
+import { collectFiles, collectSource, type FoundFile } from "./files.ts";
 import { findRepository, needsAgent } from "./source.ts";
 
 function folder(files: Record<string, string>): string {
@@ -155,6 +163,16 @@ test("worktrees and submodules, whose .git is a file, have the exclusions of the
   expect(await taken(join(main, "sub"))).toEqual(["a.txt", "web/a.txt"]);
   fill(main, { "lost/.git": "no such thing\n", "lost/a.txt": "" });
   expect(await taken(join(main, "lost"))).toEqual(["a.txt"]);
+});
+
+test("what is executable in a source stays so, also through a link; in a site only functions are run", async () => {
+  const root = folder({ "bin/protoc": "\u007fELF", "bin/readme": "", "index.html": "" });
+  chmodSync(join(root, "bin/protoc"), 0o755);
+  symlinkSync("bin/protoc", join(root, "tool"));
+  const runs = (files: FoundFile[]): string[] =>
+    files.flatMap(({ path, isExecutable }) => (isExecutable ? [path] : [])).sort();
+  expect(runs(await collectSource(root))).toEqual(["bin/protoc", "tool"]);
+  expect(runs(await collectFiles(root, true))).toEqual([]);
 });
 
 test("nested rules say what git itself says", async () => {
