@@ -8,15 +8,30 @@ import { BuildProblem } from "./problem.ts";
 
 export type Manager = "npm" | "pnpm" | "yarn" | "bun";
 
-/** As Vercel installs: a lockfile that another platform wrote does not stop a build. */
-export const MANAGERS: readonly [lockfile: string, manager: Manager][] = [
-  ["package-lock.json", "npm"],
-  ["npm-shrinkwrap.json", "npm"],
-  ["pnpm-lock.yaml", "pnpm"],
-  ["yarn.lock", "yarn"],
-  ["bun.lockb", "bun"],
-  ["bun.lock", "bun"],
+export interface Lockfile {
+  name: string;
+  manager: Manager;
+}
+
+/** The first that is there says who installs, as `vercel build` has it, which would start another manager otherwise. */
+const LOCKFILES: readonly Lockfile[] = [
+  { name: "yarn.lock", manager: "yarn" },
+  { name: "pnpm-lock.yaml", manager: "pnpm" },
+  { name: "package-lock.json", manager: "npm" },
+  { name: "bun.lock", manager: "bun" },
+  { name: "bun.lockb", manager: "bun" },
+  // Unknown to `vercel build`, which takes npm where there is no lockfile.
+  { name: "npm-shrinkwrap.json", manager: "npm" },
 ];
+
+/** The lockfile of a folder by which it is installed, or `null`. One that another platform wrote does not stop a build. */
+export async function findLockfile(folder: string): Promise<Lockfile | null> {
+  const isThere = await Promise.all(LOCKFILES.map(({ name }) => isFile(join(folder, name))));
+  const there = LOCKFILES.filter((_, i) => isThere[i]);
+  const [first = null] = there;
+  // Bun writes a yarn.lock beside its own, for tools that read only that.
+  return (first?.manager === "yarn" && there.find(({ manager }) => manager === "bun")) || first;
+}
 
 /** What of a package.json says how it is built. */
 export interface PackageJson {

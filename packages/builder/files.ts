@@ -25,16 +25,26 @@ const MAX_PATH_BYTES = 1_000;
 
 /** @param skipModules Leave `node_modules` out: right for a project's folder, wrong for what a build made. */
 export async function collectFiles(folder: string, skipModules: boolean): Promise<FoundFile[]> {
-  return collect(folder, await siteRules(folder, skipModules));
+  return collect(folder, await siteRules(folder, skipModules), false);
 }
 
-/** What a build elsewhere needs of a repository. */
-export const collectSource = (folder: string): Promise<FoundFile[]> => collect(folder, sourceRules());
+/** What a build elsewhere needs of a repository; with what is executable, which Windows tells of no file. */
+export async function collectSource(folder: string): Promise<FoundFile[]> {
+  const root = await realpath(folder);
+  return collect(root, await sourceRules(root), true);
+}
 
-async function collect(folder: string, rules: Rules): Promise<FoundFile[]> {
+interface Walk {
+  root: string;
+  /** Else only what lies in a function's folder is run. */
+  isSource: boolean;
+  files: FoundFile[];
+}
+
+async function collect(folder: string, rules: Rules, isSource: boolean): Promise<FoundFile[]> {
   const root = await realpath(folder);
   const files: FoundFile[] = [];
-  await walk(root, root, "", rules, files, new Set([root]));
+  await walk({ root, isSource, files }, root, "", rules, new Set([root]));
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
   if (bytes > MAX_BYTES) throw tooLarge(`The folder has ${bytes} bytes; ${MAX_BYTES} are allowed.`);
   refuseTwins(files);
@@ -42,21 +52,21 @@ async function collect(folder: string, rules: Rules): Promise<FoundFile[]> {
 }
 
 async function walk(
-  root: string,
+  all: Walk,
   folder: string,
   prefix: string,
   above: Rules,
-  files: FoundFile[],
   parents: ReadonlySet<string>,
 ): Promise<void> {
+  const { root, isSource, files } = all;
   const rules = await above.within(folder, prefix);
-  const names = await readdir(folder, { encoding: "buffer" });
-  for (const raw of names) {
-    const name = nameOf(raw, prefix);
+  const entries = await readdir(folder, { encoding: "buffer", withFileTypes: true });
+  for (const entry of entries) {
+    const name = nameOf(entry.name, prefix);
     const path = prefix + name;
     const absolute = join(folder, name);
-    // First: a link that is left out may lead anywhere.
-    if (rules.ignores(path)) continue;
+    // By what lies here: rules tell folders from files, and a link, which is a file to them, may lead anywhere.
+    if (rules.ignores(entry.isDirectory() ? `${path}/` : path)) continue;
     const found = await lstat(absolute);
     const own = FUNCTION.exec(path);
     const within = own?.[0] ?? (LINKED.test(path) ? "functions/" : null);
@@ -66,8 +76,8 @@ async function walk(
     }
     const real = found.isSymbolicLink() ? await follow(root, absolute, path) : absolute;
     const what = found.isSymbolicLink() ? await stat(real) : found;
-    if (rules.ignores(what.isDirectory() ? `${path}/` : path)) continue;
     if (what.isDirectory()) {
+      if (rules.ignores(`${path}/`)) continue;
       if (parents.has(real)) {
         throw new BuildProblem(
           "link_circle",
@@ -75,7 +85,7 @@ async function walk(
           "Remove the link.",
         );
       }
-      await walk(root, real, `${path}/`, rules, files, new Set([...parents, real]));
+      await walk(all, real, `${path}/`, rules, new Set([...parents, real]));
     } else if (what.isFile()) {
       if (what.size > MAX_FILE_BYTES)
         throw tooLarge(`${path} has ${what.size} bytes; ${MAX_FILE_BYTES} are allowed.`);
@@ -83,7 +93,8 @@ async function walk(
         const fix = "Leave out what is not served, with a .cloudifyignore.";
         throw new BuildProblem("too_many_files", `The folder has more than ${MAX_FILES} files.`, fix);
       }
-      files.push({ path, absolute: real, size: what.size, changedAt: what.mtimeMs, ...modeOf(what, own) });
+      const mode = modeOf(what, isSource || own !== null);
+      files.push({ path, absolute: real, size: what.size, changedAt: what.mtimeMs, ...mode });
     } else {
       const fix = "Remove it, or name it in a .cloudifyignore.";
       throw new BuildProblem("special_file", `${path} is neither a file nor a folder.`, fix);
@@ -97,8 +108,8 @@ const FUNCTION = /^functions\/.+?\.func\//;
 /** Pages of one framework are often one function under many names. */
 const LINKED = /^functions\/.+\.func$/;
 
-export const modeOf = ({ mode }: { mode: number }, isOfFunction: unknown): { isExecutable?: true } =>
-  isOfFunction && (mode & 0o111) !== 0 ? { isExecutable: true } : {};
+export const modeOf = ({ mode }: { mode: number }, isKept: boolean): { isExecutable?: true } =>
+  isKept && (mode & 0o111) !== 0 ? { isExecutable: true } : {};
 
 /** @param within The folder that it may not leave, with a slash. @throws BuildProblem when it does. */
 export async function linkedFile(path: string, within: string, absolute: string): Promise<FoundFile> {

@@ -4,10 +4,11 @@ import type { Framework } from "@vercel/frameworks";
 import { type ProjectConfig, readConfig } from "./config.ts";
 import {
   findFramework,
+  findLockfile,
   firstThere,
   isDirectory,
   isFile,
-  MANAGERS,
+  type Lockfile,
   type PackageJson,
   readPackage,
 } from "./detect.ts";
@@ -69,14 +70,10 @@ export async function planBuild(folder: string, settings: BuildSettings, mode: M
   const framework = await findFramework(root, settings.framework ?? config.framework);
   const asked = settings.buildCommand ?? config.buildCommand;
   const command = asked ?? buildCommandOf(manifest, framework);
-  const lockfile = await firstThere(
-    root,
-    MANAGERS.map(([name]) => name),
-  );
+  const lockfile = await findLockfile(root);
   const published = asked ? null : publishedWhy(root, command, lockfile, framework);
-  const found = MANAGERS.find(([name]) => name === lockfile);
   const declared = /^(npm|pnpm|yarn|bun)@/.exec(manifest?.packageManager ?? "")?.[1];
-  const manager = found?.[1] ?? declared ?? "npm";
+  const manager = lockfile?.manager ?? declared ?? "npm";
   const install =
     settings.installCommand ?? config.installCommand ?? (manifest ? `${manager} install` : null);
   if (command === null || published !== null) {
@@ -127,7 +124,7 @@ async function prebuilt(root: string): Promise<BuildPlan> {
 function publishedWhy(
   root: string,
   command: string | null,
-  lockfile: string | null,
+  lockfile: Lockfile | null,
   framework: Framework | null,
 ): string | null {
   if (root.split(sep).includes("node_modules")) return "an installed package";

@@ -2,17 +2,10 @@
 import { readFile, realpath } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import ignore from "ignore";
-import {
-  findFramework,
-  firstThere,
-  isDirectory,
-  isFile,
-  MANAGERS,
-  type PackageJson,
-  readPackage,
-} from "./detect.ts";
+import { findFramework, findLockfile, isDirectory, isFile, type PackageJson, readPackage } from "./detect.ts";
 import { readStaticConfig } from "./functions/config.ts";
 import { discover } from "./functions/discover.ts";
+import { gitRootOf } from "./git.ts";
 import type { BuildSettings } from "./plan.ts";
 import { BuildProblem } from "./problem.ts";
 
@@ -38,7 +31,7 @@ export async function needsAgent(root: string, settings: BuildSettings): Promise
   if (framework?.useRuntime || manifest?.scripts?.start) return true;
   const builds =
     manifest?.scripts?.["vercel-build"] ?? manifest?.scripts?.build ?? framework?.settings.buildCommand.value;
-  if (manifest && builds && (framework !== null || (await lockfileIn(root)) !== null)) return true;
+  if (manifest && builds && (framework !== null || (await findLockfile(root)) !== null)) return true;
   return hasNodeFunctions(root);
 }
 
@@ -85,7 +78,7 @@ export async function findRepository(folder: string, rootDirectory: string | nul
     );
   }
   const git = await gitRootOf(here);
-  const hasLockfile = (await lockfileIn(here)) !== null;
+  const hasLockfile = (await findLockfile(here)) !== null;
   const hasManifest = await isFile(join(here, "package.json"));
   for (let above = dirname(here); above !== dirname(above); above = dirname(above)) {
     const isInside = git !== null && (above === git || above.startsWith(git + sep));
@@ -93,25 +86,12 @@ export async function findRepository(folder: string, rootDirectory: string | nul
     const isRoot =
       workspaces.length > 0
         ? isAmong(workspaces, relative(above, here))
-        : isInside && !hasLockfile && hasManifest && (await lockfileIn(above)) !== null;
+        : isInside && !hasLockfile && hasManifest && (await findLockfile(above)) !== null;
     if (isRoot) return { root: above, rootDirectory: relative(above, here).split(sep).join("/") };
     if (above === git) break;
   }
   return { root: here, rootDirectory: null };
 }
-
-async function gitRootOf(folder: string): Promise<string | null> {
-  for (let at = folder; ; at = dirname(at)) {
-    if ((await firstThere(at, [".git"])) !== null) return at;
-    if (at === dirname(at)) return null;
-  }
-}
-
-const lockfileIn = (folder: string): Promise<string | null> =>
-  firstThere(
-    folder,
-    MANAGERS.map(([name]) => name),
-  );
 
 function isAmong(patterns: readonly string[], folder: string): boolean {
   const rules = ignore({ ignorecase: false }).add(patterns.map(rooted));

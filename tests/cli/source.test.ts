@@ -1,6 +1,7 @@
 /** What `cloudify deploy` sends of a project that has to be built, and what it shows. The platform is played by a server. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { chmodSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -151,6 +152,20 @@ test("the source is sent, without what git and the project leave out, and built 
   expect(created?.files.map((file) => file.path).sort()).toEqual([".gitignore", "package.json", "server.js"]);
   for (const { path, sha256: digest } of created?.files ?? [])
     expect(platform.blobs.get(digest)?.toString()).toBe(files[path as keyof typeof files]);
+});
+
+test("what is executable is told of a file, not of its bytes, which go once", async () => {
+  const { platform, env } = await begin();
+  const root = folder({ "package.json": SERVER, "bin/tool": "same", "copy.txt": "same" });
+  chmodSync(join(root, "bin/tool"), 0o755);
+  const { code, stdout } = await run(["deploy", root, "--json"], env);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout).uploaded.blobs).toBe(2);
+  const same = { sha256: sha256("same"), size: 4 };
+  expect(platform.created[0]?.files.filter((file) => file.path !== "package.json")).toEqual([
+    { path: "bin/tool", ...same, isExecutable: true },
+    { path: "copy.txt", ...same },
+  ]);
 });
 
 test("a plain folder goes the direct way, as an output", async () => {

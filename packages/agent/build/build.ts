@@ -196,7 +196,7 @@ async function checkOutput({ config, variables, log }: Build): Promise<void> {
   log.say("info", `The output has ${files.length} files, ${(bytes / 1e6).toFixed(1)} MB`);
 }
 
-/** The source's manifest knows no mode: what begins as a script does is made one. */
+/** Sent from Windows, no file is executable: what begins as a script does is made so. */
 async function markScripts(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const entry of await readdir(folder, { withFileTypes: true })) {

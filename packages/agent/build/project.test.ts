@@ -45,6 +45,36 @@ test.each([
   expect([found.package ?? found.manager, found.version]).toEqual([name, version]);
 });
 
+/** As `scanParentDirs` of @vercel/build-utils 14 answers: what it starts has to be what was installed. */
+test.each([
+  ["package-lock.json npm-shrinkwrap.json", "npm"],
+  ["package-lock.json pnpm-lock.yaml", "pnpm"],
+  ["package-lock.json yarn.lock", "yarn"],
+  ["package-lock.json bun.lock", "npm"],
+  ["package-lock.json bun.lockb", "npm"],
+  ["npm-shrinkwrap.json pnpm-lock.yaml", "pnpm"],
+  ["npm-shrinkwrap.json yarn.lock", "yarn"],
+  ["npm-shrinkwrap.json bun.lock", "bun"],
+  ["pnpm-lock.yaml yarn.lock", "yarn"],
+  ["pnpm-lock.yaml bun.lock", "pnpm"],
+  ["pnpm-lock.yaml bun.lockb", "pnpm"],
+  ["yarn.lock bun.lock", "bun"],
+  ["yarn.lock bun.lockb", "bun"],
+  ["package-lock.json pnpm-lock.yaml yarn.lock", "yarn"],
+  ["package-lock.json pnpm-lock.yaml bun.lock", "pnpm"],
+  ["package-lock.json yarn.lock bun.lock", "bun"],
+  ["pnpm-lock.yaml yarn.lock bun.lockb", "bun"],
+  ["package-lock.json npm-shrinkwrap.json pnpm-lock.yaml yarn.lock bun.lock bun.lockb", "bun"],
+  ["npm-shrinkwrap.json ../pnpm-lock.yaml", "pnpm"],
+  ["npm-shrinkwrap.json ../README.md", "npm"],
+  ["package-lock.json ../yarn.lock", "npm"],
+])("of %s, %s installs", async (names, manager) => {
+  const locks = names.split(" ").map((name): [string, string] => [join("web", name), "x: 1\n"]);
+  const root = source({ "web/package.json": "{}", ...Object.fromEntries(locks) });
+  const project = await readProject(root, { ...NOTHING, rootDirectory: "web" });
+  expect(project.managed.manager).toBe(manager);
+});
+
 test.each([
   ["nothing", null, undefined, null],
   ["a range that holds ours", null, ">=18", null],

@@ -3,17 +3,16 @@ import { copyFile, readFile } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import {
   findFramework,
-  firstThere,
+  findLockfile,
   isDirectory,
   isFile,
-  MANAGERS,
   type PackageJson,
   readPackage,
 } from "@cloudify/builder/detect";
 import { unusedIn } from "@cloudify/builder/unused";
 import type { BuildSettings } from "@cloudify/protocol";
 import { BuildFault } from "./fault.ts";
-import { installOf, type Managed, managedBy } from "./manager.ts";
+import { type Hints, installOf, type Managed, managedBy } from "./manager.ts";
 
 export interface Project {
   /** Root of the repository. */
@@ -70,7 +69,7 @@ export async function readProject(source: string, given: BuildSettings): Promise
   };
   const manifest = await readPackage(app);
   const framework = await findFramework(app, given.framework ?? config.framework ?? null);
-  const { lockfile, folder } = await findLockfile(source, app);
+  const { lockfile, folder } = await nearestLockfile(source, app);
   const declared = manifest?.packageManager ?? (await readPackage(folder))?.packageManager;
   const managed = managedBy({ declared, lockfile });
   const slug = framework?.slug ?? "";
@@ -118,20 +117,27 @@ async function readConfig(app: string): Promise<{ name: string; config: Config }
   }
 }
 
-/** The nearest, from the project's folder up to the repository's root. */
-async function findLockfile(source: string, app: string) {
+/**
+ * The nearest, from the project's folder up to the repository's root. A shrinkwrap only where there is no other: `vercel
+ * build` looks past it.
+ */
+async function nearestLockfile(source: string, app: string): Promise<Found> {
+  let shrinkwrap: Found | null = null;
   for (let folder = app; ; folder = dirname(folder)) {
-    const name = await firstThere(
-      folder,
-      MANAGERS.map(([one]) => one),
-    );
-    const manager = MANAGERS.find(([one]) => one === name)?.[1];
-    if (name !== null && manager) {
-      const text = name === "bun.lockb" ? "" : await readFile(join(folder, name), "utf8");
-      return { lockfile: { name, manager, text }, folder };
+    const lockfile = await findLockfile(folder);
+    if (lockfile?.name === "npm-shrinkwrap.json") {
+      shrinkwrap ??= { lockfile: { ...lockfile, text: "" }, folder };
+    } else if (lockfile !== null) {
+      const text = lockfile.name === "bun.lockb" ? "" : await readFile(join(folder, lockfile.name), "utf8");
+      return { lockfile: { ...lockfile, text }, folder };
     }
-    if (folder === source) return { lockfile: null, folder: app };
+    if (folder === source) return shrinkwrap ?? { lockfile: null, folder: app };
   }
+}
+
+interface Found {
+  lockfile: Hints["lockfile"];
+  folder: string;
 }
 
 /** The file may hold settings alone. */
