@@ -5,8 +5,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Fault } from "./fault.ts";
-import { forward, forwardUpgrade, type Upstream } from "./forward.ts";
+import { forward, forwardUpgrade, type Intercept, type Upstream } from "./forward.ts";
 import { answerFault, CHANGES_PATH } from "./page.ts";
+import { answerOn } from "./upgrade.ts";
 
 export interface Served {
   method: string;
@@ -68,25 +69,42 @@ export class Front {
     });
     await this.#pending;
     if (this.#fault) return answerFault(req, res, this.#fault);
-    const { platform, explain } = this.#options;
-    await forward(req, res, { host: "127.0.0.1", port: platform() }, async (status, headers) => {
-      // Only the platform can set it.
-      if (status !== 500 || headers["x-cloudify-error"] !== "function_failed") return false;
-      const fault = await explain(since);
-      if (fault) answerFault(req, res, fault);
-      return fault !== null;
-    });
+    await forward(req, res, this.#platform(), this.#explained(req, since));
   }
 
   async upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { method = "GET", url = "/" } = req;
     const startedAt = performance.now();
+    const since = Date.now();
     socket.on("error", () => undefined);
     await this.#pending;
-    const { platform, server, onServed } = this.#options;
-    const places = [{ host: "127.0.0.1", port: platform() }, server()].filter((one) => one !== null);
-    const status = await forwardUpgrade(req, socket, head, this.#fault ? [] : places);
-    onServed({ method, path: url, status, ms: Math.round(performance.now() - startedAt) });
+    const status = await this.#upgraded(req, socket, head, since);
+    this.#options.onServed({ method, path: url, status, ms: Math.round(performance.now() - startedAt) });
+  }
+
+  /** @returns The status that the client was given. */
+  async #upgraded(req: IncomingMessage, socket: Duplex, head: Buffer, since: number): Promise<number> {
+    if (this.#fault) {
+      answerFault(req, answerOn(req, socket), this.#fault);
+      return 500;
+    }
+    const places = [this.#platform(), this.#options.server()].filter((one) => one !== null);
+    return forwardUpgrade(req, socket, head, places, this.#explained(req, since));
+  }
+
+  #platform(): Upstream {
+    return { host: "127.0.0.1", port: this.#options.platform() };
+  }
+
+  /** A function that failed is answered with the place in its source. */
+  #explained(req: IncomingMessage, since: number): Intercept {
+    return async (res, { statusCode, headers }) => {
+      // Only the platform can set it.
+      if (statusCode !== 500 || headers["x-cloudify-error"] !== "function_failed") return false;
+      const fault = await this.#options.explain(since);
+      if (fault) answerFault(req, res, fault);
+      return fault !== null;
+    };
   }
 
   #listen(res: ServerResponse): void {

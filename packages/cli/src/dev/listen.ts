@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { CliProblem } from "../problem.ts";
 import type { Front } from "./front.ts";
+import { Asked, isWebSocket } from "./upgrade.ts";
 
 const FIRST_PORT = 3_000;
 const TRIES = 100;
@@ -46,10 +47,15 @@ async function both(front: Front, port: number): Promise<Server[]> {
 }
 
 async function open(front: Front, host: string, port: number): Promise<Server> {
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: 0 }, (req, res) => {
-    void front.answer(req, res);
+  const options = { IncomingMessage: Asked, shouldUpgradeCallback: isWebSocket };
+  const server = createServer(
+    { ...options, maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: 0 },
+    (req, res) => void front.answer(req, res),
+  );
+  server.on("upgrade", (req, socket, head) => {
+    // A socket on which an earlier request is still being answered can't be answered on.
+    front.upgrade(req, socket, head).catch(() => socket.destroy());
   });
-  server.on("upgrade", (req, socket, head) => void front.upgrade(req, socket, head));
   server.listen(port, host);
   await once(server, "listening");
   return server;

@@ -12,6 +12,8 @@ export interface Mapped {
 
 /** Modules of the platform in each isolate. */
 const PLATFORM = "__cloudify/";
+/** A bundle is this one module. A source of the project may be called so, too. */
+const BUNDLE = "index.js";
 const FRAME = /^\s*at (?:.*\()?([^\s()]+?):(\d+):(\d+)\)?$/;
 
 /**
@@ -22,7 +24,7 @@ export function mapStack(text: string, map: string | null, root: string): Mapped
   const lines = text.split("\n");
   const first = lines.findIndex((line) => FRAME.test(line));
   const message = lines.slice(0, first < 0 ? lines.length : first).join("\n");
-  const sourceMap = map === null ? null : new SourceMap(JSON.parse(map) as SourceMapPayload);
+  const sourceMap = map === null ? null : unlessMapped(JSON.parse(map) as SourceMapPayload);
   const places = lines.slice(message.split("\n").length).flatMap((line): Place[] => {
     const [, file = "", row = "", column = ""] = FRAME.exec(line) ?? [];
     const place = file === "" ? null : placeOf(file, Number(row), Number(column), sourceMap, root);
@@ -31,6 +33,18 @@ export function mapStack(text: string, map: string | null, root: string): Mapped
   return { message, places };
 }
 
+/**
+ * The platform maps frames where it can; those that are mapped already must not be again. Only the bundle's own name says
+ * nothing of that: where a source is called so too, the frame is taken for one that is mapped.
+ */
+function unlessMapped(map: SourceMapPayload): SourceMap | null {
+  return (map.sources ?? []).some((source) => shown(source) === BUNDLE) ? null : new SourceMap(map);
+}
+
+/** As the platform tells a source: from the project's folder, wherever the bundler stood. */
+const shown = (source: string): string =>
+  source.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*\//i, "").replace(/^(?:\.{1,2}\/)+/, "");
+
 function placeOf(
   file: string,
   line: number,
@@ -38,8 +52,7 @@ function placeOf(
   map: SourceMap | null,
   root: string,
 ): Place | null {
-  // The platform may have mapped it already.
-  if (map === null || !/(?:^|\/)index\.js$/.test(file)) return inside(root, file, line, column);
+  if (map === null || file !== BUNDLE) return inside(root, file, line, column);
   const found = map.findEntry(line - 1, column - 1);
   if (!("originalSource" in found)) return null;
   return inside(root, found.originalSource, found.originalLine + 1, found.originalColumn + 1);
