@@ -29,6 +29,7 @@ export class Rounds {
   #changed: Set<string> | null = null;
   #since = 0;
   #running: Promise<void> | null = null;
+  /** And what it was started with. */
   #server: (DevServer & { started: string }) | null = null;
   #fault: Fault | null = null;
   /** Of the last round that went well. */
@@ -95,7 +96,7 @@ export class Rounds {
     const env = await readEnvironment(root);
     const isOther = await this.#environment.set(env);
     const plan = await planLive(root, output, isBuild);
-    const server = await this.#serverFor(plan, env, isOther);
+    const server = await this.#serverFor(plan, env);
     const made = await this.#builder.build(plan, {
       env,
       // After a failure nothing that was made before is trusted.
@@ -105,6 +106,7 @@ export class Rounds {
       signal: this.#stop.signal,
     });
     const deployment = await this.#releases.release(made, isOther);
+    this.#environment.released();
     this.output = made;
     if (this.#isPending()) return null;
     onSettled(null, deployment);
@@ -118,24 +120,24 @@ export class Rounds {
   }
 
   /** Runs the project's own server while the plan asks for one; it reads its environment once. */
-  async #serverFor(plan: LivePlan, env: Record<string, string>, isOther: boolean): Promise<string | null> {
+  async #serverFor(plan: LivePlan, env: Record<string, string>): Promise<string | null> {
     const held = this.#server;
-    const wanted = plan.kind === "server" ? plan.command : null;
-    if (held && (held.started !== wanted || isOther)) {
+    const started = plan.kind === "server" ? JSON.stringify([plan.command, env]) : null;
+    if (held && held.started !== started) {
       this.#server = null;
       await held.stop();
     }
-    if (wanted === null) return null;
+    if (plan.kind !== "server" || started === null) return null;
     if (this.#server) return this.#server.address;
     const { screen, onSettled } = this.#options;
-    screen.quiet(`$ ${wanted}`);
+    screen.quiet(`$ ${plan.command}`);
     const server = await startServer({
       root: plan.root,
-      command: wanted,
+      command: plan.command,
       env,
       onLine: (text) => screen.note(text),
     });
-    this.#server = { ...server, started: wanted };
+    this.#server = { ...server, started };
     void server.ended.then(async (code) => {
       if (this.#server?.address !== server.address || this.#stop.signal.aborted) return;
       this.#server = null;
