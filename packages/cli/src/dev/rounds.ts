@@ -1,6 +1,6 @@
 /** One round after the other, from what has changed to what is served; a change during a round makes another. */
-import { relative, sep } from "node:path";
-import { LiveBuilder, type LiveOutput, type LivePlan, planLive } from "@cloudify/builder";
+import { join, relative, sep } from "node:path";
+import { LiveBuilder, type LiveOutput, type LivePlan, planLive, TREE } from "@cloudify/builder";
 import { CliProblem } from "../problem.ts";
 import { Environment, readEnvironment } from "./environment.ts";
 import { type Fault, faultOf } from "./fault.ts";
@@ -32,6 +32,8 @@ export class Rounds {
   /** And what it was started with. */
   #server: (DevServer & { started: string }) | null = null;
   #fault: Fault | null = null;
+  /** Whether the folder's own tree matters: sources go before it, and only a round tells whether there are any. */
+  #mayServeTree = true;
   /** Of the last round that went well. */
   output: LiveOutput | null = null;
 
@@ -43,10 +45,11 @@ export class Rounds {
     this.#releases = new Releases(options.stage);
   }
 
-  /** Whether the project's own build has written it. */
+  /** Whether it is nothing to serve anew: the project's own build has written it, or anybody to a tree that is not served. */
   isMade(path: string): boolean {
-    const { folder } = this.#builder;
-    return folder !== null && (path === folder || path.startsWith(folder + sep));
+    if (this.#builder.hasWritten(path)) return true;
+    const tree = join(this.#options.root, TREE);
+    return !this.#mayServeTree && (path === tree || path.startsWith(tree + sep));
   }
 
   get server(): Upstream | null {
@@ -96,6 +99,7 @@ export class Rounds {
     const env = await readEnvironment(root);
     const isOther = await this.#environment.set(env);
     const plan = await planLive(root, output, isBuild);
+    this.#mayServeTree = plan.kind === "prebuilt" || plan.kind === "static";
     const server = await this.#serverFor(plan, env);
     const made = await this.#builder.build(plan, {
       env,
@@ -105,6 +109,7 @@ export class Rounds {
       onLog: ({ text }) => (plan.kind === "build" ? screen.quiet(text) : undefined),
       signal: this.#stop.signal,
     });
+    if (plan.kind === "static") this.#mayServeTree = false;
     const deployment = await this.#releases.release(made, isOther);
     this.#environment.released();
     this.output = made;
