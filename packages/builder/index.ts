@@ -3,7 +3,7 @@ export { type BuildOptions, runBuild } from "./build.ts";
 export { collectFiles, collectSource, type FoundFile } from "./files.ts";
 export { type HashedFile, hashFiles } from "./hash.ts";
 export { LiveBuilder, type LiveOutput, type OutputFile } from "./live/build.ts";
-export { type LivePlan, planLive } from "./live/plan.ts";
+export { type LivePlan, planLive, TREE } from "./live/plan.ts";
 export { mappedFiles } from "./mapped.ts";
 export { type BuildPlan, type BuildSettings, type Mode, planBuild } from "./plan.ts";
 export { BuildProblem, type Place } from "./problem.ts";

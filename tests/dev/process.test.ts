@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { run } from "#tests/support/platform.ts";
-import { folder, tree } from "#tests/support/sites.ts";
+import { folder } from "#tests/support/sites.ts";
 import { DevSession, soon } from "./session.ts";
 
 // Some start several, on a machine that others use too.
@@ -82,25 +82,6 @@ test("git sees nothing of it", async () => {
   expect(readFileSync(join(session.folder, ".cloudify/dev/.gitignore"), "utf8")).toBe("*\n");
 });
 
-describe("a Build Output tree", () => {
-  test("is taken as it is, and watched", async () => {
-    const files = tree({ "a.txt": "one" }, { routes: [{ src: "/b", dest: "/a.txt" }] });
-    const inside = Object.fromEntries(
-      Object.entries(files).map(([path, text]) => [`.vercel/output/${path}`, text]),
-    );
-    const session = await open(inside, "--output", join(folder(files)));
-    expect(await session.text("/b")).toBe("one");
-    await session.stop();
-    const found = await open(inside);
-    expect(await found.text("/b")).toBe("one");
-  });
-
-  test("a folder that is none is refused where it is asked for", async () => {
-    const session = await open({ "index.html": "one" }, "--output", folder({ "a.txt": "a" }));
-    expect(await (await session.ask("/")).json()).toMatchObject({ code: "no_output" });
-  });
-});
-
 describe("a framework's own server", () => {
   const files = {
     "package.json": JSON.stringify({
@@ -125,7 +106,7 @@ describe("a framework's own server", () => {
     ".env.local": "GREETING=hello",
   };
 
-  test("answers what no function and no middleware does, with its addresses as they were written", async () => {
+  test("answers what no function and no middleware does, with its addresses as they were written and its environment", async () => {
     const session = await open(files);
     const found = await session.ask("/@id/a%2Fb.vue?vue&type=style&lang.css");
     expect([found.headers.get("x-server"), await found.text()]).toEqual([
@@ -142,6 +123,8 @@ describe("a framework's own server", () => {
     });
     expect(await told).toBe("hot");
     socket.close();
+    session.write(".env.local", "GREETING=again");
+    await soon(async () => (await session.ask("/")).headers.get("x-server")).toBe("again");
     expect(await session.stop()).toBe(0);
     await soon(() => processesOf(session.folder)).toEqual([]);
   });

@@ -13,6 +13,9 @@ export type LivePlan =
   | Build
   | { kind: "server"; root: string; command: string; build: Build };
 
+/** Where other tools leave what they build, in a project's folder. */
+export const TREE = ".vercel/output";
+
 /**
  * @param output A Build Output tree to take as it is, or `null`.
  * @param isBuild Never ask a framework's own server. @throws BuildProblem
@@ -24,7 +27,7 @@ export async function planLive(folder: string, output: string | null, isBuild: b
   const plan = await planBuild(root, {}, "auto");
   if (plan.kind === "build" && plan.dev !== null && !isBuild)
     return { kind: "server", root: plan.root, command: plan.dev, build: plan };
-  const made = join(root, ".vercel/output");
+  const made = join(root, TREE);
   // Sources go before what was once made of them.
   const isFound = plan.kind === "static" && (await isTree(made)) && (await isEmpty(plan.root, plan.folder));
   return isFound ? { kind: "prebuilt", root, output: made } : plan;

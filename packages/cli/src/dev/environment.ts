@@ -23,13 +23,14 @@ export class Environment {
   readonly #client: Client;
   readonly #project: string;
   readonly #held = new Map<string, { id: string; value: string }>();
+  #isUnreleased = false;
 
   constructor(client: Client, project: string) {
     this.#client = client;
     this.#project = project;
   }
 
-  /** @returns Whether anything is different. @throws ApiError */
+  /** @returns Whether anything is different from what is served, until `released` is called. @throws ApiError */
   async set(wanted: Record<string, string>): Promise<boolean> {
     const entries = Object.entries(wanted).filter(([key]) => !isOfPlatform(key));
     const keys = new Set(entries.map(([key]) => key));
@@ -37,7 +38,12 @@ export class Environment {
     const different = entries.filter(([key, value]) => this.#held.get(key)?.value !== value);
     for (const key of gone) await this.#remove(key);
     for (const [key, value] of different) await this.#put(key, value);
-    return gone.length + different.length > 0;
+    return this.#isUnreleased;
+  }
+
+  /** A deployment with what was set last is served. */
+  released(): void {
+    this.#isUnreleased = false;
   }
 
   async #put(key: string, value: string): Promise<void> {
@@ -53,6 +59,7 @@ export class Environment {
           body: { key, value, targets: ["production"] },
         });
     this.#held.set(key, { id: made.id, value });
+    this.#isUnreleased = true;
   }
 
   async #remove(key: string): Promise<void> {
@@ -60,5 +67,6 @@ export class Environment {
     const params = { project: this.#project, envVar };
     await this.#client.request("DELETE /api/projects/{project}/env/{envVar}", { params });
     this.#held.delete(key);
+    this.#isUnreleased = true;
   }
 }

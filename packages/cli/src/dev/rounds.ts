@@ -1,6 +1,6 @@
 /** One round after the other, from what has changed to what is served; a change during a round makes another. */
-import { relative, sep } from "node:path";
-import { LiveBuilder, type LiveOutput, type LivePlan, planLive } from "@cloudify/builder";
+import { join, relative, sep } from "node:path";
+import { LiveBuilder, type LiveOutput, type LivePlan, planLive, TREE } from "@cloudify/builder";
 import { CliProblem } from "../problem.ts";
 import { Environment, readEnvironment } from "./environment.ts";
 import { type Fault, faultOf } from "./fault.ts";
@@ -29,8 +29,11 @@ export class Rounds {
   #changed: Set<string> | null = null;
   #since = 0;
   #running: Promise<void> | null = null;
+  /** And what it was started with. */
   #server: (DevServer & { started: string }) | null = null;
   #fault: Fault | null = null;
+  /** Whether the folder's own tree matters: sources go before it, and only a round tells whether there are any. */
+  #mayServeTree = true;
   /** Of the last round that went well. */
   output: LiveOutput | null = null;
 
@@ -42,10 +45,11 @@ export class Rounds {
     this.#releases = new Releases(options.stage);
   }
 
-  /** Whether the project's own build has written it. */
+  /** Whether it is nothing to serve anew: the project's own build has written it, or anybody to a tree that is not served. */
   isMade(path: string): boolean {
-    const { folder } = this.#builder;
-    return folder !== null && (path === folder || path.startsWith(folder + sep));
+    if (this.#builder.hasWritten(path)) return true;
+    const tree = join(this.#options.root, TREE);
+    return !this.#mayServeTree && (path === tree || path.startsWith(tree + sep));
   }
 
   get server(): Upstream | null {
@@ -95,7 +99,8 @@ export class Rounds {
     const env = await readEnvironment(root);
     const isOther = await this.#environment.set(env);
     const plan = await planLive(root, output, isBuild);
-    const server = await this.#serverFor(plan, env, isOther);
+    this.#mayServeTree = plan.kind === "prebuilt" || plan.kind === "static";
+    const server = await this.#serverFor(plan, env);
     const made = await this.#builder.build(plan, {
       env,
       // After a failure nothing that was made before is trusted.
@@ -104,7 +109,9 @@ export class Rounds {
       onLog: ({ text }) => (plan.kind === "build" ? screen.quiet(text) : undefined),
       signal: this.#stop.signal,
     });
+    if (plan.kind === "static") this.#mayServeTree = false;
     const deployment = await this.#releases.release(made, isOther);
+    this.#environment.released();
     this.output = made;
     if (this.#isPending()) return null;
     onSettled(null, deployment);
@@ -118,24 +125,24 @@ export class Rounds {
   }
 
   /** Runs the project's own server while the plan asks for one; it reads its environment once. */
-  async #serverFor(plan: LivePlan, env: Record<string, string>, isOther: boolean): Promise<string | null> {
+  async #serverFor(plan: LivePlan, env: Record<string, string>): Promise<string | null> {
     const held = this.#server;
-    const wanted = plan.kind === "server" ? plan.command : null;
-    if (held && (held.started !== wanted || isOther)) {
+    const started = plan.kind === "server" ? JSON.stringify([plan.command, env]) : null;
+    if (held && held.started !== started) {
       this.#server = null;
       await held.stop();
     }
-    if (wanted === null) return null;
+    if (plan.kind !== "server" || started === null) return null;
     if (this.#server) return this.#server.address;
     const { screen, onSettled } = this.#options;
-    screen.quiet(`$ ${wanted}`);
+    screen.quiet(`$ ${plan.command}`);
     const server = await startServer({
       root: plan.root,
-      command: wanted,
+      command: plan.command,
       env,
       onLine: (text) => screen.note(text),
     });
-    this.#server = { ...server, started: wanted };
+    this.#server = { ...server, started };
     void server.ended.then(async (code) => {
       if (this.#server?.address !== server.address || this.#stop.signal.aborted) return;
       this.#server = null;

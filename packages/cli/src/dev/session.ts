@@ -1,6 +1,7 @@
 /** `cloudify dev`: a private platform, what is made of the folder on it, and the address in front, until Ctrl-C. */
 import { readFile } from "node:fs/promises";
-import { basename, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
+import { TREE } from "@cloudify/builder";
 import type { Context } from "../context.ts";
 import { type Fault, thrownFault } from "./fault.ts";
 import { Front } from "./front.ts";
@@ -69,7 +70,8 @@ export async function serve(context: Context, { root, port, output, isBuild }: D
       },
     });
     stops.push(() => rounds.stop());
-    const watching = await watchFolders(output === null ? [root] : [root, resolve(output)], {
+    const tree = output === null ? join(root, TREE) : resolve(output);
+    const watching = await watchFolders([root, tree], {
       isMade: (path) => rounds.isMade(path),
       onFirst: () => front.hold(),
       onChanged: (paths) => void rounds.run(paths),

@@ -1,5 +1,5 @@
 /** Tells when something in a folder has changed, once the changes have paused for a moment. */
-import { basename } from "node:path";
+import { dirname, relative, sep } from "node:path";
 import { watch as chokidar } from "chokidar";
 
 /**
@@ -26,18 +26,29 @@ export interface WatchEvents {
   onChanged(paths: ReadonlySet<string>): void;
 }
 
-/** @param folders Watched, with all that is in them. */
+/** @param folders Absolute. Watched, with all that is in them, from when they are there; one may lie in another. */
 export async function watchFolders(
   folders: readonly string[],
   { isMade, onFirst, onChanged }: WatchEvents,
 ): Promise<Watching> {
-  const roots = new Set(folders);
-  const isIgnored = (path: string): boolean => !roots.has(path) && NEVER.has(basename(path));
-  const watcher = chokidar([...folders], { ignoreInitial: true, ignored: isIgnored, followSymlinks: true });
+  const isWatched = (path: string): boolean => {
+    const holders = folders.filter((folder) => isWithin(folder, path));
+    const [nearest = dirname(path)] = holders.sort((a, b) => b.length - a.length);
+    return !relative(nearest, path)
+      .split(sep)
+      .some((name) => NEVER.has(name));
+  };
+  // What lies on the way to a folder is looked through for it, and tells nothing itself.
+  const isIgnored = (path: string): boolean =>
+    !isWatched(path) && !folders.some((folder) => isWithin(path, folder));
+  const outer = folders.filter(
+    (folder) => !folders.some((other) => other !== folder && isWithin(other, folder)),
+  );
+  const watcher = chokidar(outer, { ignoreInitial: true, ignored: isIgnored, followSymlinks: true });
   let waiting = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   watcher.on("all", (_, path) => {
-    if (isMade(path)) return;
+    if (!isWatched(path) || isMade(path)) return;
     if (waiting.size === 0) onFirst();
     waiting.add(path);
     clearTimeout(timer);
@@ -57,3 +68,5 @@ export async function watchFolders(
     },
   };
 }
+
+const isWithin = (folder: string, path: string): boolean => path === folder || path.startsWith(folder + sep);
