@@ -33,6 +33,20 @@ const problem = (status: number, code: string, more: object = {}): Reply => [
 ];
 const sha256 = (bytes: string | Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
+/** Digest → bytes of a pack's files. */
+async function unpacked({ headers }: IncomingMessage, bytes: Buffer): Promise<[string, Buffer][]> {
+  const message = new Response(new Uint8Array(bytes), {
+    headers: { "content-type": headers["content-type"] ?? "" },
+  });
+  const parts = [...(await message.formData())].map(
+    async ([name, part]): Promise<[string, Buffer]> => [
+      name,
+      Buffer.from(await (part as File).arrayBuffer()),
+    ],
+  );
+  return Promise.all(parts);
+}
+
 export async function startControlPlane(ttlMs = 15_000, renewMs = 500) {
   const blobs = new Map<string, Buffer>();
   const items = new Map<string, Desired>();
@@ -241,8 +255,10 @@ export async function startControlPlane(ttlMs = 15_000, renewMs = 500) {
         return [200, { isAccepted: true }];
       case "blobs":
         if (req.method === "POST") return [200, (body as string[]).filter((one) => !blobs.has(one))];
-        if (sha256(bytes) !== digest) return problem(400, "digest_mismatch");
-        blobs.set(digest, bytes);
+        for (const [name, one] of digest === "" ? await unpacked(req, bytes) : [[digest, bytes] as const]) {
+          if (sha256(one) !== name) return problem(400, "digest_mismatch");
+          blobs.set(name, one);
+        }
         return [201, {}];
     }
     return problem(404, "not_found");
