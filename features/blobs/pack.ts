@@ -13,6 +13,7 @@ import { guarded, lengthOf } from "./store.ts";
 import { blobs } from "./tables.ts";
 
 const PUTS_AT_ONCE = 16;
+/** A pack of up to so much is read, though it is refused. */
 const READ_BYTES = 4 * MAX_PACK_BYTES;
 
 interface Packed {

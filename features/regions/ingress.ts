@@ -12,6 +12,17 @@ export interface Reached {
   detail: string | null;
 }
 
+/** What routers ask an ingress, and whoever wants to know what they would find. @param ingress Its origin. */
+export async function askHealth(
+  fetch: (url: string, init: RequestInit) => Promise<Response>,
+  ingress: string,
+): Promise<Pick<Response, "status" | "headers">> {
+  const signal = AbortSignal.timeout(PROBE_LIMIT_MS);
+  const answer = await fetch(`${ingress}${HEALTH_PATH}`, { redirect: "manual", signal });
+  await answer.body?.cancel();
+  return answer;
+}
+
 /** @param ingress Its origin. It never rejects. */
 export async function reachIngress(
   { regionsNet, clock }: Pick<Base, "regionsNet" | "clock">,
@@ -24,10 +35,8 @@ export async function reachIngress(
     detail,
   });
   try {
-    const signal = AbortSignal.timeout(PROBE_LIMIT_MS);
-    const answer = await regionsNet.fetch(`${ingress}${HEALTH_PATH}`, { redirect: "manual", signal });
-    await answer.body?.cancel();
-    return end(answer.status === 200 ? null : faultOf(answer.status));
+    const { status } = await askHealth((url, init) => regionsNet.fetch(url, init), ingress);
+    return end(status === 200 ? null : faultOf(status));
   } catch (error) {
     return end(
       error instanceof Error && error.name === "TimeoutError"

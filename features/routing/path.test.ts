@@ -38,17 +38,8 @@ test("every spelling of a path has one canonical form, which says the same and i
   );
 });
 
-test("what parts paths and queries keeps its escape", () => {
-  for (const path of [
-    "/a%2Fb",
-    "/a%5Cb",
-    "/a%26b%3Dc",
-    "/a%2Bb",
-    "/a%3Fb",
-    "/a%23b",
-    "/a%2561b",
-    "/caf%C3%A9",
-  ])
+test("what parts an address keeps its escape", () => {
+  for (const path of ["/a%2Fb", "/a%5Cb", "/a%3Fb", "/a%23b", "/a%2561b", "/caf%C3%A9"])
     expect(canonicalPath(path)).toBe(path);
 });
 

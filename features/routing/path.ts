@@ -17,8 +17,8 @@ export function checkPath(pathname: string): CheckedPath {
   return { ok: true };
 }
 
-/** `pchar` of RFC 3986, 3.3, but for what parts a query, into which routes may put a piece of the path. */
-const PLAIN = /[\w.~!$'()*,;:@-]/;
+/** What a URL parser leaves in a path as it is: `pchar` of RFC 3986, 3.3, and `[ ] |`. */
+const PLAIN = /[\w.~!$&'()*+,;=:@|[\]-]/;
 
 /**
  * The one spelling of a path that is routed, guarded and looked up: escapes of what needs none are undone (RFC 3986,

@@ -17,7 +17,15 @@ import { MAX_PATH } from "./path.ts";
 import { match } from "./pattern.ts";
 import type { FindOutput, Found, Middleware, Resolution, RoutingRequest } from "./resolution.ts";
 import { beginsLike, shortlist } from "./shortlist.ts";
-import { type Captures, headerSafe, isAbsolute, localTarget, mergeQuery, substitute } from "./substitute.ts";
+import {
+  type Captures,
+  headerSafe,
+  isAbsolute,
+  locationOf,
+  mergeQuery,
+  substitute,
+  substituteAddress,
+} from "./substitute.ts";
 import type { CompiledRoute, Phase, RouteTable, Transform } from "./table.ts";
 import { alter, headerChange, type RequestChange } from "./transforms.ts";
 
@@ -298,24 +306,20 @@ class Resolver<Output, Answer> {
 
   #setHeaders(route: CompiledRoute, captures: Captures): void {
     for (const [name, template] of route.headers ?? []) {
-      const value = headerSafe(substitute(template, captures));
-      if (name === "location") {
-        const target = localTarget(template, value);
-        this.#location = mergeQuery(target, this.#original.searchParams);
-      } else this.#carried.set(name, value, route.important);
+      if (name === "location") this.#location = locationOf(template, captures, this.#original.searchParams);
+      else this.#carried.set(name, headerSafe(substitute(template, captures)), route.important);
     }
   }
 
   #leave(template: string, status: number, captures: Captures): Outcome<never> {
-    const target = localTarget(template, headerSafe(substitute(template, captures)));
-    this.#location = mergeQuery(target, this.#original.searchParams);
+    this.#location = locationOf(template, captures, this.#original.searchParams);
     this.#status = status;
     return done;
   }
 
   /** @returns Whether it could: a table that doubles the path each time round is stopped here. */
   #rewrite(template: string, captures: Captures): boolean {
-    const dest = substitute(template, captures);
+    const dest = substituteAddress(template, captures);
     if (dest.length > MAX_PATH) return false;
     if (isAbsolute(template) || isAbsolute(dest)) {
       const { search, searchParams } = this.#original;

@@ -8,6 +8,22 @@ export function substitute(template: string, captures: Captures): string {
   return template.replace(/\$(\d+|[A-Za-z_]\w*)/g, (_, key: string) => captures[key] ?? "");
 }
 
+/**
+ * Of an address: what was captured is one value of its query, whatever stands in it. (A capture that stands there by itself,
+ * `?$1`, may be any part of one.)
+ */
+export function substituteAddress(template: string, captures: Captures): string {
+  const mark = template.indexOf("?");
+  if (mark < 0) return substitute(template, captures);
+  const escaped = Object.fromEntries(
+    Object.entries(captures).map(([key, text]) => [key, text.replace(/[&+#]/g, encodeURIComponent)]),
+  );
+  const query = template
+    .slice(mark)
+    .replace(/=[^&#]*|[^=]+/g, (part) => substitute(part, part.startsWith("=") ? escaped : captures));
+  return substitute(template.slice(0, mark), captures) + query;
+}
+
 /** For a header: control characters that came with a capture can't split it. */
 export function headerSafe(text: string): string {
   return text
@@ -22,7 +38,7 @@ export const isAbsolute = (target: string): boolean => ABSOLUTE.test(target);
  * A `location` made from a template: one that names no host of its own stays on this host, however many slashes a
  * capture begins with.
  */
-export function localTarget(template: string, target: string): string {
+function localTarget(template: string, target: string): string {
   if (isAbsolute(template) || template.startsWith("//") || /^\$/.test(template)) {
     return /^\$/.test(template) && !isAbsolute(target) ? singleSlash(target) : target;
   }
@@ -30,6 +46,10 @@ export function localTarget(template: string, target: string): string {
 }
 
 const singleSlash = (target: string): string => target.replace(/^[/\\]{2,}/, "/");
+
+/** Where a redirect leads. @param from The request's own query. */
+export const locationOf = (template: string, captures: Captures, from: URLSearchParams): string =>
+  mergeQuery(localTarget(template, headerSafe(substituteAddress(template, captures))), from);
 
 /** Adds the request's parameters that the target does not set itself; keeps a fragment at the end. */
 export function mergeQuery(target: string, from: URLSearchParams): string {

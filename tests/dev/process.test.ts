@@ -1,24 +1,15 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { run } from "#tests/support/platform.ts";
 import { folder } from "#tests/support/sites.ts";
-import { DevSession, soon } from "./session.ts";
+import { soon, startSessions } from "./session.ts";
 
 // Some start several, on a machine that others use too.
 vi.setConfig({ testTimeout: 180_000 });
 
-const sessions: DevSession[] = [];
-const open = async (files: Record<string, string>, ...words: string[]): Promise<DevSession> => {
-  const session = new DevSession(folder(files));
-  sessions.push(session);
-  await session.start(...words);
-  return session;
-};
-afterEach(async () => {
-  for (const session of sessions.splice(0)) await session.stop("SIGKILL");
-});
+const { add, open } = startSessions();
 
 /** Processes that run in a folder, or with it among their words. */
 function processesOf(path: string): string[] {
@@ -47,8 +38,7 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s ends everything, and leaves nothin
 test("after a kill -9 the next one starts, and finds nothing of it running", async () => {
   const first = await open({ "index.html": "one" });
   await first.stop("SIGKILL");
-  const second = new DevSession(first.folder);
-  sessions.push(second);
+  const second = add(first.folder);
   await second.start();
   expect(await second.text("/")).toBe("one");
   expect(await second.stop()).toBe(0);

@@ -3,9 +3,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect } from "vitest";
+import { afterEach, expect } from "vitest";
 import { type Ask, get } from "#tests/support/http.ts";
 import { freePort, ROOT } from "#tests/support/platform.ts";
+import { folder } from "#tests/support/sites.ts";
 
 const CLI = join(ROOT, "packages/cli/bin/cloudify.js");
 
@@ -30,6 +31,25 @@ export async function reloadTime(
 
 /** Milliseconds. A framework's server and a platform take up to three seconds each. */
 const STOP_MS = 40_000;
+
+/** Sessions that end with their test. */
+export function startSessions() {
+  const sessions: DevSession[] = [];
+  afterEach(async () => {
+    for (const session of sessions.splice(0)) await session.stop("SIGKILL");
+  });
+  const add = (path: string): DevSession => {
+    const session = new DevSession(path);
+    sessions.push(session);
+    return session;
+  };
+  const open = async (files: Record<string, string>, ...words: string[]): Promise<DevSession> => {
+    const session = add(folder(files));
+    await session.start(...words);
+    return session;
+  };
+  return { add, open };
+}
 
 export class DevSession {
   readonly folder: string;

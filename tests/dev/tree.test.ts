@@ -1,23 +1,14 @@
 /** `cloudify dev` on what another tool builds: a Build Output tree is served as it is, and watched. */
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { folder, tree } from "#tests/support/sites.ts";
-import { DevSession, RELOAD_LIMIT_MS, reloadTime, soon } from "./session.ts";
+import { type DevSession, RELOAD_LIMIT_MS, reloadTime, soon, startSessions } from "./session.ts";
 
 // Some start several, on a machine that others use too.
 vi.setConfig({ testTimeout: 180_000 });
 
-const sessions: DevSession[] = [];
-const open = async (files: Record<string, string>, ...words: string[]): Promise<DevSession> => {
-  const session = new DevSession(folder(files));
-  sessions.push(session);
-  await session.start(...words);
-  return session;
-};
-afterEach(async () => {
-  for (const session of sessions.splice(0)) await session.stop("SIGKILL");
-});
+const { open } = startSessions();
 
 /** `/b` is answered with the text. */
 const site = (text: string) => tree({ "a.txt": text }, { routes: [{ src: "/b", dest: "/a.txt" }] });

@@ -7,7 +7,13 @@ import { middlewareRoutes } from "../../packages/builder/functions/routes.ts";
 
 const platform = new TestPlatform();
 
-const FILES = { "admin/index.html": "SECRET page", "admin/a b.html": "SECRET too", "index.html": "home" };
+const FILES = {
+  "admin/index.html": "SECRET page",
+  "admin/a b.html": "SECRET too",
+  "R&D/a+b=c.html": "SECRET plan",
+  "été/a.html": "SECRET summer",
+  "index.html": "home",
+};
 const FUNCTIONS = {
   _middleware: `export default () => new Response("who are you?", { status: 401 })`,
   "api/secret": `export default () => new Response("SECRET answer")`,
@@ -16,7 +22,13 @@ const FUNCTIONS = {
 
 beforeAll(async () => {
   await platform.start();
-  const guards = middlewareRoutes(["/admin/:path*", "/api/:path*", "/rest/:path*"]);
+  const guards = middlewareRoutes([
+    "/admin/:path*",
+    "/api/:path*",
+    "/rest/:path*",
+    "/R&D/:path*",
+    "/été/:path*",
+  ]);
   const rest = { src: "^/rest/(?<path>.+?)/?$", dest: "/rest/[...path]?path=$path", check: true };
   for (const [name, routes] of Object.entries({ guarded: guards, whole: middlewareRoutes(undefined) })) {
     const { id } = await platform.client.request("POST /api/projects", { body: { name } });
@@ -61,6 +73,7 @@ async function follow(site: string, path: string): Promise<Asked[]> {
 }
 
 const SPELLINGS = [
+  ...["/R&D/a+b=c", "/R%26D/a%2Bb%3Dc.html", "/%52%26d/a+b=c", "/%C3%A9t%C3%A9/a", "/%c3%a9t%C3%A9/a.html"],
   ...[
     "/admin",
     "/admin/",

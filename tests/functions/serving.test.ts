@@ -75,7 +75,15 @@ describe("what a function is given", () => {
     expect(await (await get(at("given", "/old?b=2"))).json()).toMatchObject({
       url: at("given", "/old?b=2&from=route"),
     });
-    expect(await (await get(at("given", "/api/users/7"))).text()).toBe("7");
+    const ids = [
+      ["7", "7"],
+      ["AT&T", "AT&T"],
+      ["AT%26T", "AT&T"],
+      ["a+b", "a+b"],
+      ["a%2Bb=c", "a+b=c"],
+    ] as const;
+    for (const [path, id] of ids)
+      expect(await (await get(at("given", `/api/users/${path}`))).text()).toBe(id);
     expect(await (await get(at("given", "/api/file.txt"))).text()).toBe("a file");
     expect(await (await get(at("given", "/api/fetcher"))).text()).toBe("good morning");
     const missing = await get(at("given", "/nowhere"));

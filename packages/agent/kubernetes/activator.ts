@@ -4,6 +4,7 @@
  */
 import { Agent } from "node:http";
 import type { Clock } from "../clock.ts";
+import { each } from "../each.ts";
 import { type Ingress, startIngress } from "../process/ingress.ts";
 import type { Sleeper } from "./sleeper.ts";
 
@@ -62,11 +63,9 @@ export class Activator {
     const { signal } = this.#ending;
     while (!signal.aborted) {
       await this.#clock.wait(tickMs, signal);
-      const queue = [...this.#sleepers.all()].values();
-      const walk = async (): Promise<void> => {
-        for (const one of queue) if (!signal.aborted) await one.look();
-      };
-      await Promise.all(Array.from({ length: AT_ONCE }, walk));
+      await each([...this.#sleepers.all()], AT_ONCE, async (one) => {
+        if (!signal.aborted) await one.look();
+      });
     }
   }
 }

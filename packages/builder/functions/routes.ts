@@ -99,7 +99,8 @@ function checked(one: unknown): Matcher {
 
 function regexOf(source: string): string {
   try {
-    return pathToRegexp("cloudify", source).source;
+    // As a path has it: what is not ASCII is escaped there.
+    return pathToRegexp("cloudify", source.replace(/[^\0-\x7f]+/g, encodeURIComponent)).source;
   } catch (error) {
     throw new BuildProblem(
       "invalid_matcher",

@@ -1,8 +1,8 @@
 /** The way to a region's ingress: the network, what the edge proves itself with, and the probe. */
-import { HEALTH_PATH, LOAD_HEADER, regionKey } from "@cloudify/protocol";
+import { LOAD_HEADER, regionKey } from "@cloudify/protocol";
 import { open, parseKeyRing } from "#core/seal.ts";
 import { SECOND } from "#core/time.ts";
-import { PROBE_LIMIT_MS } from "#features/regions/health.ts";
+import { askHealth } from "#features/regions/ingress.ts";
 import type { Env } from "../env.ts";
 import type { Region } from "../resolution/regions.ts";
 import type { Scope } from "../scope.ts";
@@ -55,9 +55,7 @@ export function probe(scope: Scope, regions: readonly Region[]): void {
 
 async function ask({ env, clock }: Scope, region: Region): Promise<void> {
   try {
-    const signal = AbortSignal.timeout(PROBE_LIMIT_MS);
-    const found = await send(env, `${region.ingress}${HEALTH_PATH}`, { redirect: "manual", signal });
-    await found.body?.cancel();
+    const found = await askHealth((url, init) => send(env, url, init), region.ingress);
     const load = found.headers.get(LOAD_HEADER);
     const said = load === null || load === "" ? null : toLoad(load);
     probed(region, found.status === 200 && said, clock.now());
