@@ -13,8 +13,6 @@ import { guarded, lengthOf } from "./store.ts";
 import { blobs } from "./tables.ts";
 
 const PUTS_AT_ONCE = 16;
-/** A pack of up to so much is read, though it is refused. */
-const READ_BYTES = 4 * MAX_PACK_BYTES;
 
 interface Packed {
   sha256: string;
@@ -25,8 +23,6 @@ interface Packed {
 export async function putPack(ctx: Ctx, request: Request) {
   const size = lengthOf(request);
   if (size > MAX_PACK_BYTES) {
-    // To its end, where that is near: a connection that is closed while somebody sends loses them the answer.
-    if (size <= READ_BYTES) await request.body?.pipeTo(new WritableStream()).catch(() => undefined);
     const detail = `A pack of ${size} bytes is too large; ${MAX_PACK_BYTES} are allowed.`;
     throw new Problem("too_large", detail, { fix: "Send several packs, or larger files one by one." });
   }

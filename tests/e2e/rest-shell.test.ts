@@ -122,7 +122,7 @@ describe("what is asked", () => {
     if (code === "invalid_input") expect(answer.body.issues[0].message).toBeTruthy();
   });
 
-  test("a JSON body without an end is cut off; one that names its size is not even read", async () => {
+  test("a JSON body without an end is cut off; one that names its size is refused for it", async () => {
     const chunk = new Uint8Array(1024 * 1024).fill(32);
     let sent = 0;
     const endless = new ReadableStream({
@@ -141,6 +141,16 @@ describe("what is asked", () => {
     expect([413, "hung up"]).toContain(cut);
     const large = await platform.call("POST", "/api/projects", " ".repeat(17 * 1024 * 1024), { headers });
     expect([large.status, large.body.code]).toEqual([413, "too_large"]);
+  });
+
+  test("who is refused before their body was read sees why", async () => {
+    const body = new Uint8Array(9 * 1024 * 1024);
+    for (let i = 0; i < 10; i++) {
+      const answer = await platform.call("PUT", `/api/blobs/${"0".repeat(64)}`, body, {
+        token: "cfy_unknown",
+      });
+      expect([answer.status, answer.body.code]).toEqual([401, "unauthenticated"]);
+    }
   });
 
   test("a body that may be left out may be left out", async () => {

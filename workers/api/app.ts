@@ -13,6 +13,7 @@ import { documentOf } from "./document.ts";
 import type { ApiEnv } from "./env.ts";
 import { mountFeatures } from "./handlers.ts";
 import { invalid, toProblem } from "./problems.ts";
+import { readRest } from "./rest.ts";
 
 /** Of every reply that does not say otherwise: it is nobody's page, frame, script or cached copy. */
 const HEADERS = {
@@ -53,6 +54,7 @@ export function createApp(seams: Seams): OpenAPIHono<ApiEnv> {
 
   app.notFound((c) => absent(app, c));
   app.onError(async (error, c) => {
+    await readRest(c.req.raw);
     const problem = await findFullDisk(toProblem(error), c.env.DISK);
     if (problem.status >= 500) log(c, problem, error);
     const response = problem.toResponse(c.get("requestId"));
