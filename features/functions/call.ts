@@ -12,7 +12,10 @@ export const KEY_HEADER = "x-cloudify-key";
 export const HOPS_HEADER = "x-cloudify-hops";
 /** From the isolates: what went wrong, one of {@link Fault}. */
 export const FAULT_HEADER = "x-cloudify-fault";
-/** From the isolates: `cold` and the isolate's name, and `full` when their process should make room; absent: warm. */
+/**
+ * From the isolates: `cold`, the isolate's name, the serial number of their process (`-`: nobody watches it), and `full`
+ * when it should make room; absent: warm.
+ */
 export const START_HEADER = "x-cloudify-start";
 /** From the watchdog: bytes that the isolates' process holds. */
 export const MEMORY_HEADER = "x-cloudify-memory";
@@ -45,9 +48,9 @@ export interface Call {
 
 /**
  * - `load`: its code can't be loaded, or throws when it is. - `threw`: the handler did. - `hung`: it can never answer.
- * - `no-response`: what it returned is not a Response.
+ * - `no-response`: what it returned is not a Response. - `unsendable`: it is one that can't be sent.
  */
-export const FAULTS = ["load", "threw", "hung", "no-response"] as const;
+export const FAULTS = ["load", "threw", "hung", "no-response", "unsendable"] as const;
 export type Fault = (typeof FAULTS)[number];
 
 /** JSON, in the letters that a header may have. */

@@ -5,7 +5,8 @@
  *     main ─its process ends with it in flight→ quarantine ─again→ open ─time→ quarantine ─time→ main
  *
  * In quarantine each function has a process of its own, so that a second end has one culprit and an innocent neighbour
- * of the first goes home. The rules know neither clock nor process.
+ * of the first goes home. A project of which several were proved guilty has all of its functions in quarantine for a
+ * while: it could end the process of all with each of a thousand. The rules know neither clock nor process.
  */
 import { HOUR, MINUTE, type Millis } from "#core/time.ts";
 
@@ -21,8 +22,14 @@ interface Record_ {
   strikes: number;
 }
 
-/** By code id. A function without an entry is trusted. */
+/** By code id, and by project (`of`). Who has no entry is trusted. */
 export type Circuits = ReadonlyMap<string, Record_>;
+
+/** So many of a project's functions are proved guilty before it is not trusted with another. */
+const GUILTY = 3;
+
+/** A code id begins with its project: see `codeIdOf`. */
+const ofProject = (code: string): string => `of ${code.slice(0, code.indexOf("/"))}`;
 
 export const noCircuits: Circuits = new Map();
 
@@ -30,10 +37,12 @@ export type Placement = { to: Place } | { to: "nowhere"; retryAt: Millis };
 
 export function place(circuits: Circuits, code: string, now: Millis): Placement {
   const held = circuits.get(code);
-  if (!held) return { to: "main" };
+  const all = circuits.get(ofProject(code));
+  const isOfGuilty = all !== undefined && all.strikes >= GUILTY && now < all.until;
+  if (!held) return { to: isOfGuilty ? "quarantine" : "main" };
   if (held.level === "open")
     return now < held.until ? { to: "nowhere", retryAt: held.until } : { to: "quarantine" };
-  return now < held.until ? { to: "quarantine" } : { to: "main" };
+  return { to: now < held.until || isOfGuilty ? "quarantine" : "main" };
 }
 
 /**
@@ -52,8 +61,12 @@ export function ended(
   for (const code of suspects) {
     const strikes = (next.get(code)?.strikes ?? 0) + 1;
     const until = now + Math.min(LONGEST_MS, FIRST_MS * 2 ** (strikes - 1));
-    const level = where === "quarantine" && culprits.has(code) ? "open" : "quarantine";
-    next.set(code, { level, until, strikes });
+    const isProved = where === "quarantine" && culprits.has(code);
+    if (isProved && circuits.get(code)?.level !== "open") {
+      const guilty = (next.get(ofProject(code))?.strikes ?? 0) + 1;
+      next.set(ofProject(code), { level: "quarantine", until: now + LONGEST_MS, strikes: guilty });
+    }
+    next.set(code, { level: isProved ? "open" : "quarantine", until, strikes });
   }
   return next;
 }

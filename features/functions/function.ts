@@ -60,5 +60,9 @@ export const dispatchedKey = (deployment: string, namespace: string, script: str
 export const mapsKey = (team: string, digest: string): string => `functions/${team}/${digest}.maps`;
 
 /** Which code with which environment: two calls of one id may share an isolate. */
-export const codeIdOf = (deployment: string, name: string, code: string, env: string | null): string =>
-  `${deployment}/${code.slice(0, 32)}/${env?.slice(0, 32) ?? "-"}/${name}`;
+export const codeIdOf = (
+  { project, deployment }: { project: string; deployment: string },
+  name: string,
+  code: string,
+  env: string | null,
+): string => `${project}/${deployment}/${code.slice(0, 32)}/${env?.slice(0, 32) ?? "-"}/${name}`;

@@ -14,33 +14,70 @@ export type Locate = (module: string, line: number, column: number) => Position 
 
 /**
  * `    at deep (index.js:1:58)`, `    at async index.js:1:58`; nested in an object it stands further in, and the object
- * goes on behind the last.
+ * goes on behind the last. Looked at from both ends: a line is a customer's, and one pattern for all of it can be made
+ * to look for seconds.
  */
-const FRAME = /^(\s+at )(.*?)(\(?)((?:[^\s():][^():]*?)):(\d+):(\d+)(\)?)(,| \{|(?: [\]}])+,?)?$/gm;
+const HEAD = /^[ \t]+at /;
+const TAIL = /:(\d+):(\d+)(\)?)(,| \{|(?: [\]}])+,?)?$/;
+
+interface Frame {
+  at: string;
+  /** What was called, and `async`. */
+  what: string;
+  /** The bracket around the place, or nothing. */
+  open: string;
+  place: string;
+  line: number;
+  column: number;
+  close: string;
+  /** How the object goes on around it. */
+  behind: string;
+}
+
+function frameOf(text: string): Frame | null {
+  const at = HEAD.exec(text)?.[0];
+  const tail = at === undefined ? null : TAIL.exec(text);
+  if (at === undefined || !tail || tail.index < at.length) return null;
+  const [, line = "", column = "", close = "", behind = ""] = tail;
+  const rest = text.slice(at.length, tail.index);
+  const border = Math.max(...["(", ")", ":"].map((one) => rest.lastIndexOf(one)));
+  const place = rest.slice(border + 1).trimStart();
+  if (place === "") return null;
+  const before = rest.slice(0, rest.length - place.length);
+  const open = before.endsWith("(") ? "(" : "";
+  const what = open === "" ? before : before.slice(0, -1);
+  return { at, what, open, place, line: Number(line), column: Number(column), close, behind };
+}
+
 /** The module around a customer's, which bundlers of ours add. */
 const OWN_ENTRY = /(?:^|\/)(?:cloudify:entry|<entry>|<stdin>)$/;
 
-export const hasFrames = (text: string): boolean => text.search(FRAME) !== -1;
+export const hasFrames = (text: string): boolean => text.split("\n").some((line) => frameOf(line) !== null);
 
 /** Frames that are the platform's own are left out; those that no map knows stay as they are. */
 export function mapFrames(text: string, locate: Locate): string {
-  const mapped = text.replace(
-    FRAME,
-    (frame, at: string, what: string, open: string, place: string, line, column, close, behind = "") => {
-      // `at async index.js:1:2`: without brackets the word belongs to the place.
-      const [, asyncly = "", module = place] =
-        /^(async )?(.*)$/.exec(open === "" ? what + place : place) ?? [];
-      if (module.startsWith(RESERVED_MODULES) || OWN_FRAME.test(frame)) return DROPPED + behind;
-      const found = locate(module, Number(line), Number(column));
-      if (!found) return frame;
-      if (OWN_ENTRY.test(found.source)) return DROPPED + behind;
-      const called = open === "" ? asyncly : what;
-      return `${at}${called}${open}${found.source}:${found.line}:${found.column}${close}${behind}`;
-    },
-  );
-  return mapped.replaceAll(`\n${DROPPED}`, "").replaceAll(DROPPED, "");
+  const lines: string[] = [];
+  for (const line of text.split("\n")) {
+    const frame = frameOf(line);
+    const mapped = frame ? mapFrame(line, frame, locate) : line;
+    if (mapped !== null) lines.push(mapped);
+    else if (lines.length > 0) lines.push((lines.pop() ?? "") + (frame?.behind ?? ""));
+  }
+  return lines.join("\n");
 }
 
-const DROPPED = "\u0000dropped";
+/** @returns `null` for one of the platform's own. */
+function mapFrame(text: string, frame: Frame, locate: Locate): string | null {
+  const { at, what, open, place, line, column, close, behind } = frame;
+  // `at async index.js:1:2`: without brackets the word belongs to the place.
+  const [, asyncly = "", module = place] = /^(async )?(.*)$/.exec(open === "" ? what + place : place) ?? [];
+  if (module.startsWith(RESERVED_MODULES) || OWN_FRAME.test(text)) return null;
+  const found = locate(module, line, column);
+  if (!found) return text;
+  if (OWN_ENTRY.test(found.source)) return null;
+  const called = open === "" ? asyncly : what;
+  return `${at}${called}${open}${found.source}:${found.line}:${found.column}${close}${behind}`;
+}
+
 /** How our main module comes to the handler. */
 const OWN_FRAME = /\(?node-internal:(?:internal_)?async_hooks/;

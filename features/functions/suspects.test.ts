@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { culpritOf, type Presence, REASONS, suspectsOf } from "./suspects.ts";
+import { culpritOf, type Doubt, doubt, doubted, type Presence, REASONS, suspectsOf } from "./suspects.ts";
 
 const NOW = 10_000;
 const code = fc.constantFrom("a", "b", "c", "d");
@@ -71,4 +71,35 @@ test("proved is only who was alone in the process from its start to its end", ()
       expect(culpritOf(all)).toBe(codes.size === 1 ? [...codes][0] : null);
     }),
   );
+});
+
+test("one that holds the thread behind its answers is doubted from the second end on, in whatever company", () => {
+  const company = fc.array(presences, { minLength: 2, maxLength: 6 });
+  fc.assert(
+    fc.property(company, fc.nat(30_000), fc.boolean(), (ends, behind, isOpenEnded) => {
+      let held: Doubt | null = null;
+      for (const [i, others] of ends.entries()) {
+        const hidden = { ...at("hidden", 0, isOpenEnded ? 0 : NOW - behind), isOpenEnded };
+        held = doubt(held, [...others, hidden], NOW + i);
+        expect(doubted(held).includes("hidden")).toBe(i > 0);
+      }
+    }),
+  );
+});
+
+test("nobody is doubted after one end, nor who was not there at the last two, nor more than eight at once", () => {
+  fc.assert(
+    fc.property(fc.array(presences, { minLength: 1, maxLength: 6 }), (ends) => {
+      let held: Doubt | null = null;
+      for (const [i, all] of ends.entries()) {
+        held = doubt(held, all, NOW + i);
+        const lastTwo = [all, ends[i - 1] ?? []];
+        for (const one of doubted(held))
+          expect(lastTwo.every((them) => them.some(({ code }) => code === one))).toBe(true);
+      }
+    }),
+  );
+  const many = Array.from({ length: 50 }, (_, i) => at(`f${i}`, 0));
+  expect(doubted(doubt(doubt(null, many, NOW), many, NOW))).toHaveLength(8);
+  expect(doubted(doubt(doubt(null, many, NOW), many, NOW + 3_600_000))).toEqual([]);
 });

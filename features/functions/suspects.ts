@@ -1,5 +1,5 @@
 /** Who may have ended a process: told from who was in it, and from why it ended. Knows neither clock nor process. */
-import { type Millis, SECOND } from "#core/time.ts";
+import { MINUTE, type Millis, SECOND } from "#core/time.ts";
 
 /** The watchdog waits longer than this before it ends a silent process: who came later only stood behind the culprit. */
 const CULPRIT_MS = SECOND;
@@ -22,6 +22,8 @@ export interface Presence {
   since: Millis;
   /** `null`: under way. */
   leftAt: Millis | null;
+  /** It has opened a WebSocket, whose listeners may run until the process ends. */
+  isOpenEnded?: boolean;
 }
 
 /** @param now When the end was noticed. @returns Code ids; empty when nobody is to blame. */
@@ -57,3 +59,35 @@ export function culpritOf(all: readonly Presence[]): string | null {
   const [first, ...others] = new Set(all.map(({ code }) => code));
   return first === undefined || others.length > 0 ? null : first;
 }
+
+/** What a call does behind its answer (`waitUntil`) ends at last so long after it. */
+const BEHIND_MS = 35 * SECOND;
+/** Ends further apart than this have nothing to do with each other. */
+const APART_MS = 10 * MINUTE;
+/** So many are put under suspicion together for this: each has a process of its own then, one after the other. */
+const AT_ONCE = 8;
+
+/**
+ * Who may have held the thread behind its answer, where nobody can see it. One end says little: everybody who was called
+ * a moment ago. What several ends have in common says more.
+ */
+export interface Doubt {
+  codes: ReadonlySet<string>;
+  at: Millis;
+  ends: number;
+}
+
+/** @param before From the ends before, none of which has been explained. @param now When this one was noticed. */
+export function doubt(before: Doubt | null, all: readonly Presence[], now: Millis): Doubt {
+  const could = ({ leftAt, isOpenEnded }: Presence) =>
+    leftAt === null || isOpenEnded === true || now - leftAt <= BEHIND_MS;
+  const here = new Set(all.filter(could).map(({ code }) => code));
+  if (before === null || now - before.at > APART_MS) return { codes: here, at: now, ends: 1 };
+  const both = new Set([...here].filter((code) => before.codes.has(code)));
+  return both.size === 0
+    ? { codes: here, at: now, ends: 1 }
+    : { codes: both, at: now, ends: before.ends + 1 };
+}
+
+/** @returns Code ids; empty after one end alone. */
+export const doubted = ({ codes, ends }: Doubt): string[] => (ends < 2 ? [] : [...codes].slice(0, AT_ONCE));

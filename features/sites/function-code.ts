@@ -3,7 +3,7 @@
  * fail when it is called is refused here: an entry that is not there, a syntax error, an import that leads nowhere.
  */
 import type { Base } from "#core/ctx.ts";
-import { base64, canonicalJson, sha256 } from "#core/encoding.ts";
+import { base64, sha256 } from "#core/encoding.ts";
 import type { Failure } from "#features/deployments/failures.ts";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
 import {
@@ -66,14 +66,21 @@ export async function compileFunction(
   const checked = checkModules(modules, entrypoint);
   if (!checked.ok) return refuse(checked.code, `${at}/${checked.detail}`, checked.fix);
   const { maps, warnings } = await mapsOf(base, team, at, files, modules);
+  const named: FunctionCode["assets"] = {};
+  for (const { name, path } of assets) {
+    const file = files.get(path);
+    if (!file) return refuse("invalid_output", `${at}: its asset ${path} is not there.`, BUILD_AGAIN);
+    named[name] = await assetOf(base, team, path, file, modules);
+  }
   const code: FunctionCode = {
     v: 1,
     main: entrypoint,
     modules,
-    assets: Object.fromEntries(assets.map((asset) => [asset.name, asset.path])),
+    assets: named,
     environment,
   };
-  const text = canonicalJson(code);
+  // As it stands: the keys of a JSON module are in an order that its function may go through.
+  const text = JSON.stringify(code);
   const digest = await sha256(text);
   const stored: StoredMaps = { v: 1, maps };
   if (Object.keys(maps).length > 0) await base.blobs.put(mapsKey(team, digest), JSON.stringify(stored));
@@ -101,6 +108,22 @@ async function moduleOf(base: Base, team: string, path: string, file: ManifestFi
     }
   }
   return path.endsWith(".wasm") ? { wasm: base64(bytes) } : { data: base64(bytes) };
+}
+
+/** @returns Name of the module that holds its bytes, which is one of its own where a module is something else. */
+async function assetOf(
+  base: Base,
+  team: string,
+  path: string,
+  file: ManifestFile,
+  modules: FunctionCode["modules"],
+): Promise<string> {
+  const module = modules[path];
+  if (module && ("text" in module || "data" in module)) return path;
+  const name = `${RESERVED_MODULES}assets/${path}`;
+  const object = await readBlob(base, team, file.sha256);
+  modules[name] ??= { data: base64(new Uint8Array(await object.arrayBuffer())) };
+  return name;
 }
 
 /** Takes maps out of the modules that hold them, and reads those that lie beside. */

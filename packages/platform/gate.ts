@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type Config, StartError } from "./config.ts";
 import { codeOf } from "./home.ts";
 import type { Parts } from "./parts.ts";
-import { spawnWorkerd, type WorkerdProcess } from "./workerd.ts";
+import { spawnWorkerd, v8Flags, type WorkerdProcess } from "./workerd.ts";
 
 const START_MS = 15_000;
 const FIRST_PORT = 20_000;
@@ -86,6 +86,7 @@ function configuration({ host, port, testCf }: Config, sockets: { api: string; e
     `external = (address = "${address}", http = (cfBlobHeader = "MF-CF-Blob"))`;
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
+  ${v8Flags}
   services = [
     (name = "gate", worker = .gate),
     (name = "api", ${upstream(sockets.api)}),

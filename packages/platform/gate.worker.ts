@@ -23,21 +23,21 @@ export default {
     const verdict = inspect(url, request.headers, clientIp, hosts, env.TEST_CF === "1");
     if (!verdict.ok) return problem(verdict.status, verdict.code, "The request's head is too large.");
     const { headers, cf, to } = verdict;
-    const { method, body } = request;
-    const isUpgrade = headers.get("upgrade")?.toLowerCase() === "websocket";
+    const { method } = request;
+    // RFC 9110, 9.3.1: what a GET carries means nothing, and the runtime would not send it on.
+    const isBodiless = method === "GET" || method === "HEAD";
+    const body = isBodiless ? null : request.body;
+    if (isBodiless && request.body !== null)
+      for (const name of ["content-length", "transfer-encoding"]) headers.delete(name);
     try {
-      const init = {
+      return await (to === "api" ? env.API : env.EDGE).fetch(url.href, {
         method,
         headers,
         body,
-        redirect: "manual" as const,
+        redirect: "manual",
         cf,
-        encodeResponseBody: "manual" as const,
-      };
-      return await (to === "api" ? env.API : env.EDGE).fetch(
-        url.href,
-        isUpgrade ? { ...init, body: null } : init,
-      );
+        encodeResponseBody: "manual",
+      });
     } catch {
       // Either the sender's body broke off, or nothing stands behind: a question without a body tells which.
       const upstream = to === "api" ? env.API : env.EDGE;

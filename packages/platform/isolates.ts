@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Parts } from "./parts.ts";
 import { type Ending, type Watched, WatchedProcess } from "./watched.ts";
+import { v8Flags } from "./workerd.ts";
 
 /** A function that blocks its thread for less than this is let be. */
 const SILENCE_MS = 1_500;
@@ -51,6 +52,7 @@ function configuration(port: number, { platform, key, deployDomain, allow }: Iso
   const networks = allow.map((one) => JSON.stringify(one)).join(", ");
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
+  ${v8Flags}
   services = [
     (name = "isolates", worker = .isolates),
     (name = "platform", external = (address = "${platform}", http = ())),

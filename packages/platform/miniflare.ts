@@ -7,6 +7,7 @@ import type { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { type Config, WORKERS, type WorkerName } from "./config.ts";
 import { freeBytes } from "./home.ts";
 import type { Parts } from "./parts.ts";
+import { V8_FLAGS } from "./workerd.ts";
 
 export interface Platform {
   miniflare: Miniflare;
@@ -66,6 +67,7 @@ export async function startPlatform(
     telemetry: { enabled: false },
     workers,
   } as unknown as V4Options;
+  process.env.MINIFLARE_WORKERD_V8_FLAGS ??= V8_FLAGS.join(" ");
   const mine = SIGNALS.map((signal) => process.listeners(signal));
   const miniflare = new Miniflare(convertV4MiniflareOptions(options));
   // It listens to signals too, and would leave at once with nothing else stopped.

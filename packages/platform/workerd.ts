@@ -10,6 +10,16 @@ export interface WorkerdProcess {
   stop(): Promise<void>;
 }
 
+/**
+ * V8 looks through all of a heap first when that holds 32 MB, and knows little of what the runtime keeps behind each
+ * object, which is ten times as much. Such a look held the thread for 0.3 s, and the process half a gigabyte; with one
+ * that comes sooner it is 0.08 s and two thirds of that (a function that is called 50,000 times).
+ */
+export const V8_FLAGS: readonly string[] = ["--preconfigured-old-space-size=1"];
+
+/** A line of a configuration. */
+export const v8Flags = `v8Flags = ${JSON.stringify(V8_FLAGS)},`;
+
 /** Asked to end, workerd waits for what is under way: a WebSocket is that for as long as its client likes. */
 const GRACE_MS = 3_000;
 

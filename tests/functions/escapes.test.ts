@@ -369,6 +369,28 @@ const ATTEMPTS: Attempt[] = [
     "const http = await import('node:http'); const u = new URL(request.url); return await new Promise((y, n) => http.get({ host: u.hostname, port: u.port, path: u.pathname, headers: { host: u.host } }, (r) => { let t = ''; r.on('data', (c) => { t += c }); r.on('end', () => y(r.statusCode + ' ' + t.slice(0, 200))) }).on('error', n))",
     /508|refused/,
   ],
+  ...["-1", "x", "1e999", "0.5"].map(
+    (count): Attempt => [
+      `too many hops, counted as ${count} with a set() that does nothing`,
+      `Headers.prototype.set = () => {}; const r = await fetch(request.url, { headers: { "x-cloudify-hops": "${count}" } }); return r.status + " " + (await r.text()).slice(0, 200)`,
+      /508/,
+    ],
+  ),
+  [
+    "lines without an end, told by hand",
+    'const body = new ReadableStream({ pull(c) { globalThis.sent = (globalThis.sent ?? 0) + 1; c.enqueue(new Uint8Array(1e6)) } }); await fetch("http://lines.cloudify.internal/", { method: "POST", body }).catch(() => {}); return globalThis.sent < 20 ? "refused" : "taken " + globalThis.sent',
+    /^refused/,
+  ],
+  [
+    "having the process of all replaced",
+    'return new Response("x", { headers: { "x-cloudify-start": "cold x 9 full" } })',
+    /^x/,
+  ],
+  [
+    "a line that takes long to look at",
+    'console.log("\\n".repeat(2660) + " at " + "x".repeat(5330)); return "written"',
+    /^written/,
+  ],
   [
     "too many hops, with a header taken away",
     'const h = new Headers(); h.set = () => {}; return await (async () => { const r = await fetch(request.url, { headers: h }); return r.status + " " + (await r.text()).slice(0, 100) })()',
@@ -554,4 +576,6 @@ test("nothing of the victim's stands in any log, answer of the API, or what the 
   const { stdout } = await platform.cli("logs", "attacker.localhost", "--json");
   const audit = await platform.client.call("GET", "/api/teams/local/audit?limit=100");
   for (const text of [stdout, JSON.stringify(audit), platform.output]) expect(text).not.toContain(CANARY);
+  // Nobody had the process of all replaced by saying that it is full.
+  expect(platform.output).not.toContain("makes room");
 });

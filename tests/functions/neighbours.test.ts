@@ -17,6 +17,8 @@ beforeAll(async () => {
       streams: `export default () => { const { readable, writable } = new TransformStream(); const w = writable.getWriter();
         (async () => { await w.write(new Uint8Array(10)); await new Promise((r) => setTimeout(r, 100)); for (;;); })();
         return new Response(readable); }`,
+      later: `export default (r, { waitUntil }) => {
+        waitUntil(new Promise((y) => setTimeout(y, 3000)).then(() => { for (;;); })); return new Response("answered"); }`,
       blocks: `export default () => { const until = Date.now(); let n = 0; for (let i = 0; i < 2e8; i++) n += i; return new Response("done " + (n > 0)); }`,
     },
     neighbour: { hello: `export default () => new Response("hello")` },
@@ -66,6 +68,24 @@ test.each(["spin", "memory", "streams"])(
     expect(performance.now() - startedAt).toBeLessThan(1_000);
   },
 );
+
+test("one that holds the thread long after its answer is found too, and then ends nothing of others'", async () => {
+  const ends = () => platform.output.match(/"at":"watchdog"[^\n]*"main"[^\n]*silent/g)?.length ?? 0;
+  const begun = ends();
+  const seen: number[] = [];
+  const code = async () => ((await (await get(at("culprit", "/later"))).json()) as { code?: string }).code;
+  await expect
+    .poll(
+      async () => {
+        seen.push((await get(at("neighbour", "/hello"))).status);
+        return code().catch(() => undefined);
+      },
+      { timeout: 90_000, interval: 500 },
+    )
+    .toBe("function_unresponsive");
+  expect(ends() - begun).toBeLessThanOrEqual(3);
+  expect(seen.filter((status) => status !== 200)).toEqual([]);
+}, 120_000);
 
 test("one that takes a gigabyte and answers is found, and no neighbour is taken for it", async () => {
   const seen: string[] = [];

@@ -45,6 +45,17 @@ test.each([
   expect(done.error?.fix).not.toBe("");
 });
 
+test("an asset that is not in the function's folder", async () => {
+  const settings = { runtime: "edge", entrypoint: "index.js", assets: [{ name: "font", path: "font.ttf" }] };
+  const files = { ...tree({}), ...edge("api/hello", HANDLER) };
+  files["functions/api/hello.func/.vc-config.json"] = JSON.stringify(settings);
+  const done = await deployTree(platform.client, project, files);
+  expect(done).toMatchObject({
+    state: "error",
+    error: { code: "invalid_output", detail: expect.stringContaining("its asset font.ttf is not there") },
+  });
+});
+
 test("a module that is there and does nothing is let pass, with a warning in the log", async () => {
   const done = await deployFunctions(platform.client, project, { index: `import "node:vm";\n${HANDLER}` });
   expect(await (await get(`http://strict.localhost:${platform.port}/`)).text()).toBe("ok");

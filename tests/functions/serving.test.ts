@@ -3,6 +3,7 @@ import { deployFunctions, edge } from "#tests/support/functions.ts";
 import { get } from "#tests/support/http.ts";
 import { TestPlatform } from "#tests/support/platform.ts";
 import { deployTree, tree } from "#tests/support/sites.ts";
+import { socketTo } from "#tests/support/socket.ts";
 
 const platform = new TestPlatform();
 beforeAll(() => platform.start());
@@ -115,6 +116,43 @@ describe("what a function is given", () => {
     expect(new TextDecoder().decode((await reader?.read())?.value)).toBe("last");
   });
 
+  test("a body that means nothing keeps no GET and no HEAD from its answer", async () => {
+    for (const method of ["GET", "HEAD"])
+      for (const body of ["", '{"a":1}'])
+        for (const path of ["/api/users/7", "/api/file.txt"]) {
+          const headers = { "content-length": String(body.length) };
+          expect((await get(at("given", path), { method, headers, body })).status).toBe(200);
+        }
+  });
+
+  test("a WebSocket has the subprotocol that the function chose", async () => {
+    const id = await project("chosen");
+    await deployFunctions(platform.client, id, {
+      socket: `export default (request) => {
+        const asked = (request.headers.get("sec-websocket-protocol") ?? "").split(", ");
+        const { 0: theirs, 1: ours } = new WebSocketPair(); ours.accept(); ours.send(asked.join());
+        return new Response(null, { status: 101, webSocket: theirs, headers: { "sec-websocket-protocol": asked.at(-1) } }); }`,
+    });
+    const socket = await socketTo(at("chosen", "/socket"), ["mqtt", "graphql-transport-ws"]);
+    expect([socket.protocol, await socket.next()]).toEqual([
+      "graphql-transport-ws",
+      "mqtt,graphql-transport-ws",
+    ]);
+    await socket.close(1_000, "");
+  });
+
+  test("a long answer whose length is known comes whole, and says its length", async () => {
+    const id = await project("lengths");
+    await deployFunctions(platform.client, id, {
+      long: `export default () => { const { readable, writable } = new FixedLengthStream(3e6); const w = writable.getWriter();
+        (async () => { for (let i = 0; i < 3; i++) await w.write(new Uint8Array(1e6)); await w.close(); })();
+        return new Response(readable); }`,
+    });
+    const found = await get(at("lengths", "/long"));
+    expect(found.headers.get("content-length")).toBe("3000000");
+    expect((await found.arrayBuffer()).byteLength).toBe(3_000_000);
+  });
+
   test("WebAssembly, texts and JSON of the bundle", async () => {
     const id = await project("assets");
     // (module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))
@@ -130,12 +168,35 @@ describe("what a function is given", () => {
         { "note.txt": "noted", "data.json": '{"a":7}' },
       ),
       "functions/sum.func/lib/add.wasm": wasm,
+      ...edge(
+        "menu",
+        `import menu from "./menu.json"; const text = async (name) => (await fetch("blob:" + name)).text();
+         export default async () => Response.json([Object.keys(menu), await text("of-json"), await text("of-text"),
+           new Uint8Array(await (await fetch("blob:of-wasm")).arrayBuffer()).slice(1, 4)]);`,
+        { "menu.json": '{ "zeta": 1, "alpha": 2 }', "note.txt": "noted" },
+      ),
+      "functions/menu.func/add.wasm": wasm,
+      "functions/menu.func/.vc-config.json": JSON.stringify({
+        runtime: "edge",
+        entrypoint: "index.js",
+        assets: [
+          { name: "of-json", path: "menu.json" },
+          { name: "of-text", path: "note.txt" },
+          { name: "of-wasm", path: "add.wasm" },
+        ],
+      }),
     };
     const done = await deployTree(platform.client, id, files as Record<string, string>, {
       target: "production",
     });
     expect(done.error).toBe(null);
     expect(await (await get(at("assets", "/sum"))).text()).toBe("5 noted 7");
+    expect(await (await get(at("assets", "/menu"))).json()).toEqual([
+      ["zeta", "alpha"],
+      '{ "zeta": 1, "alpha": 2 }',
+      "noted",
+      { 0: 97, 1: 115, 2: 109 },
+    ]);
   });
 });
 
@@ -261,6 +322,7 @@ describe("functions that do wrong get a clear answer", () => {
       hangs: `export default () => new Promise(() => {})`,
       imports: `export default async () => new Response(await import("./missing.js"))`,
       many: `export default () => { const h = new Headers(); for (let i = 0; i < 10000; i++) h.set("x-" + i, "v"); return new Response("many", { headers: h }) }`,
+      larger: `export default () => { const h = new Headers(); for (let i = 0; i < 10000; i++) h.set("x-" + i, "v".repeat(20)); return new Response("many", { headers: h }) }`,
       splits: `export default () => { try { return new Response("", { headers: { "x-a": "b\\r\\nset-cookie: c=d" } }) } catch (e) { return new Response("refused: " + e.name) } }`,
       fetches: `const tried = (of) => of.then(() => "answered", (error) => error.name);
         export default async () => new Response([
@@ -268,6 +330,8 @@ describe("functions that do wrong get a clear answer", () => {
           await tried(fetch(new Request("https://a.example", { method: "POST", body: "x" }), { headers: { "a b": "c" } })),
         ].join(" "))`,
       twice: `export default () => { const r = new Response("once"); r.text(); return r }`,
+      locked: `export default () => { const r = new Response("once"); r.body.getReader(); return r }`,
+      error: `export default () => Response.error()`,
       recurses: `const f = () => f() + 1; export default () => new Response(String(f()))`,
       timers: `export default () => { setInterval(() => {}, 1); return new Response("left a timer") }`,
       waits: `export default (r, c) => { c.waitUntil(Promise.reject(new Error("later"))); return new Response("ok") }`,
@@ -281,7 +345,6 @@ describe("functions that do wrong get a clear answer", () => {
     ["nothing", 500],
     ["hangs", 500],
     ["imports", 500],
-    ["twice", 500],
     ["recurses", 500],
   ])("%s: %d, and the others go on", async (name, status) => {
     const found = await get(at("wrong", `/${name}`));
@@ -290,13 +353,21 @@ describe("functions that do wrong get a clear answer", () => {
     expect((await get(at("wrong", "/timers"))).status).toBe(200);
   });
 
+  test.each(["twice", "error"])("%s: a Response that can't be sent is told from code", async (name) => {
+    for (const _ of ["cold", "warm"])
+      expect(await (await get(at("wrong", `/${name}`))).json()).toMatchObject({
+        code: "function_failed",
+        detail: "The function's Response can't be sent.",
+      });
+  });
+
   test("what they may do is done", async () => {
     expect((await get(at("wrong", "/waits"))).status).toBe(200);
     expect(await (await get(at("wrong", "/splits"))).text()).toMatch(/^refused/);
-    expect(await (await get(at("wrong", "/many"))).json()).toMatchObject({
-      code: "function_failed",
-      detail: expect.stringContaining("headers"),
-    });
+    for (const name of ["many", "larger", "locked"]) {
+      const told = (await (await get(at("wrong", `/${name}`))).json()) as { code: string; detail: string };
+      expect([told.code, told.detail]).toEqual(["function_failed", expect.stringMatching(/head/)]);
+    }
   });
 
   test("their log says what happened, with the stack", async () => {

@@ -7,6 +7,8 @@ const here = (host: string, ...more: unknown[]) =>
 dns.lookup = here as typeof dns.lookup;
 
 export interface Socket {
+  /** The subprotocol that the other side has chosen, or nothing. */
+  protocol: string;
   send(message: string | Buffer): void;
   /** @throws When it was closed instead. */
   next(): Promise<string | Buffer>;
@@ -14,9 +16,12 @@ export interface Socket {
   close(code: number, reason: string): Promise<{ code: number; reason: string }>;
 }
 
-/** @param address `http:`. @throws When the answer is no WebSocket. */
-export async function socketTo(address: string): Promise<Socket> {
-  const socket = new WebSocket(address.replace(/^http/, "ws"));
+/**
+ * @param address `http:`. @param protocols Subprotocols to choose from.
+ * @throws When the answer is no WebSocket, or names none of them.
+ */
+export async function socketTo(address: string, protocols: string[] = []): Promise<Socket> {
+  const socket = new WebSocket(address.replace(/^http/, "ws"), protocols);
   socket.binaryType = "arraybuffer";
   const heard: (string | Buffer)[] = [];
   const waiting: { resolve(message: string | Buffer): void; reject(error: Error): void }[] = [];
@@ -37,6 +42,7 @@ export async function socketTo(address: string): Promise<Socket> {
     socket.addEventListener("error", () => reject(new Error(`there is no WebSocket at ${address}`)));
   });
   return {
+    protocol: socket.protocol,
     send: (message) => socket.send(typeof message === "string" ? message : new Uint8Array(message)),
     next: () => {
       const message = heard.shift();

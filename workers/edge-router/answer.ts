@@ -1,5 +1,5 @@
 /** An answer on its way out: a Response that is there already, or what one is to be made of, which is made once. */
-import { Fields, type HeaderList, setAll } from "#core/headers.ts";
+import { Fields, type HeaderList, HOP_BY_HOP, setAll } from "#core/headers.ts";
 import type { RequestChange } from "#features/routing/transforms.ts";
 
 export interface Draft {
@@ -12,13 +12,31 @@ export interface Draft {
 
 export type Made = Response | Draft;
 
+/**
+ * A WebSocket that a function has accepted, with what it says of it: the subprotocol that it chose (RFC 6455, 4.2.2),
+ * cookies. What is about the connection each hop says itself.
+ *
+ * @param headers Of the function's answer.
+ */
+export function accepted(webSocket: WebSocket, headers: Fields): Response {
+  const response = new Response(null, { status: 101, webSocket });
+  const own = [...headers].filter(([name]) => !OF_HANDSHAKE.has(name) && !HOP_BY_HOP.includes(name));
+  setAll(response.headers, own);
+  return response;
+}
+
+const OF_HANDSHAKE: ReadonlySet<string> = new Set([
+  "sec-websocket-accept",
+  "sec-websocket-extensions",
+  "content-length",
+  "transfer-encoding",
+]);
+
 /** @param said What goes into every head, whatever was made. */
 export function finished(made: Made, said: Readonly<HeaderList>): Response {
   if (made instanceof Response) {
-    // A WebSocket is passed on as it is; its head came over the network and can't be set.
-    const response = made.webSocket ? new Response(null, { status: 101, webSocket: made.webSocket }) : made;
-    setAll(response.headers, said);
-    return response;
+    setAll(made.headers, said);
+    return made;
   }
   const { status, headers, body, encodeBody } = made;
   setAll(headers, said);

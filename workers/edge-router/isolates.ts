@@ -9,13 +9,14 @@ import {
   type Call,
   decodeCall,
   FAULT_HEADER,
+  type Fault,
   HEAD_HEADER,
   HOPS_HEADER,
   KEY_HEADER,
   MAX_HOPS,
   START_HEADER,
 } from "#features/functions/call.ts";
-import { linesOf, type Traced, tracedOf } from "./functions/traced.ts";
+import { linesOf, MAX_DELIVERY, type Traced, tracedOf } from "./functions/traced.ts";
 import type { Isolate } from "./isolates/adapter.ts";
 import { Crowd } from "./isolates/crowd.ts";
 import { byNamespace, hasNamespace } from "./isolates/dispatch.ts";
@@ -24,6 +25,7 @@ import { byLoader } from "./isolates/loader.ts";
 import { report } from "./isolates/platform.ts";
 import { Room } from "./isolates/room.ts";
 import { LINES_HOST } from "./isolates/shim.ts";
+import { textOf } from "./isolates/text.ts";
 import { callOf } from "./isolates/upload.ts";
 
 const room = new Room();
@@ -40,15 +42,17 @@ export default {
     const call = known(given);
     // The function's own runtime handles this: it is told no more of the call than it may know.
     const headers = passedOn(request.headers);
-    // A function that says of itself that it is cold is believed: it only colours its own log.
+    // What a function says under this name is taken away: it would have the process of all replaced.
     const started = (answer: Response): Response => {
       const { name, isCold } = isolate?.start() ?? { name: "-", isCold: true };
-      if (!isCold) return answer;
+      if (!isCold && !answer.headers.has(START_HEADER)) return answer;
       const { status, webSocket, headers: own } = answer;
       const response = webSocket
         ? new Response(null, { status, webSocket, headers: own })
         : new Response(answer.body, answer);
-      response.headers.set(START_HEADER, `cold ${name}${room.isFull ? " full" : ""}`);
+      response.headers.delete(START_HEADER);
+      const serial = env.PROCESS?.split(" ")[0] ?? "-";
+      if (isCold) response.headers.set(START_HEADER, `cold ${name} ${serial}${room.isFull ? " full" : ""}`);
       return response;
     };
     let isolate: Isolate | null = null;
@@ -60,12 +64,11 @@ export default {
       return started(answer);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
-      const hung = /would never generate a response|had hung/.test(text);
-      const why = hung ? "The function can never answer: nothing that it waits for is under way." : text;
+      const fault = faultOf(text, isolate?.start().isCold ?? true);
+      const why =
+        fault === "hung" ? "The function can never answer: nothing that it waits for is under way." : text;
       ctx.waitUntil(report(env, call, [{ level: "error", text: why, at: Date.now() }]));
-      return started(
-        new Response(null, { status: 500, headers: { [FAULT_HEADER]: hung ? "hung" : "load" } }),
-      );
+      return started(new Response(null, { status: 500, headers: { [FAULT_HEADER]: fault } }));
     } finally {
       leave();
     }
@@ -79,6 +82,14 @@ export default {
     }
   },
 } satisfies ExportedHandler<IsolatesEnv>;
+
+/** What the runtime says when a call comes to no answer. One that has run before can be loaded. */
+function faultOf(text: string, isCold: boolean): Fault {
+  if (/would never generate a response|had hung/.test(text)) return "hung";
+  return isCold && !UNSENDABLE.test(text) ? "load" : "unsendable";
+}
+
+const UNSENDABLE = /Body has already been used|locked to a reader|must not be an error response|disturbed/;
 
 const PASSED_ON = [HEAD_HEADER, HOPS_HEADER, "upgrade"];
 
@@ -115,7 +126,9 @@ export class Outbound extends WorkerEntrypoint<IsolatesEnv, Call> {
     if (url.username !== "" || url.password !== "")
       throw new TypeError("Credentials in an address are not sent");
     const headers = new Headers(request.headers);
-    const hops = Number(headers.get(HOPS_HEADER) ?? 0) + 1;
+    // A customer can have another number written here, and none that counts for less than one.
+    const been = Number(headers.get(HOPS_HEADER));
+    const hops = (Number.isSafeInteger(been) && been > 0 ? been : 0) + 1;
     for (const name of [...headers.keys()])
       if (/^(?:x-cloudify-|mf-|cf-|x-vercel-)/.test(name)) headers.delete(name);
     const isOurs = this.env.PLATFORM !== undefined && isHostOf(url.hostname, this.env.DEPLOY_DOMAIN);
@@ -139,7 +152,8 @@ export class Outbound extends WorkerEntrypoint<IsolatesEnv, Call> {
 
   /** Lines of its console. What else a customer might send becomes lines too, or nothing. */
   async #take(request: Request): Promise<Response> {
-    const lines = linesOf(await request.text(), Date.now());
+    const text = await textOf(request.body, MAX_DELIVERY);
+    const lines = text === null ? [] : linesOf(text, Date.now());
     this.ctx.waitUntil(report(this.env, this.ctx.props, lines));
     return new Response(null, { status: 204 });
   }

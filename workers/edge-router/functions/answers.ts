@@ -16,22 +16,39 @@ export function headOf(headers: Headers): Fields | null {
   return bytes > MAX_HEADER_BYTES ? null : fields;
 }
 
-/** @param limit From now to the last byte. @param onEnd Called when the last byte has gone, or none will. */
+/** Longer ones may take long, and are looked after until their last byte; shorter ones stand in one packet or a few. */
+const SHORT_BYTES = 64 * 1024;
+
+/** @returns Whether nothing of the answer can come late. */
+export const isShort = ({ body, headers }: Response): boolean => {
+  const length = headers.get("content-length");
+  return body === null || (length !== null && Number(length) <= SHORT_BYTES);
+};
+
+/**
+ * @param limit From now to the last byte.
+ * @param onEnd Called when the last byte has gone, or none will; `isBroken`: whoever sent them broke off.
+ */
 export function limited(
   scope: Scope,
-  body: ReadableStream,
+  { body, headers }: Response,
   limit: Millis,
-  onEnd?: () => void,
-): ReadableStream {
-  const { readable, writable } = new IdentityTransformStream();
+  onEnd?: (isBroken: boolean) => void,
+): ReadableStream | null {
+  if (body === null) return null;
+  const length = headers.get("content-length");
+  const { readable, writable } =
+    length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), limit);
-  const piped = body.pipeTo(writable, { signal: stop.signal }).catch(() => undefined);
+  const piped = body.pipeTo(writable, { signal: stop.signal });
   scope.keepAlive(
-    piped.finally(() => {
-      clearTimeout(timer);
-      onEnd?.();
-    }),
+    piped
+      .then(
+        () => onEnd?.(false),
+        () => onEnd?.(!stop.signal.aborted),
+      )
+      .finally(() => clearTimeout(timer)),
   );
   return readable;
 }

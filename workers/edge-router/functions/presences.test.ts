@@ -5,6 +5,7 @@ const flight = (code: string, generation = 1): Flight => ({
   code,
   since: 10,
   hasAnswered: false,
+  isOpenEnded: false,
   generation,
 });
 
@@ -19,6 +20,18 @@ test("who left is remembered until another process stands there", () => {
   expect([presences.hasOthers("a", 1), presences.hasOthers("b", 1)]).toEqual([false, true]);
   presences.clear();
   expect(presences.all(2)).toEqual([]);
+});
+
+test("who has opened a WebSocket may run until the process ends, whatever it answers later", () => {
+  const presences = new Presences();
+  for (const [one, now] of [
+    [{ ...flight("a"), isOpenEnded: true }, 20],
+    [flight("a"), 30],
+  ] as const) {
+    presences.flights.add(one);
+    presences.leave(one, 1, now);
+  }
+  expect(presences.all(1)).toEqual([{ code: "a", since: 10, leftAt: 30, isOpenEnded: true }]);
 });
 
 test("a call of an older process is not held against anybody in the next one", () => {

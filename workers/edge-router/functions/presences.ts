@@ -9,6 +9,8 @@ export interface Flight {
   since: Millis;
   /** The head of its answer has come; its body may take long. */
   hasAnswered: boolean;
+  /** See {@link Presence}. */
+  isOpenEnded: boolean;
   /** Of its process. */
   generation: number;
 }
@@ -24,8 +26,9 @@ export class Presences {
   leave(flight: Flight, generation: number, now: Millis): void {
     if (!this.flights.delete(flight) || flight.generation !== generation) return;
     const { code, since } = flight;
+    const isOpenEnded = flight.isOpenEnded || this.#left.get(code)?.isOpenEnded === true;
     this.#left.delete(code);
-    this.#left.set(code, { code, since, leftAt: now });
+    this.#left.set(code, { code, since, leftAt: now, ...(isOpenEnded ? { isOpenEnded } : {}) });
     const [oldest] = this.#left.keys();
     if (this.#left.size > MAX_LEFT && oldest !== undefined) this.#left.delete(oldest);
   }

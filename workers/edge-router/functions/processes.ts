@@ -7,7 +7,15 @@
  */
 import { type Clock, type Millis, SECOND } from "#core/time.ts";
 import { type Circuits, ended, forgive, noCircuits, type Place, place } from "#features/functions/circuit.ts";
-import { culpritOf, type Presence, type Reason, suspectsOf } from "#features/functions/suspects.ts";
+import {
+  culpritOf,
+  type Doubt,
+  doubt,
+  doubted,
+  type Presence,
+  type Reason,
+  suspectsOf,
+} from "#features/functions/suspects.ts";
 import { type Flight, Presences } from "./presences.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -25,8 +33,10 @@ export interface Seat {
   generation: number;
   /** The head of the answer has come: others need not wait for its body. */
   answered(): void;
-  /** Its process has said that it is full. */
-  full(): void;
+  /** Its answer is a WebSocket. */
+  opened(): void;
+  /** Its process has said which it is, and whether it is full. */
+  told(serial: number | null, isFull: boolean): void;
   leave(): void;
 }
 
@@ -67,20 +77,27 @@ class Process {
 }
 
 let circuits: Circuits = noCircuits;
+/** Of ends of `main` that nobody was proved to have caused. */
+let unexplained: Doubt | null = null;
 const processes: Record<Place, Process> = { main: new Process(), quarantine: new Process() };
 const turnstile = new Turnstile();
 // It is started when it is first needed.
 processes.quarantine.isUp = false;
 
-export async function enter(code: string, clock: Clock, reach: Reach): Promise<Entered> {
+/**
+ * @param isNested A function has asked for it: it is let in beside its caller, which waits for it, and nothing is proved
+ *     of either.
+ */
+export async function enter(code: string, isNested: boolean, clock: Clock, reach: Reach): Promise<Entered> {
   for (;;) {
     circuits = forgive(circuits, clock.now());
     const placed = place(circuits, code, clock.now());
     if (placed.to === "nowhere") return { ok: false, reason: "open", retryAt: placed.retryAt };
     const where = placed.to;
-    const pass = where === "quarantine" ? await turnstile.enter(code) : () => undefined;
+    const isAlone = where === "quarantine" && !isNested;
+    const pass = isAlone ? await turnstile.enter(code) : () => undefined;
     if (pass === null) return { ok: false, reason: "away" };
-    if (!(await isReady(where, code, clock, reach))) {
+    if (!(await isReady(where, isAlone ? code : null, clock, reach))) {
       pass();
       return { ok: false, reason: "away" };
     }
@@ -94,7 +111,7 @@ export async function enter(code: string, clock: Clock, reach: Reach): Promise<E
 function seated(where: Place, code: string, clock: Clock, pass: () => void): Seat {
   const process = processes[where];
   const { presences, generation } = process;
-  const flight: Flight = { code, since: clock.now(), hasAnswered: false, generation };
+  const flight: Flight = { code, since: clock.now(), hasAnswered: false, isOpenEnded: false, generation };
   presences.flights.add(flight);
   const answered = () => {
     if (flight.hasAnswered) return;
@@ -105,14 +122,20 @@ function seated(where: Place, code: string, clock: Clock, pass: () => void): Sea
     presences.leave(flight, process.generation, clock.now());
     answered();
   };
-  const full = () => {
-    process.isFull = true;
+  const opened = () => {
+    flight.isOpenEnded = true;
   };
-  return { where, generation, answered, full, leave };
+  const told = (serial: number | null, isFull: boolean) => {
+    if (isFull) process.isFull = true;
+    // It was replaced while nobody waited for an answer: who was in it is judged before the next call.
+    if (serial !== null && process.generation === generation && process.serial !== serial)
+      doubtful(process, clock);
+  };
+  return { where, generation, answered, opened, told, leave };
 }
 
-/** Makes sure that a process is there, and that it is one which this code may enter. */
-async function isReady(where: Place, code: string, clock: Clock, reach: Reach): Promise<boolean> {
+/** Makes sure that a process is there, and that it is one which this code may enter. @param code `null`: any may. */
+async function isReady(where: Place, code: string | null, clock: Clock, reach: Reach): Promise<boolean> {
   const process = processes[where];
   const isAsked = where === "quarantine" && process.presences.flights.size === 0;
   // With nobody in flight nobody has seen it end.
@@ -126,10 +149,11 @@ async function isReady(where: Place, code: string, clock: Clock, reach: Reach): 
   return process.isUp || (await arrival(where, clock, reach));
 }
 
-function isToBeReplaced(where: Place, code: string, now: Millis): boolean {
+function isToBeReplaced(where: Place, code: string | null, now: Millis): boolean {
   const { isFull, retireAfter, serial, presences, generation } = processes[where];
   if (isFull && now >= retireAfter) return true;
-  return where === "quarantine" && serial !== null && presences.hasOthers(code, generation);
+  if (where !== "quarantine" || code === null) return false;
+  return serial !== null && presences.hasOthers(code, generation);
 }
 
 /** Waits until nothing runs in it, and has it replaced. */
@@ -149,12 +173,23 @@ async function empty(where: Place, clock: Clock, reach: Reach): Promise<void> {
   await reach.retire(where);
 }
 
-/** A call broke off: its process may have ended. Whoever notices first remembers who was in it. */
+/** A call broke off: its process may have ended. */
 export function broke({ where, generation }: Seat, clock: Clock): void {
   const process = processes[where];
-  if (process.generation !== generation) return;
+  if (process.generation === generation) doubtful(process, clock);
+}
+
+/** Whoever notices first remembers who was in it. */
+function doubtful(process: Process, clock: Clock): void {
   process.isUp = false;
-  process.fallen ??= { all: process.presences.all(generation), at: clock.now() };
+  process.fallen ??= { all: process.presences.all(process.generation), at: clock.now() };
+}
+
+/** @returns Whether the process of a call that broke off has ended, and not only its connection. */
+export async function hasEnded({ where, generation }: Seat, clock: Clock, reach: Reach): Promise<boolean> {
+  const process = processes[where];
+  if (process.generation === generation && !process.isUp) await arrival(where, clock, reach);
+  return process.generation !== generation || !process.isUp;
 }
 
 /** Waits until a process is there. @returns Whether one came. */
@@ -187,7 +222,12 @@ function arrived(where: Place, { serial, why }: Alive, now: Millis): void {
   if (serial === process.serial) return;
   const culprit = where === "quarantine" ? culpritOf(all) : null;
   const isBlamed = why !== "retired" && why !== "start";
-  const suspects = culprit !== null && isBlamed ? [culprit] : suspectsOf(all, why, at);
+  const suspects = culprit !== null && isBlamed ? [culprit] : [...suspectsOf(all, why, at)];
+  if (culprit !== null && isBlamed) unexplained = null;
+  if (where === "main" && why === "silence") {
+    unexplained = doubt(unexplained, all, at);
+    suspects.push(...doubted(unexplained));
+  }
   circuits = ended(circuits, where, suspects, new Set(culprit === null ? [] : [culprit]), at);
   process.serial = serial;
   process.generation++;

@@ -18,11 +18,11 @@ import {
 import type { Place } from "#features/functions/circuit.ts";
 import { LONGEST_MS } from "#features/functions/durations.ts";
 import { REASONS } from "#features/functions/suspects.ts";
-import type { Made } from "../answer.ts";
+import { accepted, type Made } from "../answer.ts";
 import type { Env } from "../env.ts";
 import type { Scope } from "../scope.ts";
-import { headOf, limited, MAX_HEADER_BYTES } from "./answers.ts";
-import { type Alive, broke, enter, type Reach, type Seat } from "./processes.ts";
+import { headOf, isShort, limited, MAX_HEADER_BYTES } from "./answers.ts";
+import { type Alive, broke, enter, hasEnded, type Reach, type Seat } from "./processes.ts";
 
 /** To the first byte of the answer. */
 export const ANSWER_MS = 25 * SECOND;
@@ -60,8 +60,9 @@ export interface Question {
 /** @param code See `codeIdOf`. A second try gets only a question without a body. */
 export async function run(scope: Scope, code: string, asked: Question): Promise<Ran> {
   const isRepeatable = asked.body === null && ["GET", "HEAD", "OPTIONS"].includes(asked.method);
+  const reach = reachOf(scope.env);
   for (let tries = 1; ; tries++) {
-    const entered = await enter(code, scope.clock, reachOf(scope.env));
+    const entered = await enter(code, asked.hops > 0, scope.clock, reach);
     if (!entered.ok) {
       if (entered.reason === "away")
         return refuse("unavailable", "What runs functions does not answer.", AGAIN);
@@ -77,6 +78,12 @@ export async function run(scope: Scope, code: string, asked: Question): Promise<
     const { seat } = entered;
     const left = await once(scope, code, asked, seat);
     if (left.ok || left.problem.code !== "upstream_failed") return left;
+    if (!(await hasEnded(seat, scope.clock, reach))) {
+      if (isRepeatable && tries === 1) continue;
+      return asked.body === null
+        ? refuse("function_failed", BROKEN, WHOLE)
+        : refuse("bad_request", "The request's body could not be read to its end.", AGAIN);
+    }
     // Its process ended under it: its neighbour's fault, or its own; in quarantine that shows.
     if (!isRepeatable)
       return lost(refuse("function_unresponsive", "The process of the function ended while it ran.", MEND));
@@ -125,9 +132,13 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
       );
     }
     if (found.webSocket) {
+      seat.opened();
       seat.leave();
-      const init = { status: 101, webSocket: found.webSocket, headers: found.headers };
-      return { ok: true, made: new Response(null, init), isolate: isolateOf(code, found, seat) };
+      return {
+        ok: true,
+        made: accepted(found.webSocket, headersOf),
+        isolate: isolateOf(code, found, seat),
+      };
     }
     const made = { status: found.status, headers: headersOf, body: tracked(scope, found, seat) };
     return { ok: true, made: { ...made, encodeBody: "automatic" }, isolate: isolateOf(code, found, seat) };
@@ -153,12 +164,15 @@ const within = <T>(work: Promise<T>): Promise<T | "late"> =>
 
 /** A call is under way until the last byte of its answer has gone. */
 function tracked(scope: Scope, found: Response, seat: Seat): ReadableStream | null {
-  if (found.body === null || found.headers.has("content-length")) {
+  if (isShort(found)) {
     seat.leave();
     return found.body;
   }
   seat.answered();
-  return limited(scope, found.body, LONGEST_MS, () => seat.leave());
+  return limited(scope, found, LONGEST_MS, (isBroken) => {
+    if (isBroken) broke(seat, scope.clock);
+    seat.leave();
+  });
 }
 
 /** Code id → name of the isolate that last began to run it. */
@@ -166,9 +180,10 @@ const names = new Map<string, string>();
 const MAX_NAMES = 5_000;
 
 function isolateOf(code: string, { headers }: Response, seat: Seat): Isolate {
-  const [start, name = "-", room] = (headers.get(START_HEADER) ?? "").split(" ");
-  if (room === "full") seat.full();
-  if (start !== "cold") return { name: names.get(code) ?? "-", isCold: false };
+  const told = headers.get(START_HEADER);
+  if (told === null) return { name: names.get(code) ?? "-", isCold: false };
+  const [, name = "-", serial, room] = told.split(" ");
+  seat.told(serial === undefined || serial === "-" ? null : Number(serial), room === "full");
   if (names.size > MAX_NAMES) names.clear();
   names.set(code, name);
   return { name, isCold: true };
@@ -199,14 +214,17 @@ const DETAIL: Record<Fault, string> = {
   threw: "The function threw an error.",
   hung: "The function can never answer.",
   "no-response": "The function did not return a Response.",
+  unsendable: "The function's Response can't be sent.",
 };
+const BROKEN = "The function's answer broke off before its head had come.";
+const WHOLE = "Send fewer or shorter headers, and a body that nobody reads meanwhile.";
 const FEWER = "Send fewer or shorter headers.";
 const LOOK = "Look at the deployment's log: `cloudify logs`.";
 const MEND = "Look for an endless loop or for memory without bounds in it, and deploy again.";
 const AGAIN = "Try again in a moment.";
 
 const refuse = (
-  code: "unavailable" | "function_unresponsive" | "function_failed" | "function_timeout",
+  code: "unavailable" | "function_unresponsive" | "function_failed" | "function_timeout" | "bad_request",
   detail: string,
   fix: string,
   retryAfter: number | null = null,

@@ -5,15 +5,26 @@ import type { IsolatesEnv } from "./env.ts";
 import { codeOf } from "./platform.ts";
 import { workerCode } from "./worker-code.ts";
 
+/**
+ * Code id → how often its code could not be read. The runtime never forgets an isolate whose making failed, so the next
+ * one has another name.
+ */
+const failures = new Map<string, number>();
+
 /** @param exports This Worker's own entry points: what a function's fetches go to, and its console lines. */
 export function byLoader(env: IsolatesEnv, exports: ExecutionContext["exports"]): Isolates {
   return {
     async of(call: Call): Promise<Isolate> {
       let isCold = false;
-      const worker = env.LOADER.get(call.id, async () => {
+      const failed = failures.get(call.id) ?? 0;
+      const worker = env.LOADER.get(failed === 0 ? call.id : `${call.id}#${failed}`, async () => {
         isCold = true;
-        const code = await codeOf(env, call);
-        return workerCode(code, exports.Outbound({ props: call }));
+        try {
+          return workerCode(await codeOf(env, call), exports.Outbound({ props: call }));
+        } catch (error) {
+          failures.set(call.id, failed + 1);
+          throw error;
+        }
       });
       return {
         fetch: (request, headers) => worker.getEntrypoint().fetch(request, { headers }),

@@ -40,6 +40,15 @@ test("text without frames is no stack", () => {
   expect(hasFrames("Uncaught SyntaxError: x\n  at index.js:1:2")).toBe(true);
 });
 
+test("no line of a customer's makes it look for long", () => {
+  const nasty = [
+    `${"\n".repeat(2_660)} at ${"x".repeat(5_330)}`,
+    `    at ${"(".repeat(4_000)}${":1:1 ] ".repeat(500)}x`,
+    `    at ${"a ".repeat(2_000)}:1:${"2".repeat(4_000)}!`,
+  ];
+  for (const text of nasty) expect(mapFrames(text, at)).toBe(text);
+});
+
 test("a map of esbuild's leads to the line and column of the source, and keeps no source", async () => {
   const source = "type T = string;\n\nexport function deep(text: T): never {\n  throw new Error(text);\n}\n";
   const made = await transform(source, {

@@ -64,6 +64,7 @@ export const requests = new AsyncLocalStorage();
 export const native = { Response, Request, Promise, String, Number, Object, parse: JSON.parse };
 const { setTimeout, Date, TextEncoder, fetch: nativeFetch } = globalThis;
 const { stringify } = JSON;
+const setHeader = Function.prototype.call.bind(Headers.prototype.set);
 const encoder = new TextEncoder();
 ${lines === "fetch" ? BY_FETCH : BY_CONSOLE}
 const fresh = () => ({ indent: "", counts: new Map(), timers: new Map() });
@@ -131,7 +132,7 @@ globalThis.fetch = async (input, init) => {
     return new native.Response(assets[url.slice(5)]);
   }
   const request = new native.Request(input, init);
-  request.headers.set("${HOPS_HEADER}", native.String(requests.getStore()?.hops ?? 0));
+  setHeader(request.headers, "${HOPS_HEADER}", native.String(requests.getStore()?.hops ?? 0));
   return nativeFetch(request);
 };
 
@@ -213,9 +214,14 @@ export default {
         console.error(error instanceof Error ? error : new Error("Thrown: " + String(error)));
         return fault("threw");
       }
-      if (response instanceof Response) return response;
-      console.error("The handler returned %o, not a Response.", response);
-      return fault("no-response");
+      if (!(response instanceof Response)) {
+        console.error("The handler returned %o, not a Response.", response);
+        return fault("no-response");
+      }
+      const why = response.type === "error" ? "Response.error()" : response.bodyUsed ? "a Response whose body was read, or sent, before" : null;
+      if (why === null) return response;
+      console.error("The handler returned " + why + ", which can't be sent.");
+      return fault("unsendable");
     });
   },
 };

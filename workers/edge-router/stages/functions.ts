@@ -56,17 +56,12 @@ const hostnameOf = ({ url }: Asked, found: Found): string =>
 /** By code id: what of a call is the same each time. */
 const calls = new Lru<{ call: Call; text: string }>(CALLS_BYTES);
 
-function callOf(
-  scope: Scope,
-  { team, project, deployment }: Target,
-  asked: Asked,
-  entry: EdgeEntry,
-  found: Found,
-) {
+function callOf(scope: Scope, target: Target, asked: Asked, entry: EdgeEntry, found: Found) {
   const { name } = asked;
+  const { team, project, deployment } = target;
   const served = "served" in found ? found.served : null;
   const env = served?.env ?? null;
-  const id = codeIdOf(deployment, name, entry.code, env);
+  const id = codeIdOf(target, name, entry.code, env);
   const held = served ? calls.get(id) : undefined;
   if (held) return held;
   const isDevelopment = scope.env.DEVELOPMENT_HOST !== undefined;

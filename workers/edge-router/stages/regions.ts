@@ -9,8 +9,8 @@ import { longestOf } from "#features/functions/durations.ts";
 import type { NodeEntry } from "#features/functions/function.ts";
 import { type Ending, isIdempotent, isOfRegion, verdictOf } from "#features/regions/failover.ts";
 import { ranked } from "#features/regions/select.ts";
-import type { Made } from "../answer.ts";
-import { headOf, limited } from "../functions/answers.ts";
+import { accepted, type Made } from "../answer.ts";
+import { headOf, isShort, limited } from "../functions/answers.ts";
 import { onward } from "../functions/onward.ts";
 import { outcomeLines } from "../functions/outcome.ts";
 import { tell } from "../functions/tell.ts";
@@ -144,9 +144,8 @@ function resultOf(
   }
   for (const name of HOP_BY_HOP) headers.delete(name);
   const { status, webSocket } = found;
-  if (webSocket) return { ok: true, made: new Response(null, { status: 101, webSocket }) };
-  const isOpenEnded = found.body !== null && !found.headers.has("content-length");
-  const body = isOpenEnded && found.body ? limited(scope, found.body, longestOf(maxDuration)) : found.body;
+  if (webSocket) return { ok: true, made: accepted(webSocket, headers) };
+  const body = isShort(found) ? found.body : limited(scope, found, longestOf(maxDuration));
   return { ok: true, made: { status, headers, body, encodeBody: "manual" } };
 }
 
