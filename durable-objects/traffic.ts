@@ -9,7 +9,7 @@ import {
   minuteOf,
   SLOTS_KEEP_MS,
   servedBy,
-  type TrafficEvent,
+  type Tally,
 } from "#features/traffic/machine.ts";
 import type { TrafficRpc } from "#features/traffic/rpc.ts";
 import type { Env } from "./env.ts";
@@ -20,19 +20,19 @@ export class TrafficObject extends DurableObject<Env> implements TrafficRpc {
     this.#createTables();
   }
 
-  async add(batch: string, events: TrafficEvent[]): Promise<void> {
+  async add(batch: string, tallies: Tally[]): Promise<void> {
     const { sql } = this.ctx.storage;
     const now = systemClock(Number(this.env.CLOCK_OFFSET_MS ?? 0)).now();
     const oldest = now - KEEP_MS;
     this.ctx.storage.transactionSync(() => {
       const [known] = sql.exec("select 1 from batches where id = ?", batch);
       if (known) return;
-      sql.exec("insert into batches values (?, ?)", batch, minuteOf(events[0]?.at ?? 0));
-      for (const [minute, of] of Map.groupBy(events, (event) => minuteOf(event.at))) {
+      sql.exec("insert into batches values (?, ?)", batch, minuteOf(tallies[0]?.slot ?? 0));
+      for (const [minute, of] of Map.groupBy(tallies, ({ slot }) => minuteOf(slot))) {
         const rollup = of.reduce(add, this.#minute(minute));
         sql.exec("insert or replace into minutes values (?, ?)", minute, JSON.stringify(rollup));
       }
-      for (const { slot, deployment, requests, errors } of servedBy(events)) {
+      for (const { slot, deployment, requests, errors } of servedBy(tallies)) {
         sql.exec(
           `insert into served values (?, ?, ?, ?) on conflict (slot, deployment) do update set
              requests = requests + excluded.requests, errors = errors + excluded.errors`,

@@ -4,10 +4,7 @@ import { HOUR, MINUTE, type Millis, SECOND } from "#core/time.ts";
 /** One answered request, as the router saw it. */
 export interface TrafficEvent {
   at: Millis;
-  team: string;
-  project: string;
   deployment: string;
-  host: string;
   /** Whether it came by a host of production, not by the deployment's own or a preview's. */
   isProduction: boolean;
   status: number;
@@ -18,8 +15,18 @@ export interface TrafficEvent {
   functionMs: number | null;
   /** Name of the one in which a function answered; `null`: it did so at the edge, or none did. */
   region: string | null;
-  /** Each event stands for this many requests. */
-  sampled: number;
+}
+
+/** Requests that are alike, added up: adding is all that is ever done with them, and most are. */
+export interface Tally extends Pick<TrafficEvent, "deployment" | "isProduction" | "cache" | "region"> {
+  /** Unix milliseconds at which the slot begins. */
+  slot: Millis;
+  /** First digit of the status. */
+  statusClass: number;
+  requests: number;
+  functionMs: number;
+  bytesIn: number;
+  bytesOut: number;
 }
 
 export interface Minute {
@@ -53,15 +60,14 @@ export interface Served {
 }
 
 /** What is added up for the deployments of production. */
-export function servedBy(events: readonly TrafficEvent[]): Served[] {
+export function servedBy(tallies: readonly Tally[]): Served[] {
   const served = new Map<string, Served>();
-  for (const { isProduction, at, deployment, status, sampled } of events) {
+  for (const { isProduction, slot, deployment, statusClass, requests } of tallies) {
     if (!isProduction) continue;
-    const slot = at - (at % SLOT_MS);
     const key = `${slot} ${deployment}`;
-    const { requests, errors } = served.get(key) ?? { requests: 0, errors: 0 };
-    const failed = status >= 500 ? sampled : 0;
-    served.set(key, { slot, deployment, requests: requests + sampled, errors: errors + failed });
+    const held = served.get(key) ?? { slot, deployment, requests: 0, errors: 0 };
+    const errors = held.errors + (statusClass >= 5 ? requests : 0);
+    served.set(key, { ...held, requests: held.requests + requests, errors });
   }
   return [...served.values()];
 }
@@ -79,19 +85,18 @@ export const emptyMinute = (minute: Millis): Minute => ({
   bytesOut: 0,
 });
 
-export function add(to: Minute, event: TrafficEvent): Minute {
-  const weight = event.sampled;
-  const { region } = event;
-  const statusClass = `${Math.floor(event.status / 100)}xx`;
+export function add(to: Minute, tally: Tally): Minute {
+  const { requests, region } = tally;
+  const statusClass = `${tally.statusClass}xx`;
   return {
     minute: to.minute,
-    requests: to.requests + weight,
-    byClass: { ...to.byClass, [statusClass]: (to.byClass[statusClass] ?? 0) + weight },
-    byCache: { ...to.byCache, [event.cache]: (to.byCache[event.cache] ?? 0) + weight },
+    requests: to.requests + requests,
+    byClass: { ...to.byClass, [statusClass]: (to.byClass[statusClass] ?? 0) + requests },
+    byCache: { ...to.byCache, [tally.cache]: (to.byCache[tally.cache] ?? 0) + requests },
     byRegion:
-      region === null ? to.byRegion : { ...to.byRegion, [region]: (to.byRegion[region] ?? 0) + weight },
-    functionMs: to.functionMs + (event.functionMs ?? 0) * weight,
-    bytesIn: to.bytesIn + event.bytesIn * weight,
-    bytesOut: to.bytesOut + event.bytesOut * weight,
+      region === null ? to.byRegion : { ...to.byRegion, [region]: (to.byRegion[region] ?? 0) + requests },
+    functionMs: to.functionMs + tally.functionMs,
+    bytesIn: to.bytesIn + tally.bytesIn,
+    bytesOut: to.bytesOut + tally.bytesOut,
   };
 }

@@ -1,10 +1,10 @@
 /** What a TrafficObject answers. One object a project, named by its id. */
 import type { Millis } from "#core/time.ts";
-import type { Minute, TrafficEvent } from "./machine.ts";
+import type { Minute, Tally } from "./machine.ts";
 
 export interface TrafficRpc extends Rpc.DurableObjectBranded {
-  /** @param batch Names the events, so that a repeated call counts once. */
-  add(batch: string, events: TrafficEvent[]): Promise<void>;
+  /** @param batch Names the tallies, so that a repeated call counts once. */
+  add(batch: string, tallies: Tally[]): Promise<void>;
   /** Minutes from `from` on, oldest first, at most `limit`. */
   read(from: Millis, limit: number): Promise<Minute[]>;
   /**

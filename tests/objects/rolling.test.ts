@@ -5,7 +5,8 @@ import { MINUTE, type Millis, SECOND } from "#core/time.ts";
 import { DEFAULT_GUARD, type Guard } from "#features/pointers/guard.ts";
 import type { Stage } from "#features/pointers/rolling.ts";
 import { type By, pointerKey, pointerName } from "#features/pointers/rpc.ts";
-import { SLOT_MS, type TrafficEvent } from "#features/traffic/machine.ts";
+import { SLOT_MS } from "#features/traffic/machine.ts";
+import { Tallies } from "#features/traffic/tallies.ts";
 import { alarmOf, owedBy, turnClock } from "./hands.ts";
 
 const STAGES: Stage[] = [{ percent: 10, minutes: 5 }, { percent: 50, minutes: 10 }, { percent: 100 }];
@@ -42,28 +43,16 @@ const logOf = async (deployment: string) =>
 let batch = 0;
 /** So many requests of a deployment at a moment, of which some failed. */
 async function answered(
-  { traffic, of }: Release,
+  { traffic }: Release,
   [deployment, at, requests, errors]: [string, Millis, number, number],
   isProduction = true,
 ) {
-  const event = (status: number): TrafficEvent => ({
-    at,
-    team: of.team,
-    project: of.project,
-    deployment,
-    host: "h.localhost",
-    isProduction,
-    status,
-    cache: "none",
-    bytesIn: 0,
-    bytesOut: 0,
-    functionMs: null,
-    region: null,
-    sampled: 1,
-  });
+  const tallies = new Tallies();
+  const more = { cache: "none", bytesIn: 0, bytesOut: 0, functionMs: null, region: null } as const;
+  for (let i = 0; i < requests; i++)
+    tallies.add({ at, deployment, isProduction, status: i < errors ? 500 + (i % 5) : 200, ...more });
   batch += 1;
-  const all = Array.from({ length: requests }, (_, i) => event(i < errors ? 500 + (i % 5) : 200));
-  await traffic.add(`b${batch}`, all);
+  await traffic.add(`b${batch}`, tallies.all());
 }
 
 test("each stage ends by the alarm at its time, also when the object was evicted meanwhile", async () => {

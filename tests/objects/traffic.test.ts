@@ -2,24 +2,21 @@ import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { MINUTE } from "#core/time.ts";
-import { KEEP_MS, minuteOf, type TrafficEvent } from "#features/traffic/machine.ts";
+import { KEEP_MS, minuteOf, SLOT_MS, type Tally } from "#features/traffic/machine.ts";
 
 const newTraffic = (project: string) => env.TRAFFIC.get(env.TRAFFIC.idFromName(project));
 
-const event = (at: number, more: Partial<TrafficEvent> = {}): TrafficEvent => ({
-  at,
-  team: "team_1",
-  project: "prj_1",
+const tally = (at: number, more: Partial<Tally> = {}): Tally => ({
+  slot: at - (at % SLOT_MS),
   deployment: "dpl_1",
-  host: "h.localhost",
   isProduction: true,
-  status: 200,
+  statusClass: 2,
   cache: "memory",
+  region: null,
+  requests: 1,
+  functionMs: 0,
   bytesIn: 10,
   bytesOut: 100,
-  functionMs: null,
-  region: null,
-  sampled: 1,
   ...more,
 });
 
@@ -27,15 +24,22 @@ test("a batch counts once however often it comes, and is spread over its minutes
   const stub = newTraffic("prj_batches");
   const now = minuteOf(Date.now());
   const batch = [
-    event(now),
-    event(now + 1, { status: 404, sampled: 4, functionMs: 5, region: "fra" }),
-    event(now - MINUTE),
+    tally(now),
+    tally(now + 1, {
+      statusClass: 4,
+      requests: 4,
+      functionMs: 20,
+      bytesIn: 40,
+      bytesOut: 400,
+      region: "fra",
+    }),
+    tally(now - MINUTE),
   ];
   await stub.add("b1", batch);
   await stub.add("b1", batch);
   await evictDurableObject(stub);
   await stub.add("b1", batch);
-  await stub.add("b2", [event(now + 2, { cache: "r2", functionMs: 7, region: "iad" })]);
+  await stub.add("b2", [tally(now + 2, { cache: "r2", functionMs: 7, region: "iad" })]);
   expect(await stub.read(0, 10)).toEqual([
     {
       minute: now - MINUTE,
@@ -63,16 +67,16 @@ test("a batch counts once however often it comes, and is spread over its minutes
 test("batches that race are all counted", async () => {
   const stub = newTraffic("prj_race");
   const now = minuteOf(Date.now());
-  await Promise.all(Array.from({ length: 50 }, (_, i) => stub.add(`b${i}`, [event(now), event(now)])));
+  await Promise.all(Array.from({ length: 50 }, (_, i) => stub.add(`b${i}`, [tally(now), tally(now)])));
   expect(await stub.read(0, 10)).toMatchObject([{ requests: 100 }]);
 });
 
 test("minutes are forgotten after they were kept for long enough", async () => {
   const stub = newTraffic("prj_old");
   const now = Date.now();
-  await stub.add("old", [event(now - KEEP_MS - MINUTE)]);
-  await stub.add("kept", [event(now - KEEP_MS + 2 * MINUTE)]);
-  await stub.add("new", [event(now)]);
+  await stub.add("old", [tally(now - KEEP_MS - MINUTE)]);
+  await stub.add("kept", [tally(now - KEEP_MS + 2 * MINUTE)]);
+  await stub.add("new", [tally(now)]);
   const minutes = await stub.read(0, 10);
   expect(minutes.map(({ minute }) => minute)).toEqual([minuteOf(now - KEEP_MS + 2 * MINUTE), minuteOf(now)]);
 });

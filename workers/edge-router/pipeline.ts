@@ -101,10 +101,7 @@ function finish(scope: Scope, request: Request, url: URL, target: Target, answer
   const response = finished(made, said(scope, request, url, target, answer));
   const event = {
     at: scope.clock.now(),
-    team: target.team,
-    project: target.project,
     deployment: target.deployment,
-    host: url.hostname,
     isProduction: target.isProduction,
     status: response.status,
     cache,
@@ -112,10 +109,10 @@ function finish(scope: Scope, request: Request, url: URL, target: Target, answer
     bytesOut: bytes,
     functionMs,
     region,
-    sampled: 1,
   };
-  if (!rest) report(scope, event);
-  else scope.keepAlive(rest.then((more) => report(scope, withRest(event, more))));
+  const { project } = target;
+  if (!rest) report(scope, project, event);
+  else scope.keepAlive(rest.then((more) => report(scope, project, withRest(event, more))));
   return response;
 }
 

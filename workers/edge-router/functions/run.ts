@@ -155,12 +155,18 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
   }
 }
 
-/**
- * To the head of the answer. What is late is ended by the runtime with its request, and so is the timer of what was not:
- * an abort signal in each call would cost more than the rest of its head, and to clear a timer as much as to set it.
- */
+/** To the head of the answer; what is late is ended by the runtime with its request. A timer that waits costs less than an abort signal. */
 const within = <T>(work: Promise<T>): Promise<T | "late"> =>
-  Promise.race([work, scheduler.wait(ANSWER_MS).then(() => "late" as const)]);
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve("late"), ANSWER_MS);
+    const settled =
+      <V>(settle: (value: V) => void) =>
+      (value: V) => {
+        clearTimeout(timer);
+        settle(value);
+      };
+    work.then(settled<T | "late">(resolve), settled(reject));
+  });
 
 /** A call is under way until the last byte of its answer has gone. */
 function tracked(scope: Scope, found: Response, seat: Seat): ReadableStream | null {
