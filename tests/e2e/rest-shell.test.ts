@@ -150,6 +150,8 @@ describe("what is asked", () => {
         token: "cfy_unknown",
       });
       expect([answer.status, answer.body.code]).toEqual([401, "unauthenticated"]);
+      const nowhere = await platform.call("PUT", "/api/nowhere", body);
+      expect([nowhere.status, nowhere.body.code]).toEqual([404, "not_found"]);
     }
   });
 

@@ -52,7 +52,10 @@ export function createApp(seams: Seams): OpenAPIHono<ApiEnv> {
     return c.html(referencePage(documentOf(app, c.env.PUBLIC_ORIGIN)));
   });
 
-  app.notFound((c) => absent(app, c));
+  app.notFound(async (c) => {
+    await readRest(c.req.raw);
+    return absent(app, c);
+  });
   app.onError(async (error, c) => {
     await readRest(c.req.raw);
     const problem = await findFullDisk(toProblem(error), c.env.DISK);
