@@ -4,14 +4,17 @@
  */
 import { cp, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { Route } from "@vercel/routing-utils";
 import type { ProjectConfig } from "./config.ts";
 import { collectFiles, type FoundFile } from "./files.ts";
 import type { FunctionSource } from "./functions/discover.ts";
+import { type MadeFunction, writeFunctions } from "./functions/emit.ts";
+import { routeTable } from "./functions/table.ts";
 import { BuildProblem } from "./problem.ts";
 
 export interface OutputConfig {
   version: 3;
-  routes: unknown[];
+  routes: Route[];
   overrides?: Record<string, { path: string }>;
   framework?: { slug: string };
   /** Our own addition: a directory's address gets its slash, so that relative links work. */
@@ -35,9 +38,10 @@ export async function assembleOutput(
   config: ProjectConfig,
   framework: string | null,
   isSource: boolean,
-  functions: readonly FunctionSource[] = [],
+  made: readonly MadeFunction[],
 ): Promise<Assembled> {
-  const own = await servedFiles(folder, config, isSource, functions);
+  const sources = made.map((one) => one.source);
+  const own = await servedFiles(folder, config, isSource, sources);
   const draft = `${output}.${process.pid}.tmp`;
   await rm(draft, { recursive: true, force: true });
   await mkdir(join(draft, "static"), { recursive: true });
@@ -45,9 +49,10 @@ export async function assembleOutput(
   for (const one of folders) await mkdir(one, { recursive: true });
   for (const file of own)
     await cp(file.absolute, join(draft, "static", file.path), { preserveTimestamps: true });
+  await writeFunctions(draft, made);
   await writeFile(
     join(draft, "config.json"),
-    `${JSON.stringify(configOf(own, config, framework), null, 2)}\n`,
+    `${JSON.stringify(configOf(own, config, framework, made), null, 2)}\n`,
   );
   await rm(output, { recursive: true, force: true });
   await mkdir(dirname(output), { recursive: true });
@@ -88,29 +93,34 @@ const NEVER_SERVED = new Set([
   "tsconfig.json",
 ]);
 
+/** @throws BuildProblem when two functions answer at the same addresses. */
 export function configOf(
   files: readonly FoundFile[],
   config: ProjectConfig,
   framework: string | null,
+  made: readonly MadeFunction[],
 ): OutputConfig {
   const paths = new Set(files.map((file) => file.path));
   const pages = [...paths].filter((path) => path.endsWith(".html"));
   const overrides = Object.fromEntries(pages.map((path) => [path, { path: path.slice(0, -".html".length) }]));
   const isPlain = config.cleanUrls === null && config.trailingSlash === null;
+  const built: Route[] = [
+    ...(isPlain ? PAGES : []),
+    ...(paths.has("404.html") ? errorPage(config.cleanUrls === true) : []),
+  ];
   return {
     version: 3,
-    routes: [
-      ...config.routes,
-      ...(isPlain ? [{ handle: "miss" }, { src: "^/((?:.*/)?[^/.]+)$", dest: "/$1.html", check: true }] : []),
-      ...(paths.has("404.html") ? errorPage(config.cleanUrls === true) : []),
-    ],
+    routes: routeTable(config, built, made),
     ...(config.cleanUrls ? { overrides } : {}),
     ...(framework === null ? {} : { framework: { slug: framework } }),
     cloudify: { directoryRedirect: isPlain },
   };
 }
 
-const errorPage = (isClean: boolean): unknown[] => [
+/** A page is found without its ending. */
+const PAGES: Route[] = [{ handle: "miss" }, { src: "^/((?:.*/)?[^/.]+)$", dest: "/$1.html", check: true }];
+
+const errorPage = (isClean: boolean): Route[] => [
   { handle: "error" },
   { src: "^/.*$", status: 404, dest: isClean ? "/404" : "/404.html" },
 ];

@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { assembleOutput } from "./assemble.ts";
 import { isDirectory, isFile } from "./detect.ts";
-import { discover, type FunctionSource } from "./functions/discover.ts";
-import { addFunctions } from "./functions/emit.ts";
+import { discover } from "./functions/discover.ts";
+import { type MadeFunction, makeFunctions } from "./functions/emit.ts";
 import type { BuildPlan } from "./plan.ts";
 import { BuildProblem } from "./problem.ts";
 import { type LogLine, runCommand } from "./run.ts";
@@ -27,22 +27,23 @@ export async function runBuild(plan: BuildPlan, options: BuildOptions): Promise<
       return plan.output;
     case "static": {
       say(`Static files (${plan.why})`);
-      const functions = await discover(plan.root);
+      const sources = await discover(plan.root);
       const { folder, config, install } = plan;
-      if (functions.length > 0 && install !== null)
+      if (sources.length > 0 && install !== null)
         await runCommand(install, "The install", { cwd: plan.root, ...options });
-      const { files } = await assembleOutput(folder, options.output, config, null, true, functions);
-      say(`${files} files`);
-      await build(plan.root, options.output, functions, say);
+      const made = await makeFunctions(plan.root, sources);
+      const { files } = await assembleOutput(folder, options.output, config, null, true, made);
+      say(`${files} files${named(made)}`);
       return options.output;
     }
     case "build": {
       const { root, framework, config } = plan;
       const { isTree, folder } = await runCommands(plan, options, plan.install);
       if (isTree) return folder;
-      const { files } = await assembleOutput(folder, options.output, config, framework?.slug ?? null, false);
-      say(`${files} files from ${folder}`);
-      await build(root, options.output, await discover(root), say);
+      const made = await makeFunctions(root, await discover(root));
+      const slug = framework?.slug ?? null;
+      const { files } = await assembleOutput(folder, options.output, config, slug, false, made);
+      say(`${files} files from ${folder}${named(made)}`);
       return options.output;
     }
   }
@@ -71,16 +72,8 @@ export async function runCommands(
   return { isTree: true, folder: own };
 }
 
-async function build(
-  root: string,
-  output: string,
-  sources: readonly FunctionSource[],
-  say: (text: string) => void,
-): Promise<void> {
-  if (sources.length === 0) return;
-  const { names } = await addFunctions(root, output, sources);
-  say(`${names.length} functions: ${names.join(", ")}`);
-}
+const named = (made: readonly MadeFunction[]): string =>
+  made.length === 0 ? "" : `; ${made.length} functions: ${made.map((one) => one.source.name).join(", ")}`;
 
 async function findMade({
   root,

@@ -4,13 +4,15 @@
  */
 import { createHash } from "node:crypto";
 import { join, sep } from "node:path";
+import type { Route } from "@vercel/routing-utils";
 import { configOf, type OutputConfig, servedFiles } from "../assemble.ts";
 import { type BuildOptions, type Made, runCommands } from "../build.ts";
 import type { ProjectConfig } from "../config.ts";
 import { isDirectory } from "../detect.ts";
 import { collectFiles, type FoundFile } from "../files.ts";
 import { discover, type FunctionSource } from "../functions/discover.ts";
-import { filesOf, type MadeFunction, refuseTwins, routesWith } from "../functions/emit.ts";
+import { filesOf, type MadeFunction, refuseTwins } from "../functions/emit.ts";
+import { routeTable } from "../functions/table.ts";
 import { type HashedFile, hashFiles } from "../hash.ts";
 import { mappedFiles } from "../mapped.ts";
 import { Bundles } from "./bundles.ts";
@@ -112,7 +114,7 @@ export class LiveBuilder {
     const { made, bundled } = await this.#bundles.make(sources);
     const files = [
       ...(await this.#hashed(own, "static/")),
-      ...generated(configOf(own, config, framework), made),
+      ...generated(configOf(own, config, framework, made), made),
     ];
     return { files, bundled };
   }
@@ -125,7 +127,8 @@ export class LiveBuilder {
   ): Promise<LiveOutput> {
     refuseTwins(sources);
     const { made, bundled } = await this.#bundles.make(sources);
-    const routes = [...config.routes, { handle: "miss" }, { src: "^/(.*)$", dest: `${server}/$1` }];
+    const rest: Route[] = [{ handle: "miss" }, { src: "^/(.*)$", dest: `${server}/$1` }];
+    const routes = routeTable(config, rest, made);
     const whole: OutputConfig = { version: 3, routes, cloudify: { directoryRedirect: false } };
     return { files: generated(whole, made), bundled };
   }
@@ -145,8 +148,7 @@ export class LiveBuilder {
 }
 
 function generated(config: OutputConfig, made: readonly MadeFunction[]): OutputFile[] {
-  const routes = made.length === 0 ? config.routes : routesWith(config.routes, made);
-  const text = `${JSON.stringify({ ...config, routes }, null, 2)}\n`;
+  const text = `${JSON.stringify(config, null, 2)}\n`;
   const all: [string, Uint8Array][] = [["config.json", Buffer.from(text)], ...made.flatMap(filesOf)];
   return all.map(([path, from]) => {
     const sha256 = createHash("sha256").update(from).digest("hex");
