@@ -3,7 +3,7 @@
  * `.html` too; `404.html` is the error page.
  */
 import { cp, mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Route } from "@vercel/routing-utils";
 import type { ProjectConfig } from "./config.ts";
 import { collectFiles, type FoundFile } from "./files.ts";
@@ -31,17 +31,18 @@ export interface Assembled {
  * Writes beside and renames, so that a tree is there whole or not at all.
  *
  * @param folder What is served. @param output Where the tree goes; what is there is replaced.
+ * @param root The project's folder, where its sources are what is served; `null`: a build has made `folder`.
  */
 export async function assembleOutput(
   folder: string,
   output: string,
   config: ProjectConfig,
   framework: string | null,
-  isSource: boolean,
+  root: string | null,
   made: readonly MadeFunction[],
 ): Promise<Assembled> {
   const sources = made.map((one) => one.source);
-  const own = await servedFiles(folder, config, isSource, sources);
+  const own = await servedFiles(folder, config, root, sources);
   const draft = `${output}.${process.pid}.tmp`;
   await rm(draft, { recursive: true, force: true });
   await mkdir(join(draft, "static"), { recursive: true });
@@ -60,38 +61,39 @@ export async function assembleOutput(
   return { output, files: own.length };
 }
 
-/** The files of a folder that are served: not the sources of functions, nor the configuration. @throws BuildProblem when there is nothing. */
+/**
+ * The files of a folder that are served: not the sources of functions, nor the configuration.
+ *
+ * @param root As `assembleOutput` has it. @throws BuildProblem when there is nothing.
+ */
 export async function servedFiles(
   folder: string,
   config: ProjectConfig,
-  isSource: boolean,
+  root: string | null,
   functions: readonly FunctionSource[],
 ): Promise<FoundFile[]> {
-  const found = await collectFiles(folder, isSource);
-  const sources = new Set(functions.map((one) => one.file));
-  const files =
-    functions.length === 0 || !isSource ? found : found.filter((file) => !isSourceOf(file.path, sources));
-  if (files.length === 0 && functions.length === 0) {
+  const found = await collectFiles(folder, root !== null);
+  if (found.length === 0 && functions.length === 0) {
     throw new BuildProblem(
       "nothing_to_deploy",
       `There are no files in ${folder}.`,
       "Check the folder, or the output directory.",
     );
   }
-  return config.file !== null && isSource ? files.filter((file) => file.path !== config.file) : files;
+  // A folder of its own (`public`) holds what visitors are to see, whatever it is called.
+  if (root === null || resolve(folder) !== resolve(root)) return found;
+  const sources = new Set(functions.map((one) => one.file));
+  const isServed = ({ path }: FoundFile): boolean =>
+    path !== config.file && (functions.length === 0 || !(sources.has(path) || NEVER_SERVED.test(path)));
+  return found.filter(isServed);
 }
 
-/** Helpers of functions stand beside them in `api/`; what is no source there is a file like any other. */
-const isSourceOf = (path: string, sources: ReadonlySet<string>): boolean =>
-  sources.has(path) || (path.startsWith("api/") && /\.[mc]?[jt]sx?$/.test(path)) || NEVER_SERVED.has(path);
-
-const NEVER_SERVED = new Set([
-  "package.json",
-  "package-lock.json",
-  "pnpm-lock.yaml",
-  "yarn.lock",
-  "tsconfig.json",
-]);
+/**
+ * Beside functions: what they are made from, keys and data that stand with them too, and what only tools read. As
+ * `VERCEL_PLATFORM_FILES` of @vercel/fs-detectors.
+ */
+const NEVER_SERVED =
+  /^(?:api\/.*|middleware\.[mc]?[jt]s|package(?:-lock)?\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?|tsconfig\.json|\.gitignore|README\.md)$/s;
 
 /** @throws BuildProblem when two functions answer at the same addresses. */
 export function configOf(

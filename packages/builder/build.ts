@@ -32,7 +32,7 @@ export async function runBuild(plan: BuildPlan, options: BuildOptions): Promise<
       if (sources.length > 0 && install !== null)
         await runCommand(install, "The install", { cwd: plan.root, ...options });
       const made = await makeFunctions(plan.root, sources);
-      const { files } = await assembleOutput(folder, options.output, config, null, true, made);
+      const { files } = await assembleOutput(folder, options.output, config, null, plan.root, made);
       say(`${files} files${named(made)}`);
       return options.output;
     }
@@ -42,7 +42,7 @@ export async function runBuild(plan: BuildPlan, options: BuildOptions): Promise<
       if (isTree) return folder;
       const made = await makeFunctions(root, await discover(root));
       const slug = framework?.slug ?? null;
-      const { files } = await assembleOutput(folder, options.output, config, slug, false, made);
+      const { files } = await assembleOutput(folder, options.output, config, slug, null, made);
       say(`${files} files from ${folder}${named(made)}`);
       return options.output;
     }

@@ -65,13 +65,13 @@ export class LiveBuilder {
         return this.#tree(plan.output, plan.root);
       case "static": {
         const sources = await discover(plan.root);
-        const own = await servedFiles(plan.folder, plan.config, true, sources);
+        const own = await servedFiles(plan.folder, plan.config, plan.root, sources);
         return this.#output(own, plan.config, null, sources);
       }
       case "build": {
         const { isTree, folder } = await this.#commands(plan, options);
         if (isTree) return this.#tree(folder, plan.root);
-        const own = await servedFiles(folder, plan.config, false, []);
+        const own = await servedFiles(folder, plan.config, null, []);
         return this.#output(own, plan.config, plan.framework?.slug ?? null, await discover(plan.root));
       }
       case "server":
