@@ -9,7 +9,7 @@ import type { ProjectConfig } from "./config.ts";
 import { collectFiles, type FoundFile } from "./files.ts";
 import type { FunctionSource } from "./functions/discover.ts";
 import { type MadeFunction, writeFunctions } from "./functions/emit.ts";
-import { routeTable } from "./functions/table.ts";
+import { isFunction, routeTable } from "./functions/table.ts";
 import { BuildProblem } from "./problem.ts";
 
 export interface OutputConfig {
@@ -108,7 +108,9 @@ export function configOf(
   const isPlain = config.cleanUrls === null && config.trailingSlash === null;
   const built: Route[] = [
     ...(isPlain ? PAGES : []),
-    ...(paths.has("404.html") ? errorPage(config.cleanUrls === true) : []),
+    ...(paths.has("404.html")
+      ? errorPage(config.cleanUrls === true, made.map((one) => one.source).some(isFunction))
+      : []),
   ];
   return {
     version: 3,
@@ -122,7 +124,8 @@ export function configOf(
 /** A page is found without its ending. */
 const PAGES: Route[] = [{ handle: "miss" }, { src: "^/((?:.*/)?[^/.]+)$", dest: "/$1.html", check: true }];
 
-const errorPage = (isClean: boolean): Route[] => [
+/** As on Vercel it is for pages: whoever calls an API gets the bare status. */
+const errorPage = (isClean: boolean, hasFunctions: boolean): Route[] => [
   { handle: "error" },
-  { src: "^/.*$", status: 404, dest: isClean ? "/404" : "/404.html" },
+  { src: hasFunctions ? "^(?!/api).*$" : "^/.*$", status: 404, dest: isClean ? "/404" : "/404.html" },
 ];

@@ -25,7 +25,7 @@ async function build(files: Record<string, string>) {
   await writeFunctions(join(root, "out"), made);
   const inputs = made.flatMap((one) => one.bundled.inputs);
   // Those of one name are told apart where they get their routes.
-  routeTable({ routes: [] }, [], made);
+  routeTable({ routes: [], cleanUrls: null, trailingSlash: null }, [], made);
   const run = async (name: string, request: Request): Promise<Response> => {
     const { default: handler } = (await import(join(root, `out/functions/${name}.func/index.js`))) as {
       default(request: Request, context: object): Promise<Response>;

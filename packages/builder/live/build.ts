@@ -128,7 +128,8 @@ export class LiveBuilder {
     refuseTwins(sources);
     const { made, bundled } = await this.#bundles.make(sources);
     const rest: Route[] = [{ handle: "miss" }, { src: "^/(.*)$", dest: `${server}/$1` }];
-    const routes = routeTable(config, rest, made);
+    // There sources have addresses of their own.
+    const routes = routeTable({ ...config, cleanUrls: null }, rest, made);
     const whole: OutputConfig = { version: 3, routes, cloudify: { directoryRedirect: false } };
     return { files: generated(whole, made), bundled };
   }
