@@ -2,10 +2,11 @@
  * Turns a folder of files into a Build Output API v3 tree. Files keep their own address; a page is found without its
  * `.html` too; `404.html` is the error page.
  */
-import { cp, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Route } from "@vercel/routing-utils";
 import type { ProjectConfig } from "./config.ts";
+import { replaceTree } from "./draft.ts";
 import { collectFiles, type FoundFile } from "./files.ts";
 import type { FunctionSource } from "./functions/discover.ts";
 import { type MadeFunction, writeFunctions } from "./functions/emit.ts";
@@ -28,8 +29,6 @@ export interface Assembled {
 }
 
 /**
- * Writes beside and renames, so that a tree is there whole or not at all.
- *
  * @param folder What is served. @param output Where the tree goes; what is there is replaced.
  * @param root The project's folder, where its sources are what is served; `null`: a build has made `folder`.
  */
@@ -43,21 +42,16 @@ export async function assembleOutput(
 ): Promise<Assembled> {
   const sources = made.map((one) => one.source);
   const own = await servedFiles(folder, config, root, sources);
-  const draft = `${output}.${process.pid}.tmp`;
-  await rm(draft, { recursive: true, force: true });
-  await mkdir(join(draft, "static"), { recursive: true });
-  const folders = new Set(own.map((file) => dirname(join(draft, "static", file.path))));
-  for (const one of folders) await mkdir(one, { recursive: true });
-  for (const file of own)
-    await cp(file.absolute, join(draft, "static", file.path), { preserveTimestamps: true });
-  await writeFunctions(draft, made);
-  await writeFile(
-    join(draft, "config.json"),
-    `${JSON.stringify(configOf(own, config, framework, made), null, 2)}\n`,
-  );
-  await rm(output, { recursive: true, force: true });
-  await mkdir(dirname(output), { recursive: true });
-  await rename(draft, output);
+  await replaceTree(output, async (draft) => {
+    await mkdir(join(draft, "static"));
+    const folders = new Set(own.map((file) => dirname(join(draft, "static", file.path))));
+    for (const one of folders) await mkdir(one, { recursive: true });
+    for (const file of own)
+      await cp(file.absolute, join(draft, "static", file.path), { preserveTimestamps: true });
+    await writeFunctions(draft, made);
+    const text = JSON.stringify(configOf(own, config, framework, made), null, 2);
+    await writeFile(join(draft, "config.json"), `${text}\n`);
+  });
   return { output, files: own.length };
 }
 

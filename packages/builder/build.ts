@@ -4,6 +4,8 @@ import { assembleOutput } from "./assemble.ts";
 import { isDirectory, isFile } from "./detect.ts";
 import { discover } from "./functions/discover.ts";
 import { type MadeFunction, makeFunctions } from "./functions/emit.ts";
+import { joinedConfig, sourcesBeside, writeJoined } from "./joined.ts";
+import { writtenSince } from "./live/written.ts";
 import type { BuildPlan } from "./plan.ts";
 import { BuildProblem } from "./problem.ts";
 import { type LogLine, runCommand } from "./run.ts";
@@ -39,7 +41,7 @@ export async function runBuild(plan: BuildPlan, options: BuildOptions): Promise<
     case "build": {
       const { root, framework, config } = plan;
       const { isTree, folder } = await runCommands(plan, options, plan.install);
-      if (isTree) return folder;
+      if (isTree) return joined(plan, folder, options.output, say);
       const made = await makeFunctions(root, await discover(root));
       const slug = framework?.slug ?? null;
       const { files } = await assembleOutput(folder, options.output, config, slug, null, made);
@@ -64,16 +66,48 @@ export async function runCommands(
   const { root, framework, build: command } = plan;
   options.onLog({ stream: "system", text: `Framework: ${framework?.name ?? "none detected"}` });
   const run = { cwd: root, ...options };
+  const since = Date.now();
   if (install !== null) await runCommand(install, "The install", run);
   await runCommand(command, "The build", run);
   const own = join(root, ".vercel/output");
-  if (!(await isFile(join(own, "config.json")))) return { isTree: false, folder: await findMade(plan) };
+  const hasTree = await isFile(join(own, "config.json"));
+  const passed = hasTree && (await isOld(own, plan, since));
+  if (passed) options.onLog({ stream: "system", text: `Passing over ${own}: this build has not written it` });
+  if (!hasTree || passed) return { isTree: false, folder: await findMade(plan) };
   options.onLog({ stream: "system", text: "The build made a Build Output tree itself" });
   return { isTree: true, folder: own };
 }
 
+/** @returns Where the tree lies: the build's own, if there is nothing to join it with. */
+async function joined(
+  plan: BuildPlan & { kind: "build" },
+  tree: string,
+  output: string,
+  say: (text: string) => void,
+): Promise<string> {
+  const sources = await sourcesBeside(tree, plan);
+  if (sources === null) return tree;
+  const made = await makeFunctions(plan.root, sources);
+  const config = await joinedConfig(tree, plan, made);
+  if (config === null) return tree;
+  await writeJoined(tree, output, config, made);
+  say(`Joined with the project's routes${named(made)}`);
+  return output;
+}
+
 const named = (made: readonly MadeFunction[]): string =>
   made.length === 0 ? "" : `; ${made.length} functions: ${made.map((one) => one.source.name).join(", ")}`;
+
+/** A tree that was there before, when the build has written elsewhere. (One that found all in a cache writes nothing.) */
+async function isOld(
+  tree: string,
+  { root, outputDirectories }: BuildPlan & { kind: "build" },
+  since: number,
+): Promise<boolean> {
+  const others = outputDirectories.map((name) => join(root, name));
+  const written = await writtenSince([tree, ...others], since, []);
+  return written.length > 0 && written[0] !== tree;
+}
 
 async function findMade({
   root,

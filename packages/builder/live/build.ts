@@ -14,6 +14,7 @@ import { discover, type FunctionSource } from "../functions/discover.ts";
 import { filesOf, type MadeFunction, refuseTwins } from "../functions/emit.ts";
 import { routeTable } from "../functions/table.ts";
 import { type HashedFile, hashFiles } from "../hash.ts";
+import { joinedConfig, sourcesBeside } from "../joined.ts";
 import { mappedFiles } from "../mapped.ts";
 import { Bundles } from "./bundles.ts";
 import { type LivePlan, TREE } from "./plan.ts";
@@ -70,7 +71,7 @@ export class LiveBuilder {
       }
       case "build": {
         const { isTree, folder } = await this.#commands(plan, options);
-        if (isTree) return this.#tree(folder, plan.root);
+        if (isTree) return this.#joined(folder, plan);
         const own = await servedFiles(folder, plan.config, null, []);
         return this.#output(own, plan.config, plan.framework?.slug ?? null, await discover(plan.root));
       }
@@ -102,6 +103,18 @@ export class LiveBuilder {
     const own = await collectFiles(output, false);
     const found = [...own, ...(await mappedFiles(output, root, own))];
     return { files: await this.#hashed(found, ""), bundled: [] };
+  }
+
+  async #joined(tree: string, plan: LivePlan & { kind: "build" }): Promise<LiveOutput> {
+    const { files } = await this.#tree(tree, plan.root);
+    const sources = await sourcesBeside(tree, plan);
+    if (sources === null) return { files, bundled: [] };
+    refuseTwins(sources);
+    const { made, bundled } = await this.#bundles.make(sources);
+    const config = await joinedConfig(tree, plan, made);
+    if (config === null) return { files, bundled };
+    const others = files.filter(({ path }) => path !== "config.json");
+    return { files: [...others, ...generated(config, made)], bundled };
   }
 
   async #output(
@@ -148,7 +161,7 @@ export class LiveBuilder {
   }
 }
 
-function generated(config: OutputConfig, made: readonly MadeFunction[]): OutputFile[] {
+function generated(config: object, made: readonly MadeFunction[]): OutputFile[] {
   const text = `${JSON.stringify(config, null, 2)}\n`;
   const all: [string, Uint8Array][] = [["config.json", Buffer.from(text)], ...made.flatMap(filesOf)];
   return all.map(([path, from]) => {
