@@ -42,7 +42,7 @@ export async function runBuild(plan: BuildPlan, options: BuildOptions): Promise<
       const { root, framework, config } = plan;
       const { isTree, folder } = await runCommands(plan, options, plan.install);
       if (isTree) return joined(plan, folder, options.output, say);
-      const made = await makeFunctions(root, await discover(root));
+      const made = await makeFunctions(root, await discover(root, framework));
       const slug = framework?.slug ?? null;
       const { files } = await assembleOutput(folder, options.output, config, slug, null, made);
       say(`${files} files from ${folder}${named(made)}`);

@@ -126,6 +126,16 @@ test.each([
 const DIST = `import { mkdirSync, writeFileSync } from "node:fs";
 mkdirSync("dist", { recursive: true });
 writeFileSync("dist/index.html", "new");`;
+test("Astro's own middleware is none of the platform's, with an adapter or without", async () => {
+  const files = { "vercel.json": config({ framework: "astro" }), "src/middleware.ts": "import 'astro:x';" };
+  const root = folder({ ...files, "make.mjs": DIST });
+  expect(existsSync(join(await build(root), "static/index.html"))).toBe(true);
+  expect((await live(root)).files.map((file) => file.path).sort()).toEqual([
+    "config.json",
+    "static/index.html",
+  ]);
+});
+
 const OLD = { ".vercel/output/config.json": '{"version":3}', ".vercel/output/static/index.html": "old" };
 
 test.each<[string, Record<string, string>, string]>([

@@ -25,7 +25,7 @@ export async function sourcesBeside(
   { root, framework }: Build,
 ): Promise<FunctionSource[] | null> {
   if (await isFile(join(tree, "builds.json"))) return null;
-  const sources = (await discover(root)).filter((source) => !isFrameworks(framework, source));
+  const sources = (await discover(root, framework)).filter((source) => !isFrameworks(framework, source));
   for (const { name, file } of sources) {
     if (!(await isDirectory(join(tree, "functions", `${name}.func`)))) continue;
     const fix = "Rename one of them, or take it out.";
@@ -34,13 +34,12 @@ export async function sourcesBeside(
   return sources;
 }
 
-/** Whether a framework sees to it by itself: fs-detectors leaves it out then, too, or does not look there. */
-function isFrameworks(framework: Build["framework"], { kind, file }: FunctionSource): boolean {
+/** Whether a framework sees to it by itself: fs-detectors leaves it out then, too. */
+function isFrameworks(framework: Build["framework"], { kind }: FunctionSource): boolean {
   switch (kind) {
     case "function":
       return framework?.ignoreRuntimes?.includes("@vercel/node") ?? false;
     case "middleware":
-      if (framework?.slug === "astro") return file.startsWith("src/");
       return framework?.slug === "nextjs" || framework?.disableRootMiddleware === true;
   }
 }

@@ -73,10 +73,13 @@ export class LiveBuilder {
         const { isTree, folder } = await this.#commands(plan, options);
         if (isTree) return this.#joined(folder, plan);
         const own = await servedFiles(folder, plan.config, null, []);
-        return this.#output(own, plan.config, plan.framework?.slug ?? null, await discover(plan.root));
+        const sources = await discover(plan.root, plan.framework);
+        return this.#output(own, plan.config, plan.framework?.slug ?? null, sources);
       }
-      case "server":
-        return this.#inFront(plan.build.config, await discover(plan.root), options.server ?? "");
+      case "server": {
+        const sources = await discover(plan.root, plan.build.framework);
+        return this.#inFront(plan.build.config, sources, options.server ?? "");
+      }
     }
   }
 
