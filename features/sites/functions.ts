@@ -16,6 +16,7 @@ import { isPinned } from "./function-regions.ts";
 import { type Candidate, groupFunctions, type Process } from "./groups.ts";
 import { isNode, readNodeFunction } from "./node-functions.ts";
 import { type Pages, prerendersOf } from "./prerenders.ts";
+import { reachableBy } from "./reachable.ts";
 import { readJson } from "./read-json.ts";
 import type { Prerender } from "./site.ts";
 import { configOf, folderOf, isLinkedFunction, type Unit, unitsOf, workloadFiles } from "./units.ts";
@@ -68,14 +69,14 @@ export async function collectFunctions(
   const foreign = strayOf(files, units, pages);
   const warnings: string[] = [];
   const candidates: Candidate[] = [];
-  const [unplaced, unpinned]: [string[], string[]] = [[], []];
+  const [unplaced, unpinned, unreached]: [string[], string[], string[]] = [[], [], []];
+  const isReachable = reachableBy(dests);
   let isRegional = false;
   const read = await readConfigs(base, team, units);
   if (!read.ok) return read;
   // Rendered for who asks, rather than once for all.
   for (const { name, config } of read.units)
-    if (isNode(config.runtime) && pages.onDemand.has(name) && isReachable(name, dests))
-      delete prerenders[name];
+    if (isNode(config.runtime) && pages.onDemand.has(name) && isReachable(name)) delete prerenders[name];
   // Whatever their own pages are: others' go on from there.
   const resumed = new Set(Object.values(prerenders).flatMap(({ resume }) => (resume ? [resume.name] : [])));
   for (const { name, unit, config } of read.units) {
@@ -85,7 +86,7 @@ export async function collectFunctions(
       functions[name] = { code: made.code };
       warnings.push(...made.warnings);
       if (isPinned(config.regions)) unpinned.push(name);
-    } else if (resumed.has(name) || isReachable(name, dests)) {
+    } else if (resumed.has(name) || isReachable(name)) {
       // Its page is served, or it would only say that there is none.
       const isNeeded = resumed.has(name) || (!Object.hasOwn(prerenders, name) && !NOT_FOUND.test(name));
       const isAsked = work.places.own.length > 0 && prerenders[name]?.bypass !== undefined;
@@ -97,7 +98,7 @@ export async function collectFunctions(
         if (node.ok && node.unknown.length > 0) unplaced.push(`${name} (${node.unknown.join(", ")})`);
         isRegional ||= isNeeded || isAsked;
       } else if (isNeeded) foreign.push(`${name} (${config.runtime})`);
-    }
+    } else if (!Object.hasOwn(prerenders, name)) unreached.push(name);
     await work.alive();
   }
   if (foreign.length > 0) {
@@ -113,6 +114,8 @@ export async function collectFunctions(
   if (isRegional && unplaced.length > 0) warnings.push(unknownRegions(unplaced));
   if (unpinned.length > 0)
     warnings.push(`their regions have no effect, since they run at the edge: ${listed(unpinned)}`);
+  if (unreached.length > 0)
+    warnings.push(`functions that no route leads to are not served: ${listed(unreached)}`);
   const stale = Object.entries(prerenders).filter(([, one]) => one.expiration !== false);
   if (stale.length > 0) {
     const named = listed(stale.map(([name]) => name));
@@ -161,15 +164,6 @@ function strayOf(
       names.add(name ?? inside);
   }
   return [...names].sort();
-}
-
-/**
- * Nobody asks for `posts/[id]` by that name: routes lead there, or nothing does. Next.js keeps there the code that
- * prerendered pages share, also when no page besides them is allowed.
- */
-function isReachable(name: string, dests: readonly string[]): boolean {
-  const dynamic = name.lastIndexOf("]");
-  return dynamic < 0 || dests.some((dest) => dest.startsWith(`/${name.slice(0, dynamic + 1)}`));
 }
 
 interface Described {

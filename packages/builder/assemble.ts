@@ -2,16 +2,20 @@
  * Turns a folder of files into a Build Output API v3 tree. Files keep their own address; a page is found without its
  * `.html` too; `404.html` is the error page.
  */
-import { cp, mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { cp, mkdir, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import type { Route } from "@vercel/routing-utils";
 import type { ProjectConfig } from "./config.ts";
+import { replaceTree } from "./draft.ts";
 import { collectFiles, type FoundFile } from "./files.ts";
 import type { FunctionSource } from "./functions/discover.ts";
+import { type MadeFunction, writeFunctions } from "./functions/emit.ts";
+import { isFunction, routeTable } from "./functions/table.ts";
 import { BuildProblem } from "./problem.ts";
 
 export interface OutputConfig {
   version: 3;
-  routes: unknown[];
+  routes: Route[];
   overrides?: Record<string, { path: string }>;
   framework?: { slug: string };
   /** Our own addition: a directory's address gets its slash, so that relative links work. */
@@ -25,92 +29,97 @@ export interface Assembled {
 }
 
 /**
- * Writes beside and renames, so that a tree is there whole or not at all.
- *
  * @param folder What is served. @param output Where the tree goes; what is there is replaced.
+ * @param root The project's folder, where its sources are what is served; `null`: a build has made `folder`.
  */
 export async function assembleOutput(
   folder: string,
   output: string,
   config: ProjectConfig,
   framework: string | null,
-  isSource: boolean,
-  functions: readonly FunctionSource[] = [],
+  root: string | null,
+  made: readonly MadeFunction[],
 ): Promise<Assembled> {
-  const own = await servedFiles(folder, config, isSource, functions);
-  const draft = `${output}.${process.pid}.tmp`;
-  await rm(draft, { recursive: true, force: true });
-  await mkdir(join(draft, "static"), { recursive: true });
-  const folders = new Set(own.map((file) => dirname(join(draft, "static", file.path))));
-  for (const one of folders) await mkdir(one, { recursive: true });
-  for (const file of own)
-    await cp(file.absolute, join(draft, "static", file.path), { preserveTimestamps: true });
-  await writeFile(
-    join(draft, "config.json"),
-    `${JSON.stringify(configOf(own, config, framework), null, 2)}\n`,
-  );
-  await rm(output, { recursive: true, force: true });
-  await mkdir(dirname(output), { recursive: true });
-  await rename(draft, output);
+  const sources = made.map((one) => one.source);
+  const own = await servedFiles(folder, config, root, sources);
+  await replaceTree(output, async (draft) => {
+    await mkdir(join(draft, "static"));
+    const folders = new Set(own.map((file) => dirname(join(draft, "static", file.path))));
+    for (const one of folders) await mkdir(one, { recursive: true });
+    for (const file of own)
+      await cp(file.absolute, join(draft, "static", file.path), { preserveTimestamps: true });
+    await writeFunctions(draft, made);
+    const text = JSON.stringify(configOf(own, config, framework, made), null, 2);
+    await writeFile(join(draft, "config.json"), `${text}\n`);
+  });
   return { output, files: own.length };
 }
 
-/** The files of a folder that are served: not the sources of functions, nor the configuration. @throws BuildProblem when there is nothing. */
+/**
+ * The files of a folder that are served: not the sources of functions, nor the configuration.
+ *
+ * @param root As `assembleOutput` has it. @throws BuildProblem when there is nothing.
+ */
 export async function servedFiles(
   folder: string,
   config: ProjectConfig,
-  isSource: boolean,
+  root: string | null,
   functions: readonly FunctionSource[],
 ): Promise<FoundFile[]> {
-  const found = await collectFiles(folder, isSource);
-  const sources = new Set(functions.map((one) => one.file));
-  const files =
-    functions.length === 0 || !isSource ? found : found.filter((file) => !isSourceOf(file.path, sources));
-  if (files.length === 0 && functions.length === 0) {
+  const found = await collectFiles(folder, root !== null);
+  if (found.length === 0 && functions.length === 0) {
     throw new BuildProblem(
       "nothing_to_deploy",
       `There are no files in ${folder}.`,
       "Check the folder, or the output directory.",
     );
   }
-  return config.file !== null && isSource ? files.filter((file) => file.path !== config.file) : files;
+  // A folder of its own (`public`) holds what visitors are to see, whatever it is called.
+  if (root === null || resolve(folder) !== resolve(root)) return found;
+  const sources = new Set(functions.map((one) => one.file));
+  const isServed = ({ path }: FoundFile): boolean =>
+    path !== config.file && (functions.length === 0 || !(sources.has(path) || NEVER_SERVED.test(path)));
+  return found.filter(isServed);
 }
 
-/** Helpers of functions stand beside them in `api/`; what is no source there is a file like any other. */
-const isSourceOf = (path: string, sources: ReadonlySet<string>): boolean =>
-  sources.has(path) || (path.startsWith("api/") && /\.[mc]?[jt]sx?$/.test(path)) || NEVER_SERVED.has(path);
+/**
+ * Beside functions: what they are made from, keys and data that stand with them too, and what only tools read. As
+ * `VERCEL_PLATFORM_FILES` of @vercel/fs-detectors.
+ */
+const NEVER_SERVED =
+  /^(?:api\/.*|middleware\.[mc]?[jt]s|package(?:-lock)?\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?|tsconfig\.json|\.gitignore|README\.md)$/s;
 
-const NEVER_SERVED = new Set([
-  "package.json",
-  "package-lock.json",
-  "pnpm-lock.yaml",
-  "yarn.lock",
-  "tsconfig.json",
-]);
-
+/** @throws BuildProblem when two functions answer at the same addresses. */
 export function configOf(
   files: readonly FoundFile[],
   config: ProjectConfig,
   framework: string | null,
+  made: readonly MadeFunction[],
 ): OutputConfig {
   const paths = new Set(files.map((file) => file.path));
   const pages = [...paths].filter((path) => path.endsWith(".html"));
   const overrides = Object.fromEntries(pages.map((path) => [path, { path: path.slice(0, -".html".length) }]));
   const isPlain = config.cleanUrls === null && config.trailingSlash === null;
+  const built: Route[] = [
+    ...(isPlain ? PAGES : []),
+    ...(paths.has("404.html")
+      ? errorPage(config.cleanUrls === true, made.map((one) => one.source).some(isFunction))
+      : []),
+  ];
   return {
     version: 3,
-    routes: [
-      ...config.routes,
-      ...(isPlain ? [{ handle: "miss" }, { src: "^/((?:.*/)?[^/.]+)$", dest: "/$1.html", check: true }] : []),
-      ...(paths.has("404.html") ? errorPage(config.cleanUrls === true) : []),
-    ],
+    routes: routeTable(config, built, made),
     ...(config.cleanUrls ? { overrides } : {}),
     ...(framework === null ? {} : { framework: { slug: framework } }),
     cloudify: { directoryRedirect: isPlain },
   };
 }
 
-const errorPage = (isClean: boolean): unknown[] => [
+/** A page is found without its ending. */
+const PAGES: Route[] = [{ handle: "miss" }, { src: "^/((?:.*/)?[^/.]+)$", dest: "/$1.html", check: true }];
+
+/** As on Vercel it is for pages: whoever calls an API gets the bare status. */
+const errorPage = (isClean: boolean, hasFunctions: boolean): Route[] => [
   { handle: "error" },
-  { src: "^/.*$", status: 404, dest: isClean ? "/404" : "/404.html" },
+  { src: hasFunctions ? "^(?!/api).*$" : "^/.*$", status: 404, dest: isClean ? "/404" : "/404.html" },
 ];

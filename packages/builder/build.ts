@@ -2,8 +2,10 @@
 import { join } from "node:path";
 import { assembleOutput } from "./assemble.ts";
 import { isDirectory, isFile } from "./detect.ts";
-import { discover, type FunctionSource } from "./functions/discover.ts";
-import { addFunctions } from "./functions/emit.ts";
+import { discover } from "./functions/discover.ts";
+import { type MadeFunction, makeFunctions } from "./functions/emit.ts";
+import { joinedConfig, sourcesBeside, writeJoined } from "./joined.ts";
+import { writtenSince } from "./live/written.ts";
 import type { BuildPlan } from "./plan.ts";
 import { BuildProblem } from "./problem.ts";
 import { type LogLine, runCommand } from "./run.ts";
@@ -27,22 +29,23 @@ export async function runBuild(plan: BuildPlan, options: BuildOptions): Promise<
       return plan.output;
     case "static": {
       say(`Static files (${plan.why})`);
-      const functions = await discover(plan.root);
+      const sources = await discover(plan.root);
       const { folder, config, install } = plan;
-      if (functions.length > 0 && install !== null)
+      if (sources.length > 0 && install !== null)
         await runCommand(install, "The install", { cwd: plan.root, ...options });
-      const { files } = await assembleOutput(folder, options.output, config, null, true, functions);
-      say(`${files} files`);
-      await build(plan.root, options.output, functions, say);
+      const made = await makeFunctions(plan.root, sources);
+      const { files } = await assembleOutput(folder, options.output, config, null, plan.root, made);
+      say(`${files} files${named(made)}`);
       return options.output;
     }
     case "build": {
       const { root, framework, config } = plan;
       const { isTree, folder } = await runCommands(plan, options, plan.install);
-      if (isTree) return folder;
-      const { files } = await assembleOutput(folder, options.output, config, framework?.slug ?? null, false);
-      say(`${files} files from ${folder}`);
-      await build(root, options.output, await discover(root), say);
+      if (isTree) return joined(plan, folder, options.output, say);
+      const made = await makeFunctions(root, await discover(root, framework));
+      const slug = framework?.slug ?? null;
+      const { files } = await assembleOutput(folder, options.output, config, slug, null, made);
+      say(`${files} files from ${folder}${named(made)}`);
       return options.output;
     }
   }
@@ -63,23 +66,47 @@ export async function runCommands(
   const { root, framework, build: command } = plan;
   options.onLog({ stream: "system", text: `Framework: ${framework?.name ?? "none detected"}` });
   const run = { cwd: root, ...options };
+  const since = Date.now();
   if (install !== null) await runCommand(install, "The install", run);
   await runCommand(command, "The build", run);
   const own = join(root, ".vercel/output");
-  if (!(await isFile(join(own, "config.json")))) return { isTree: false, folder: await findMade(plan) };
+  const hasTree = await isFile(join(own, "config.json"));
+  const passed = hasTree && (await isOld(own, plan, since));
+  if (passed) options.onLog({ stream: "system", text: `Passing over ${own}: this build has not written it` });
+  if (!hasTree || passed) return { isTree: false, folder: await findMade(plan) };
   options.onLog({ stream: "system", text: "The build made a Build Output tree itself" });
   return { isTree: true, folder: own };
 }
 
-async function build(
-  root: string,
+/** @returns Where the tree lies: the build's own, if there is nothing to join it with. */
+async function joined(
+  plan: BuildPlan & { kind: "build" },
+  tree: string,
   output: string,
-  sources: readonly FunctionSource[],
   say: (text: string) => void,
-): Promise<void> {
-  if (sources.length === 0) return;
-  const { names } = await addFunctions(root, output, sources);
-  say(`${names.length} functions: ${names.join(", ")}`);
+): Promise<string> {
+  const sources = await sourcesBeside(tree, plan);
+  if (sources === null) return tree;
+  const made = await makeFunctions(plan.root, sources);
+  const config = await joinedConfig(tree, plan, made);
+  if (config === null) return tree;
+  await writeJoined(tree, output, config, made);
+  say(`Joined with the project's routes${named(made)}`);
+  return output;
+}
+
+const named = (made: readonly MadeFunction[]): string =>
+  made.length === 0 ? "" : `; ${made.length} functions: ${made.map((one) => one.source.name).join(", ")}`;
+
+/** A tree that was there before, when the build has written elsewhere. (One that found all in a cache writes nothing.) */
+async function isOld(
+  tree: string,
+  { root, outputDirectories }: BuildPlan & { kind: "build" },
+  since: number,
+): Promise<boolean> {
+  const others = outputDirectories.map((name) => join(root, name));
+  const written = await writtenSince([tree, ...others], since, []);
+  return written.length > 0 && written[0] !== tree;
 }
 
 async function findMade({

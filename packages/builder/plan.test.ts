@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { expect, test } from "vitest";
@@ -38,4 +38,24 @@ test.each<[string, Record<string, string>, string]>([
   ["that was built elsewhere", { ...PAGE, ...BUILT }, ""],
 ])("a package %s is served whole: its `public` is one folder of it", async (_, files, at) => {
   expect(await servedOf(files, at)).toBe("");
+});
+
+test("of two trees that are there, the one that was written last is deployed", async () => {
+  const root = mkdtempSync(join(tmpdir(), "cloudify-plan-"));
+  const write = (folder: string, at: number) => {
+    mkdirSync(join(root, folder), { recursive: true });
+    writeFileSync(join(root, folder, "config.json"), "{}");
+    utimesSync(join(root, folder, "config.json"), at, at);
+  };
+  const found = async () => {
+    const plan = await planBuild(root, {}, "prebuilt");
+    return plan.kind === "prebuilt" ? relative(root, plan.output) : expect.unreachable(`it is ${plan.kind}`);
+  };
+  await expect(found()).rejects.toMatchObject({ code: "no_output" });
+  write(".vercel/output", 1);
+  expect(await found()).toBe(".vercel/output");
+  write(".cloudify/output", 2);
+  expect(await found()).toBe(".cloudify/output");
+  write(".vercel/output", 3);
+  expect(await found()).toBe(".vercel/output");
 });

@@ -1,11 +1,11 @@
 /** Decides what a folder needs to become an output: nothing, a copy, or a build. Reads; runs nothing. */
+import { stat } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import type { Framework } from "@vercel/frameworks";
 import { type ProjectConfig, readConfig } from "./config.ts";
 import {
   findFramework,
   findLockfile,
-  firstThere,
   isDirectory,
   isFile,
   type Lockfile,
@@ -106,7 +106,7 @@ export async function planBuild(folder: string, settings: BuildSettings, mode: M
 
 async function prebuilt(root: string): Promise<BuildPlan> {
   const here = (await isFile(join(root, "config.json"))) && (await isDirectory(join(root, "static")));
-  const name = here ? "" : await firstThere(root, PREBUILT);
+  const name = here ? "" : await newestOf(root, PREBUILT);
   if (name === null) {
     throw new BuildProblem(
       "no_output",
@@ -115,6 +115,22 @@ async function prebuilt(root: string): Promise<BuildPlan> {
     );
   }
   return { kind: "prebuilt", root, output: join(root, name) };
+}
+
+/** Of trees, the one that was written last: `cloudify build` writes its own beside that of a project's build. */
+async function newestOf(root: string, names: readonly string[]): Promise<string | null> {
+  const written = await Promise.all(
+    names.map(async (name) => {
+      const found = await stat(join(root, name, "config.json")).catch(() => null);
+      return {
+        name,
+        at: found?.mtimeMs ?? 0,
+        isThere: found !== null || (await isDirectory(join(root, name))),
+      };
+    }),
+  );
+  const [newest] = written.filter((one) => one.isThere).sort((a, b) => b.at - a.at);
+  return newest?.name ?? null;
 }
 
 /**

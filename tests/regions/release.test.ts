@@ -227,6 +227,43 @@ test("a page that goes on in another's function needs a region, though that one'
   });
 });
 
+test("pages to which routes lead by a locale are run, and one to which none leads is named", async () => {
+  await agent.lease();
+  const names = ["shop/[id]", "en/posts/[slug]", "_next/data/B/en/posts/[slug].json", "lost/[id]"];
+  const tree = {
+    ...Object.fromEntries(
+      names.flatMap((name) => [
+        [`functions/${name}.func/.vc-config.json`, node()],
+        [`functions/${name}.func/index.js`, LAUNCHER],
+      ]),
+    ),
+    // As Next.js's pages router with `i18n` writes them.
+    "config.json": JSON.stringify({
+      version: 3,
+      routes: [
+        { handle: "rewrite" },
+        {
+          src: "^/_next/data/B/(?<nextLocale>en|fr)/posts/(?<slug>[^/]+?)\\.json$",
+          dest: "/_next/data/B/$nextLocale/posts/[slug].json?slug=$slug",
+        },
+        { src: "^/(?<nextLocale>en|fr)?/shop/(?<id>[^/]+?)$", dest: "/$nextLocale/shop/[id]?id=$id" },
+        {
+          src: "^/(?<nextLocale>en|fr)?/posts/(?<slug>[^/]+?)$",
+          dest: "/$nextLocale/posts/[slug]?slug=$slug",
+        },
+      ],
+    }),
+  };
+  const id = await create({ files: await upload(tree) });
+  await expect.poll(async () => (await desiredOf(id)).map((item) => item.id)).toEqual([`${id}.g0`]);
+  const { spec } = (await agent.call("GET", `workloads/${id}.g0`)).body;
+  expect(Object.keys(spec.run.functions).sort()).toEqual(names.slice(0, 3).sort());
+  await report((await desiredOf(id)).map((item) => status(item)));
+  await isReady(platform, id);
+  const log = await platform.call("GET", `/api/deployments/${id}/events`);
+  expect(JSON.stringify(log.body)).toContain("functions that no route leads to are not served: lost/[id]");
+});
+
 test("another team's region is used when it is named, and only then", async () => {
   const token = await platform.newTeam("guests");
   const asGuest = (method: string, path: string, body: object) =>

@@ -1,6 +1,7 @@
 /** Which files of a project are functions: `api/**` by their paths, and a middleware at the root. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Framework } from "@vercel/frameworks";
 import { isFile } from "../detect.ts";
 
 export interface FunctionSource {
@@ -18,10 +19,12 @@ export const MIDDLEWARE_NAME = "_middleware";
 /** As on Vercel: names that begin with `_` or `.`, and declarations, are helpers. */
 const isHelper = (name: string): boolean => /^[_.]/.test(name) || /\.d\.[mc]?ts$/.test(name);
 
-export async function discover(root: string): Promise<FunctionSource[]> {
+/** @param framework Of the project; `null`: it has none, or nothing depends on it. */
+export async function discover(root: string, framework: Framework | null = null): Promise<FunctionSource[]> {
   const found: FunctionSource[] = [];
   await walk(join(root, "api"), "api", found);
-  for (const folder of ["", "src/"]) {
+  // Astro's own middleware, which is part of its pages, stands in `src/`.
+  for (const folder of framework?.slug === "astro" ? [""] : ["", "src/"]) {
     for (const name of MIDDLEWARES) {
       if (!(await isFile(join(root, folder + name)))) continue;
       found.push({ file: folder + name, name: MIDDLEWARE_NAME, kind: "middleware" });

@@ -4,12 +4,13 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { BuildProblem } from "../problem.ts";
 import { discover } from "./discover.ts";
-import { addFunctions } from "./emit.ts";
+import { makeFunctions, writeFunctions } from "./emit.ts";
 import { dynamicRoutes, middlewareRoutes } from "./routes.ts";
+import { routeTable } from "./table.ts";
 
 function folder(files: Record<string, string>): string {
   const root = mkdtempSync(join(tmpdir(), "cloudify-functions-"));
-  for (const [path, text] of Object.entries({ "out/config.json": '{"version":3,"routes":[]}', ...files })) {
+  for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
   }
@@ -20,15 +21,18 @@ const EDGE = 'export const config = { runtime: "edge" };\n';
 
 async function build(files: Record<string, string>) {
   const root = folder(files);
-  const { names, inputs } = await addFunctions(root, join(root, "out"), await discover(root));
-  const config = JSON.parse(readFileSync(join(root, "out/config.json"), "utf8")) as { routes: object[] };
+  const made = await makeFunctions(root, await discover(root));
+  await writeFunctions(join(root, "out"), made);
+  const inputs = made.flatMap((one) => one.bundled.inputs);
+  // Those of one name are told apart where they get their routes.
+  routeTable({ routes: [], cleanUrls: null, trailingSlash: null }, [], made);
   const run = async (name: string, request: Request): Promise<Response> => {
     const { default: handler } = (await import(join(root, `out/functions/${name}.func/index.js`))) as {
       default(request: Request, context: object): Promise<Response>;
     };
     return handler(request, { waitUntil: () => undefined });
   };
-  return { root, names, inputs, config, run };
+  return { root, inputs, run };
 }
 
 const problemOf = (files: Record<string, string>): Promise<BuildProblem> =>
@@ -91,32 +95,6 @@ test("an import cycle works, a text and a wasm file come along, stacks can be ma
     { version: 3 },
   );
   await expect(run("api/a", ask("/"))).rejects.toThrow();
-});
-
-test("a middleware's matchers become routes in front of all others", async () => {
-  const { config } = await build({
-    "out/config.json": '{"version":3,"routes":[{"handle":"filesystem"},{"handle":"miss"},{"src":"/x"}]}',
-    "middleware.ts": 'export const config = { matcher: ["/about/:path*"] };\nexport default () => undefined;',
-    "api/[id].ts": `${EDGE}export default () => new Response("x");`,
-  });
-  expect(config.routes).toEqual([
-    expect.objectContaining({
-      middlewarePath: "_middleware",
-      middlewareRawSrc: ["/about/:path*"],
-      continue: true,
-    }),
-    { handle: "filesystem" },
-    { handle: "rewrite" },
-    { src: "^/api/(?<p0>[^/]+)/?$", dest: "/api/[id]?id=$p0", check: true },
-    { handle: "miss" },
-    { src: "/x" },
-  ]);
-  const [{ src }] = middlewareRoutes("/about/:path*") as [{ src: string }];
-  expect(["/about", "/about/a/b", "/abouts"].map((path) => new RegExp(src).test(path))).toEqual([
-    true,
-    true,
-    false,
-  ]);
 });
 
 test.each<[matcher: unknown, asked: string[], not: string[]]>([

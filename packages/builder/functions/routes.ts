@@ -1,9 +1,7 @@
 /** Routes that functions need: dynamic names, and matchers of a middleware. Pure. */
-import { pathToRegexp } from "@vercel/routing-utils";
+import { type HasField, pathToRegexp, type RouteWithSrc } from "@vercel/routing-utils";
 import { BuildProblem } from "../problem.ts";
 import { MIDDLEWARE_NAME } from "./discover.ts";
-
-export type SourceRoute = Record<string, unknown>;
 
 const PARAMETER = /^\[(\.\.\.)?([A-Za-z0-9_-]+)\]$/;
 
@@ -13,11 +11,11 @@ const PARAMETER = /^\[(\.\.\.)?([A-Za-z0-9_-]+)\]$/;
  *
  * @throws BuildProblem when two functions answer at the same address.
  */
-export function dynamicRoutes(names: readonly string[]): SourceRoute[] {
+export function dynamicRoutes(names: readonly string[]): RouteWithSrc[] {
   const routes = names.filter((name) => name.includes("[")).map((name) => ({ name, route: routeOf(name) }));
   const seen = new Map<string, string>();
   for (const { name, route } of routes) {
-    const shape = String(route.src).replace(/\(\?<[^>]+>/g, "(");
+    const shape = route.src.replace(/\(\?<[^>]+>/g, "(");
     const twin = seen.get(shape);
     if (twin !== undefined) {
       throw new BuildProblem(
@@ -31,7 +29,7 @@ export function dynamicRoutes(names: readonly string[]): SourceRoute[] {
   return routes.sort((a, b) => (rank(a.name) < rank(b.name) ? -1 : 1)).map(({ route }) => route);
 }
 
-function routeOf(name: string): SourceRoute {
+function routeOf(name: string): RouteWithSrc {
   const query: string[] = [];
   const parts = name.split("/").map((part) => {
     const found = PARAMETER.exec(part);
@@ -60,8 +58,8 @@ const rank = (name: string): string =>
 
 interface Matcher {
   source: string;
-  has?: unknown;
-  missing?: unknown;
+  has?: HasField;
+  missing?: HasField;
 }
 
 const EVERY_PATH = "^/.*$";
@@ -72,7 +70,7 @@ const EVERY_PATH = "^/.*$";
  *
  * @param matcher As the middleware's `config` gives it; `undefined`: every path.
  */
-export function middlewareRoutes(matcher: unknown): SourceRoute[] {
+export function middlewareRoutes(matcher: unknown): RouteWithSrc[] {
   const route = { middlewarePath: MIDDLEWARE_NAME, continue: true };
   if (matcher === undefined) return [{ src: EVERY_PATH, ...route }];
   const given = (Array.isArray(matcher) ? matcher : [matcher]).map(checked);

@@ -4,14 +4,17 @@
  */
 import { createHash } from "node:crypto";
 import { join, sep } from "node:path";
+import type { Route } from "@vercel/routing-utils";
 import { configOf, type OutputConfig, servedFiles } from "../assemble.ts";
 import { type BuildOptions, type Made, runCommands } from "../build.ts";
 import type { ProjectConfig } from "../config.ts";
 import { isDirectory } from "../detect.ts";
 import { collectFiles, type FoundFile } from "../files.ts";
 import { discover, type FunctionSource } from "../functions/discover.ts";
-import { filesOf, type MadeFunction, refuseTwins, routesWith } from "../functions/emit.ts";
+import { filesOf, type MadeFunction, refuseTwins } from "../functions/emit.ts";
+import { routeTable } from "../functions/table.ts";
 import { type HashedFile, hashFiles } from "../hash.ts";
+import { joinedConfig, sourcesBeside } from "../joined.ts";
 import { mappedFiles } from "../mapped.ts";
 import { Bundles } from "./bundles.ts";
 import { type LivePlan, TREE } from "./plan.ts";
@@ -63,17 +66,20 @@ export class LiveBuilder {
         return this.#tree(plan.output, plan.root);
       case "static": {
         const sources = await discover(plan.root);
-        const own = await servedFiles(plan.folder, plan.config, true, sources);
+        const own = await servedFiles(plan.folder, plan.config, plan.root, sources);
         return this.#output(own, plan.config, null, sources);
       }
       case "build": {
         const { isTree, folder } = await this.#commands(plan, options);
-        if (isTree) return this.#tree(folder, plan.root);
-        const own = await servedFiles(folder, plan.config, false, []);
-        return this.#output(own, plan.config, plan.framework?.slug ?? null, await discover(plan.root));
+        if (isTree) return this.#joined(folder, plan);
+        const own = await servedFiles(folder, plan.config, null, []);
+        const sources = await discover(plan.root, plan.framework);
+        return this.#output(own, plan.config, plan.framework?.slug ?? null, sources);
       }
-      case "server":
-        return this.#inFront(plan.build.config, await discover(plan.root), options.server ?? "");
+      case "server": {
+        const sources = await discover(plan.root, plan.build.framework);
+        return this.#inFront(plan.build.config, sources, options.server ?? "");
+      }
     }
   }
 
@@ -102,6 +108,18 @@ export class LiveBuilder {
     return { files: await this.#hashed(found, ""), bundled: [] };
   }
 
+  async #joined(tree: string, plan: LivePlan & { kind: "build" }): Promise<LiveOutput> {
+    const { files } = await this.#tree(tree, plan.root);
+    const sources = await sourcesBeside(tree, plan);
+    if (sources === null) return { files, bundled: [] };
+    refuseTwins(sources);
+    const { made, bundled } = await this.#bundles.make(sources);
+    const config = await joinedConfig(tree, plan, made);
+    if (config === null) return { files, bundled };
+    const others = files.filter(({ path }) => path !== "config.json");
+    return { files: [...others, ...generated(config, made)], bundled };
+  }
+
   async #output(
     own: readonly FoundFile[],
     config: ProjectConfig,
@@ -112,7 +130,7 @@ export class LiveBuilder {
     const { made, bundled } = await this.#bundles.make(sources);
     const files = [
       ...(await this.#hashed(own, "static/")),
-      ...generated(configOf(own, config, framework), made),
+      ...generated(configOf(own, config, framework, made), made),
     ];
     return { files, bundled };
   }
@@ -125,7 +143,9 @@ export class LiveBuilder {
   ): Promise<LiveOutput> {
     refuseTwins(sources);
     const { made, bundled } = await this.#bundles.make(sources);
-    const routes = [...config.routes, { handle: "miss" }, { src: "^/(.*)$", dest: `${server}/$1` }];
+    const rest: Route[] = [{ handle: "miss" }, { src: "^/(.*)$", dest: `${server}/$1` }];
+    // There sources have addresses of their own.
+    const routes = routeTable({ ...config, cleanUrls: null }, rest, made);
     const whole: OutputConfig = { version: 3, routes, cloudify: { directoryRedirect: false } };
     return { files: generated(whole, made), bundled };
   }
@@ -144,9 +164,8 @@ export class LiveBuilder {
   }
 }
 
-function generated(config: OutputConfig, made: readonly MadeFunction[]): OutputFile[] {
-  const routes = made.length === 0 ? config.routes : routesWith(config.routes, made);
-  const text = `${JSON.stringify({ ...config, routes }, null, 2)}\n`;
+function generated(config: object, made: readonly MadeFunction[]): OutputFile[] {
+  const text = `${JSON.stringify(config, null, 2)}\n`;
   const all: [string, Uint8Array][] = [["config.json", Buffer.from(text)], ...made.flatMap(filesOf)];
   return all.map(([path, from]) => {
     const sha256 = createHash("sha256").update(from).digest("hex");
