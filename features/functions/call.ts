@@ -10,11 +10,13 @@ export const HEAD_HEADER = "x-cloudify-head";
 export const KEY_HEADER = "x-cloudify-key";
 /** How many functions and rewrites a request has been through; absent: none. */
 export const HOPS_HEADER = "x-cloudify-hops";
+/** From the isolates, beside the hops: a function that is in quarantine asks. */
+export const QUARANTINED_HEADER = "x-cloudify-quarantined";
 /** From the isolates: what went wrong, one of {@link Fault}. */
 export const FAULT_HEADER = "x-cloudify-fault";
 /**
- * From the isolates: `cold`, the isolate's name, the serial number of their process (`-`: nobody watches it), and `full`
- * when it should make room; absent: warm.
+ * From the isolates: `cold`, the isolate's name, what {@link PROCESS_HEADER} says (`- -`: nobody watches it), and `full`
+ * when their process should make room; absent: warm.
  */
 export const START_HEADER = "x-cloudify-start";
 /** From the watchdog: bytes that the isolates' process holds. */

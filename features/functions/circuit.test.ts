@@ -3,7 +3,9 @@ import { expect, test } from "vitest";
 import { HOUR, MINUTE } from "#core/time.ts";
 import { type Circuits, ended, forgive, noCircuits, type Place, place } from "./circuit.ts";
 
-const CODES = ["p/a", "q/b", "r/c", "s/d"];
+const idOf = (project: string, name: string, deployment = "dpl") =>
+  `${project}/${deployment}/code/env/${name}`;
+const CODES = [idOf("p", "a"), idOf("q", "b"), idOf("r", "c"), idOf("s", "d/e")];
 const code = fc.constantFrom(...CODES);
 
 const end = fc.record({
@@ -38,25 +40,33 @@ test("no history closes to anybody who was never a suspect, or for longer than a
 });
 
 test("each end that it may have caused doubles the time, and an hour of good conduct forgets it", () => {
+  const a = idOf("p", "a");
   const untilOf = (circuits: Circuits) => {
-    const placed = place(circuits, "p/a", 0);
+    const placed = place(circuits, a, 0);
     return placed.to === "nowhere" ? placed.retryAt : null;
   };
-  const guilty = new Set(["p/a"]);
-  const first = ended(noCircuits, "main", ["p/a"], guilty, 0);
-  const second = ended(first, "quarantine", ["p/a"], guilty, 0);
+  const guilty = new Set([a]);
+  const first = ended(noCircuits, "main", [a], guilty, 0);
+  const second = ended(first, "quarantine", [a], guilty, 0);
   expect(untilOf(second)).toBe(2 * MINUTE);
-  expect(untilOf(ended(second, "quarantine", ["p/a"], guilty, 0))).toBe(4 * MINUTE);
-  expect(place(forgive(second, 2 * MINUTE + HOUR), "p/a", 2 * MINUTE + HOUR)).toEqual({ to: "main" });
+  expect(untilOf(ended(second, "quarantine", [a], guilty, 0))).toBe(4 * MINUTE);
+  expect(place(forgive(second, 2 * MINUTE + HOUR), a, 2 * MINUTE + HOUR)).toEqual({ to: "main" });
 });
 
-test("a project of which three were proved guilty is not trusted with a fourth, for an hour; others are", () => {
-  const proved = (circuits: Circuits, code: string) =>
-    ended(circuits, "quarantine", [code], new Set([code]), 0);
-  const twice = ["p/a", "p/b", "p/a"].reduce(proved, noCircuits);
-  expect(place(twice, "p/c", 0)).toEqual({ to: "main" });
-  const thrice = proved(twice, "p/c");
-  expect(place(thrice, "p/d", 0)).toEqual({ to: "quarantine" });
-  expect(place(thrice, "p/d", HOUR)).toEqual({ to: "main" });
-  expect(place(thrice, "q/d", 0)).toEqual({ to: "main" });
+test("a project of which three functions were proved guilty is not trusted with a fourth, for an hour; others are", () => {
+  const proved = (circuits: Circuits, code: string, now = 0) =>
+    ended(circuits, "quarantine", [code], new Set([code]), now);
+  const of = (name: string, deployment?: string) => idOf("p", name, deployment);
+  // One function in several deployments is one, and what one did an hour before counts no more.
+  const two = [of("a"), of("b"), of("a", "dpl_2"), of("b", "dpl_3")].reduce(
+    (so, one) => proved(so, one),
+    noCircuits,
+  );
+  expect(place(two, of("c"), 0)).toEqual({ to: "main" });
+  expect(place(proved(two, of("c"), HOUR), of("d"), HOUR)).toEqual({ to: "main" });
+  const three = proved(two, of("c"));
+  expect(place(three, of("d"), 0)).toEqual({ to: "quarantine" });
+  expect(place(three, of("d"), HOUR)).toEqual({ to: "main" });
+  expect(place(three, idOf("q", "d"), 0)).toEqual({ to: "main" });
+  expect(forgive(three, 3 * HOUR)).toEqual(noCircuits);
 });

@@ -9,40 +9,40 @@
  * while: it could end the process of all with each of a thousand. The rules know neither clock nor process.
  */
 import { HOUR, MINUTE, type Millis } from "#core/time.ts";
+import { nameOf, projectOf } from "./function.ts";
 
 const FIRST_MS = MINUTE;
 const LONGEST_MS = HOUR;
 
 export type Place = "main" | "quarantine";
 
-interface Record_ {
+interface Held {
   level: "quarantine" | "open";
   until: Millis;
   /** How often its process ended; doubles the time. */
   strikes: number;
 }
 
-/** By code id, and by project (`of`). Who has no entry is trusted. */
-export type Circuits = ReadonlyMap<string, Record_>;
+export interface Circuits {
+  /** By code id. A function without an entry is trusted. */
+  readonly codes: ReadonlyMap<string, Held>;
+  /** Project → names of its functions that were proved guilty, and until when that counts. */
+  readonly guilty: ReadonlyMap<string, ReadonlyMap<string, Millis>>;
+}
 
-/** So many of a project's functions are proved guilty before it is not trusted with another. */
-const GUILTY = 3;
-
-/** A code id begins with its project: see `codeIdOf`. */
-const ofProject = (code: string): string => `of ${code.slice(0, code.indexOf("/"))}`;
-
-export const noCircuits: Circuits = new Map();
+export const noCircuits: Circuits = { codes: new Map(), guilty: new Map() };
 
 export type Placement = { to: Place } | { to: "nowhere"; retryAt: Millis };
 
-export function place(circuits: Circuits, code: string, now: Millis): Placement {
-  const held = circuits.get(code);
-  const all = circuits.get(ofProject(code));
-  const isOfGuilty = all !== undefined && all.strikes >= GUILTY && now < all.until;
-  if (!held) return { to: isOfGuilty ? "quarantine" : "main" };
-  if (held.level === "open")
-    return now < held.until ? { to: "nowhere", retryAt: held.until } : { to: "quarantine" };
-  return { to: now < held.until || isOfGuilty ? "quarantine" : "main" };
+/** With so many, a project is not trusted with another function. */
+const GUILTY = 3;
+
+export function place({ codes, guilty }: Circuits, code: string, now: Millis): Placement {
+  const held = codes.get(code);
+  if (held?.level === "open" && now < held.until) return { to: "nowhere", retryAt: held.until };
+  const others = [...(guilty.get(projectOf(code))?.values() ?? [])].filter((until) => now < until);
+  const isSuspect = held !== undefined && (held.level === "open" || now < held.until);
+  return { to: isSuspect || others.length >= GUILTY ? "quarantine" : "main" };
 }
 
 /**
@@ -51,28 +51,30 @@ export function place(circuits: Circuits, code: string, now: Millis): Placement 
  * @param suspects Who may have done it. @param culprits Who must have: only what happens in quarantine is proof enough.
  */
 export function ended(
-  circuits: Circuits,
+  { codes, guilty }: Circuits,
   where: Place,
   suspects: Iterable<string>,
   culprits: ReadonlySet<string>,
   now: Millis,
 ): Circuits {
-  const next = new Map(circuits);
+  const next = new Map(codes);
+  const proved = new Map(guilty);
   for (const code of suspects) {
     const strikes = (next.get(code)?.strikes ?? 0) + 1;
     const until = now + Math.min(LONGEST_MS, FIRST_MS * 2 ** (strikes - 1));
     const isProved = where === "quarantine" && culprits.has(code);
-    if (isProved && circuits.get(code)?.level !== "open") {
-      const guilty = (next.get(ofProject(code))?.strikes ?? 0) + 1;
-      next.set(ofProject(code), { level: "quarantine", until: now + LONGEST_MS, strikes: guilty });
-    }
     next.set(code, { level: isProved ? "open" : "quarantine", until, strikes });
+    const project = projectOf(code);
+    if (isProved) proved.set(project, new Map(proved.get(project)).set(nameOf(code), now + LONGEST_MS));
   }
-  return next;
+  return { codes: next, guilty: proved };
 }
 
 /** Forgets who has behaved for as long as they were held. */
 export function forgive(circuits: Circuits, now: Millis): Circuits {
-  const kept = [...circuits].filter(([, held]) => now < held.until + LONGEST_MS);
-  return kept.length === circuits.size ? circuits : new Map(kept);
+  const codes = [...circuits.codes].filter(([, held]) => now < held.until + LONGEST_MS);
+  const guilty = [...circuits.guilty].filter(([, names]) => [...names.values()].some((until) => now < until));
+  return codes.length === circuits.codes.size && guilty.length === circuits.guilty.size
+    ? circuits
+    : { codes: new Map(codes), guilty: new Map(guilty) };
 }

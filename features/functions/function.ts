@@ -66,3 +66,7 @@ export const codeIdOf = (
   code: string,
   env: string | null,
 ): string => `${project}/${deployment}/${code.slice(0, 32)}/${env?.slice(0, 32) ?? "-"}/${name}`;
+
+/** Of a code id: a function is the same in each of its project's deployments. */
+export const projectOf = (code: string): string => code.split("/", 1)[0] ?? "";
+export const nameOf = (code: string): string => code.split("/").slice(4).join("/");

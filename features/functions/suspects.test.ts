@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { culpritOf, type Doubt, doubt, doubted, type Presence, REASONS, suspectsOf } from "./suspects.ts";
+import {
+  acquitted,
+  culpritOf,
+  type Doubt,
+  doubt,
+  doubted,
+  type Presence,
+  REASONS,
+  suspectsOf,
+} from "./suspects.ts";
 
 const NOW = 10_000;
 const code = fc.constantFrom("a", "b", "c", "d");
@@ -73,6 +82,15 @@ test("proved is only who was alone in the process from its start to its end", ()
   );
 });
 
+test("what a function asks of its own project excuses it from nothing; what it asks of others', proves nothing", () => {
+  const nested = (code: string) => ({ ...at(code, 0), isNested: true });
+  expect(culpritOf([at("p/spins", 0), nested("p/other")])).toBe("p/spins");
+  expect(culpritOf([at("p/spins", 0), nested("q/other")])).toBe(null);
+  expect(culpritOf([nested("p/other")])).toBe(null);
+});
+
+const NOBODY: ReadonlySet<string> = new Set();
+
 test("one that holds the thread behind its answers is doubted from the second end on, in whatever company", () => {
   const company = fc.array(presences, { minLength: 2, maxLength: 6 });
   fc.assert(
@@ -80,7 +98,7 @@ test("one that holds the thread behind its answers is doubted from the second en
       let held: Doubt | null = null;
       for (const [i, others] of ends.entries()) {
         const hidden = { ...at("hidden", 0, isOpenEnded ? 0 : NOW - behind), isOpenEnded };
-        held = doubt(held, [...others, hidden], NOW + i);
+        held = doubt(held, [...others, hidden], NOBODY, NOW + i);
         expect(doubted(held).includes("hidden")).toBe(i > 0);
       }
     }),
@@ -92,7 +110,7 @@ test("nobody is doubted after one end, nor who was not there at the last two, no
     fc.property(fc.array(presences, { minLength: 1, maxLength: 6 }), (ends) => {
       let held: Doubt | null = null;
       for (const [i, all] of ends.entries()) {
-        held = doubt(held, all, NOW + i);
+        held = doubt(held, all, NOBODY, NOW + i);
         const lastTwo = [all, ends[i - 1] ?? []];
         for (const one of doubted(held))
           expect(lastTwo.every((them) => them.some(({ code }) => code === one))).toBe(true);
@@ -100,6 +118,16 @@ test("nobody is doubted after one end, nor who was not there at the last two, no
     }),
   );
   const many = Array.from({ length: 50 }, (_, i) => at(`f${i}`, 0));
-  expect(doubted(doubt(doubt(null, many, NOW), many, NOW))).toHaveLength(8);
-  expect(doubted(doubt(doubt(null, many, NOW), many, NOW + 3_600_000))).toEqual([]);
+  const once = doubt(null, many, NOBODY, NOW);
+  expect(doubted(doubt(once, many, NOBODY, NOW))).toHaveLength(8);
+  expect(doubted(doubt(once, many, NOBODY, NOW + 3_600_000))).toEqual([]);
+});
+
+test("nobody else is doubted while one at whom an end pointed has not run since", () => {
+  const all = [at("spins", 0), at("neighbour", 0)];
+  const once = doubt(null, all, new Set(["spins", "late"]), NOW);
+  expect(doubted(doubt(once, all, NOBODY, NOW))).toEqual([]);
+  const both = acquitted(acquitted(once, "spins"), "late");
+  expect(doubted(doubt(acquitted(once, "late"), all, NOBODY, NOW))).toEqual([]);
+  expect(doubted(doubt(both, all, NOBODY, NOW))).toEqual(["spins", "neighbour"]);
 });

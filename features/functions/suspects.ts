@@ -1,5 +1,6 @@
 /** Who may have ended a process: told from who was in it, and from why it ended. Knows neither clock nor process. */
 import { MINUTE, type Millis, SECOND } from "#core/time.ts";
+import { projectOf } from "./function.ts";
 
 /** The watchdog waits longer than this before it ends a silent process: who came later only stood behind the culprit. */
 const CULPRIT_MS = SECOND;
@@ -24,6 +25,8 @@ export interface Presence {
   leftAt: Millis | null;
   /** It has opened a WebSocket, whose listeners may run until the process ends. */
   isOpenEnded?: boolean;
+  /** A function of the same process has asked for it, and waits for it. */
+  isNested?: boolean;
 }
 
 /** @param now When the end was noticed. @returns Code ids; empty when nobody is to blame. */
@@ -51,13 +54,16 @@ const codesOf = (choices: readonly (readonly Presence[])[]): Set<string> =>
   new Set(choices.find((one) => one.length > 0)?.map(({ code }) => code));
 
 /**
- * Who it must have been: only the one code that was ever in the process is proved guilty.
+ * Who it must have been: only the one code that was ever in the process is proved guilty, besides functions of its own
+ * project that it asked for itself.
  *
  * @param all Everybody since it started. @returns `null` when there were several, or none.
  */
 export function culpritOf(all: readonly Presence[]): string | null {
-  const [first, ...others] = new Set(all.map(({ code }) => code));
-  return first === undefined || others.length > 0 ? null : first;
+  const [first, ...others] = new Set(all.filter((one) => !one.isNested).map(({ code }) => code));
+  if (first === undefined || others.length > 0) return null;
+  const isOfOthers = all.some((one) => one.isNested && projectOf(one.code) !== projectOf(first));
+  return isOfOthers ? null : first;
 }
 
 /** What a call does behind its answer (`waitUntil`) ends at last so long after it. */
@@ -69,25 +75,41 @@ const AT_ONCE = 8;
 
 /**
  * Who may have held the thread behind its answer, where nobody can see it. One end says little: everybody who was called
- * a moment ago. What several ends have in common says more.
+ * a moment ago. What several ends have in common says more, when those whom the ends seemed to point at have run in
+ * quarantine since, and did nothing there.
  */
 export interface Doubt {
   codes: ReadonlySet<string>;
+  /** At whom the last end seemed to point, and who has not run since. */
+  pending: ReadonlySet<string>;
   at: Millis;
   ends: number;
 }
 
-/** @param before From the ends before, none of which has been explained. @param now When this one was noticed. */
-export function doubt(before: Doubt | null, all: readonly Presence[], now: Millis): Doubt {
+/**
+ * @param before From the ends before, none of which has been explained. @param suspects At whom this one seems to point.
+ * @param now When it was noticed.
+ */
+export function doubt(
+  before: Doubt | null,
+  all: readonly Presence[],
+  suspects: ReadonlySet<string>,
+  now: Millis,
+): Doubt {
   const could = ({ leftAt, isOpenEnded }: Presence) =>
     leftAt === null || isOpenEnded === true || now - leftAt <= BEHIND_MS;
   const here = new Set(all.filter(could).map(({ code }) => code));
-  if (before === null || now - before.at > APART_MS) return { codes: here, at: now, ends: 1 };
+  const first = { codes: here, pending: suspects, at: now, ends: 1 };
+  if (before === null || before.pending.size > 0 || now - before.at > APART_MS) return first;
   const both = new Set([...here].filter((code) => before.codes.has(code)));
-  return both.size === 0
-    ? { codes: here, at: now, ends: 1 }
-    : { codes: both, at: now, ends: before.ends + 1 };
+  return both.size === 0 ? first : { ...first, codes: both, ends: before.ends + 1 };
 }
+
+/** One has run in quarantine, and its process went on. */
+export const acquitted = (held: Doubt, code: string): Doubt =>
+  held.pending.has(code)
+    ? { ...held, pending: new Set([...held.pending].filter((one) => one !== code)) }
+    : held;
 
 /** @returns Code ids; empty after one end alone. */
 export const doubted = ({ codes, ends }: Doubt): string[] => (ends < 2 ? [] : [...codes].slice(0, AT_ONCE));

@@ -54,7 +54,15 @@ export async function compileFunction(
   const reserved = kept.find(([path]) => path.startsWith(RESERVED_MODULES));
   if (reserved)
     return refuse("invalid_output", `${at}: ${reserved[0]} is a name of the platform's.`, "Rename it.");
-  const bytes = kept.reduce((sum, [, file]) => sum + file.size, 0);
+  const listed = new Map(assets.map(({ name, path }) => [name, path.replace(/^\.\//, "")]));
+  const lost = [...listed.values()].find((path) => !files.has(path));
+  if (lost !== undefined)
+    return refuse("invalid_output", `${at}: its asset ${lost} is not there.`, BUILD_AGAIN);
+  const copied = [...new Set(listed.values())].filter((path) => !isData(path));
+  const bytes = [...kept.map(([path]) => path), ...copied].reduce(
+    (sum, path) => sum + (files.get(path)?.size ?? 0),
+    0,
+  );
   if (bytes > MAX_SCRIPT_BYTES) {
     const detail = `${at} has ${bytes} bytes; a function may have ${MAX_SCRIPT_BYTES}.`;
     return refuse("function_too_large", detail, "Leave out dependencies that it does not need, or split it.");
@@ -66,17 +74,15 @@ export async function compileFunction(
   const checked = checkModules(modules, entrypoint);
   if (!checked.ok) return refuse(checked.code, `${at}/${checked.detail}`, checked.fix);
   const { maps, warnings } = await mapsOf(base, team, at, files, modules);
-  const named: FunctionCode["assets"] = {};
-  for (const { name, path } of assets) {
-    const file = files.get(path);
-    if (!file) return refuse("invalid_output", `${at}: its asset ${path} is not there.`, BUILD_AGAIN);
-    named[name] = await assetOf(base, team, path, file, modules);
+  for (const path of copied) {
+    const object = await readBlob(base, team, files.get(path)?.sha256 ?? "");
+    modules[assetName(path)] = { data: base64(new Uint8Array(await object.arrayBuffer())) };
   }
   const code: FunctionCode = {
     v: 1,
     main: entrypoint,
     modules,
-    assets: named,
+    assets: Object.fromEntries([...listed].map(([name, path]) => [name, assetName(path)])),
     environment,
   };
   // As it stands: the keys of a JSON module are in an order that its function may go through.
@@ -110,21 +116,11 @@ async function moduleOf(base: Base, team: string, path: string, file: ManifestFi
   return path.endsWith(".wasm") ? { wasm: base64(bytes) } : { data: base64(bytes) };
 }
 
-/** @returns Name of the module that holds its bytes, which is one of its own where a module is something else. */
-async function assetOf(
-  base: Base,
-  team: string,
-  path: string,
-  file: ManifestFile,
-  modules: FunctionCode["modules"],
-): Promise<string> {
-  const module = modules[path];
-  if (module && ("text" in module || "data" in module)) return path;
-  const name = `${RESERVED_MODULES}assets/${path}`;
-  const object = await readBlob(base, team, file.sha256);
-  modules[name] ??= { data: base64(new Uint8Array(await object.arrayBuffer())) };
-  return name;
-}
+/** Whether its module is its bytes. What is not parsed as JSON after all is copied, which costs nothing but space. */
+const isData = (path: string): boolean => !/\.(?:m?js|cjs|json|wasm|map)$/.test(path) && !TEXT.test(path);
+
+/** Name of the module that holds an asset's bytes: one of its own where the file's module is something else. */
+const assetName = (path: string): string => (isData(path) ? path : `${RESERVED_MODULES}assets/${path}`);
 
 /** Takes maps out of the modules that hold them, and reads those that lie beside. */
 async function mapsOf(

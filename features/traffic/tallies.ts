@@ -4,11 +4,6 @@ import { SLOT_MS, type Tally, type TrafficEvent } from "./machine.ts";
 export class Tallies {
   readonly #held = new Map<string, Tally>();
 
-  /** How many there are: requests that differ in what is counted. */
-  get size(): number {
-    return this.#held.size;
-  }
-
   add(event: TrafficEvent): void {
     const { at, deployment, isProduction, status, cache, region } = event;
     const slot = at - (at % SLOT_MS);

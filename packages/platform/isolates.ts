@@ -40,7 +40,7 @@ export async function startIsolates(
   const folder = join(config.folder, name);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "isolates.js"), await parts.script("isolates"));
-  writeFileSync(join(folder, "config.capnp"), configuration(port, config), { mode: 0o600 });
+  writeFileSync(join(folder, "config.capnp"), configuration(name, port, config), { mode: 0o600 });
   const { key, onEvent, onPid } = config;
   const about = { name, port, folder, binary: parts.runtime.workerd, key, onEvent, onPid };
   const onStart = (serial: number, why: Ending) =>
@@ -48,7 +48,11 @@ export async function startIsolates(
   return new WatchedProcess({ ...about, ...LIMITS[name], onStart, silenceMs: SILENCE_MS });
 }
 
-function configuration(port: number, { platform, key, deployDomain, allow }: IsolatesConfig): string {
+function configuration(
+  name: string,
+  port: number,
+  { platform, key, deployDomain, allow }: IsolatesConfig,
+): string {
   const networks = allow.map((one) => JSON.stringify(one)).join(", ");
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -69,6 +73,7 @@ const isolates :Workerd.Worker = (
     (name = "EGRESS", service = "egress"),
     (name = "INTERNAL_KEY", text = "${key}"),
     (name = "DEPLOY_DOMAIN", text = "${deployDomain}"),
+    (name = "PLACE", text = "${name}"),
     (name = "PROCESS", text = embed "process.txt"),
   ],
   globalOutbound = "egress",

@@ -1,3 +1,4 @@
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { deployFunctions, edge } from "#tests/support/functions.ts";
 import { get } from "#tests/support/http.ts";
@@ -139,6 +140,23 @@ describe("what a function is given", () => {
       "mqtt,graphql-transport-ws",
     ]);
     await socket.close(1_000, "");
+  });
+
+  test("an answer that is encoded comes as it was sent, by whomever, and however long", async () => {
+    const id = await project("encoded");
+    await deployFunctions(platform.client, id, {
+      zipped: `import { gzipSync } from "node:zlib"; const bytes = new Uint8Array(gzipSync(new Uint8Array(200_000).map((_, i) => (i * 7919) % 251 ^ (i >> 5))));
+        const headers = { "content-encoding": "gzip", "content-length": String(bytes.length) };
+        export default () => new Response(bytes, { headers, encodeBody: "manual" });`,
+      zips: `export default () => new Response("a".repeat(500_000), { headers: { "content-encoding": "gzip" } });`,
+      onward: `export default async (request) => fetch(new URL("/zipped", request.url));`,
+    });
+    for (const name of ["zipped", "onward", "zips"]) {
+      const found = await get(at("encoded", `/${name}`), { headers: { "accept-encoding": "gzip" } });
+      expect([name, found.status, found.headers.get("content-encoding")]).toEqual([name, 200, "gzip"]);
+      const plain = gunzipSync(Buffer.from(await found.arrayBuffer()));
+      expect(plain.length).toBe(name === "zips" ? 500_000 : 200_000);
+    }
   });
 
   test("a long answer whose length is known comes whole, and says its length", async () => {
@@ -351,6 +369,11 @@ describe("functions that do wrong get a clear answer", () => {
     expect([found.status, found.headers.get("x-cloudify-error")]).toEqual([status, "function_failed"]);
     expect(((await found.json()) as { fix: string }).fix).toContain("log");
     expect((await get(at("wrong", "/timers"))).status).toBe(200);
+    if (name !== "at-load" && name !== "nothing") return;
+    for (let i = 0; i < 2; i++)
+      expect(await (await get(at("wrong", `/${name}`))).json()).toMatchObject({
+        detail: "The function's code can't be loaded.",
+      });
   });
 
   test.each(["twice", "error"])("%s: a Response that can't be sent is told from code", async (name) => {
@@ -361,13 +384,26 @@ describe("functions that do wrong get a clear answer", () => {
       });
   });
 
+  test("one that says that its process is full is not believed, cold or warm", async () => {
+    const id = await project("full");
+    const says = `export default () => new Response("x", { headers: { "x-cloudify-start": "cold x 9 memory full" } })`;
+    await deployFunctions(platform.client, id, { says });
+    for (let i = 0; i < 5; i++) {
+      const found = await get(at("full", "/says"));
+      expect([found.status, found.headers.get("x-cloudify-start")]).toEqual([200, null]);
+    }
+    expect(platform.output).not.toContain("makes room");
+  });
+
   test("what they may do is done", async () => {
     expect((await get(at("wrong", "/waits"))).status).toBe(200);
     expect(await (await get(at("wrong", "/splits"))).text()).toMatch(/^refused/);
-    for (const name of ["many", "larger", "locked"]) {
-      const told = (await (await get(at("wrong", `/${name}`))).json()) as { code: string; detail: string };
-      expect([told.code, told.detail]).toEqual(["function_failed", expect.stringMatching(/head/)]);
-    }
+    for (const name of ["many", "larger", "locked"])
+      for (const asked of [{}, { method: "POST", body: "x" }]) {
+        const found = await get(at("wrong", `/${name}`), asked);
+        const told = (await found.json()) as { code: string; detail: string };
+        expect([told.code, told.detail]).toEqual(["function_failed", expect.stringMatching(/head/)]);
+      }
   });
 
   test("their log says what happened, with the stack", async () => {

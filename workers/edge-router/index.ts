@@ -3,7 +3,7 @@ import { httpDate } from "#core/headers.ts";
 import { newId } from "#core/ids.ts";
 import { Problem } from "#core/problem.ts";
 import { pooledRandom, systemClock } from "#core/time.ts";
-import { HOPS_HEADER, KEY_HEADER } from "#features/functions/call.ts";
+import { HOPS_HEADER, KEY_HEADER, QUARANTINED_HEADER } from "#features/functions/call.ts";
 import type { Env } from "./env.ts";
 import { INTERNAL_HOST, internal } from "./functions/internal.ts";
 import { refuse } from "./pages.ts";
@@ -19,7 +19,9 @@ export default {
     const isInternal = env.INTERNAL_KEY !== undefined && request.headers.get(KEY_HEADER) === env.INTERNAL_KEY;
     if (isInternal && new URL(request.url).hostname === INTERNAL_HOST) return internal(request, env);
     const hops = isInternal ? Number(request.headers.get(HOPS_HEADER) ?? 0) : 0;
-    const scope: Scope = { env, clock, requestId, keepAlive: (work) => ctx.waitUntil(work) };
+    const isFromQuarantine = isInternal && request.headers.has(QUARANTINED_HEADER);
+    const keepAlive = (work: Promise<unknown>) => ctx.waitUntil(work);
+    const scope: Scope = { env, clock, requestId, isFromQuarantine, keepAlive };
     try {
       const response = await pipeline(scope, isInternal ? withoutOurs(request) : request, hops);
       if (response.webSocket) return response;
@@ -42,6 +44,6 @@ export default {
 /** The key has proved what it had to: a rewrite would carry it outside. */
 function withoutOurs(request: Request): Request {
   const headers = new Headers(request.headers);
-  for (const name of [KEY_HEADER, HOPS_HEADER]) headers.delete(name);
+  for (const name of [KEY_HEADER, HOPS_HEADER, QUARANTINED_HEADER]) headers.delete(name);
   return new Request(request, { headers });
 }

@@ -14,6 +14,7 @@ import {
   HOPS_HEADER,
   KEY_HEADER,
   MAX_HOPS,
+  QUARANTINED_HEADER,
   START_HEADER,
 } from "#features/functions/call.ts";
 import { linesOf, MAX_DELIVERY, type Traced, tracedOf } from "./functions/traced.ts";
@@ -51,8 +52,8 @@ export default {
         ? new Response(null, { status, webSocket, headers: own })
         : new Response(answer.body, answer);
       response.headers.delete(START_HEADER);
-      const serial = env.PROCESS?.split(" ")[0] ?? "-";
-      if (isCold) response.headers.set(START_HEADER, `cold ${name} ${serial}${room.isFull ? " full" : ""}`);
+      const which = env.PROCESS ?? "- -";
+      if (isCold) response.headers.set(START_HEADER, `cold ${name} ${which}${room.isFull ? " full" : ""}`);
       return response;
     };
     let isolate: Isolate | null = null;
@@ -64,7 +65,7 @@ export default {
       return started(answer);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
-      const fault = faultOf(text, isolate?.start().isCold ?? true);
+      const fault = faultOf(text);
       const why =
         fault === "hung" ? "The function can never answer: nothing that it waits for is under way." : text;
       ctx.waitUntil(report(env, call, [{ level: "error", text: why, at: Date.now() }]));
@@ -83,10 +84,10 @@ export default {
   },
 } satisfies ExportedHandler<IsolatesEnv>;
 
-/** What the runtime says when a call comes to no answer. One that has run before can be loaded. */
-function faultOf(text: string, isCold: boolean): Fault {
+/** What the runtime says when a call comes to no answer. */
+function faultOf(text: string): Fault {
   if (/would never generate a response|had hung/.test(text)) return "hung";
-  return isCold && !UNSENDABLE.test(text) ? "load" : "unsendable";
+  return UNSENDABLE.test(text) ? "unsendable" : "load";
 }
 
 const UNSENDABLE = /Body has already been used|locked to a reader|must not be an error response|disturbed/;
@@ -138,6 +139,7 @@ export class Outbound extends WorkerEntrypoint<IsolatesEnv, Call> {
       if (hops > MAX_HOPS) return new Response("loop detected\n", { status: 508 });
       headers.set(HOPS_HEADER, String(hops));
       headers.set(KEY_HEADER, this.env.INTERNAL_KEY ?? "");
+      if (this.env.PLACE === "quarantine") headers.set(QUARANTINED_HEADER, "1");
     }
     const onward = new Request(request, { headers });
     if (isOurs && this.env.PLATFORM) return this.env.PLATFORM.fetch(onward);

@@ -9,4 +9,6 @@ export interface Scope {
   /** Lets work outlive the answer. */
   keepAlive: KeepAlive;
   requestId: string;
+  /** A function that is in quarantine asks, and waits for the answer. */
+  isFromQuarantine: boolean;
 }

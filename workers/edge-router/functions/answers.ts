@@ -16,24 +16,24 @@ export function headOf(headers: Headers): Fields | null {
   return bytes > MAX_HEADER_BYTES ? null : fields;
 }
 
-/** Longer ones may take long, and are looked after until their last byte; shorter ones stand in one packet or a few. */
+/** Longer ones may take long, and are looked after until their last byte. */
 const SHORT_BYTES = 64 * 1024;
 
-/** @returns Whether nothing of the answer can come late. */
+/** It is taken to come at once: nearly every answer does, and to look after one costs as much as all else of it. */
 export const isShort = ({ body, headers }: Response): boolean => {
   const length = headers.get("content-length");
   return body === null || (length !== null && Number(length) <= SHORT_BYTES);
 };
 
 /**
- * @param limit From now to the last byte.
- * @param onEnd Called when the last byte has gone, or none will; `isBroken`: whoever sent them broke off.
+ * @param found Its bytes are as they came over the network: their number is what its head says.
+ * @param limit From now to the last byte. @param onEnd Called when the last byte has gone, or none will.
  */
 export function limited(
   scope: Scope,
   { body, headers }: Response,
   limit: Millis,
-  onEnd?: (isBroken: boolean) => void,
+  onEnd?: () => void,
 ): ReadableStream | null {
   if (body === null) return null;
   const length = headers.get("content-length");
@@ -41,14 +41,12 @@ export function limited(
     length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), limit);
-  const piped = body.pipeTo(writable, { signal: stop.signal });
+  const piped = body.pipeTo(writable, { signal: stop.signal }).catch(() => undefined);
   scope.keepAlive(
-    piped
-      .then(
-        () => onEnd?.(false),
-        () => onEnd?.(!stop.signal.aborted),
-      )
-      .finally(() => clearTimeout(timer)),
+    piped.finally(() => {
+      clearTimeout(timer);
+      onEnd?.();
+    }),
   );
   return readable;
 }

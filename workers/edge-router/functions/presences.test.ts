@@ -6,6 +6,7 @@ const flight = (code: string, generation = 1): Flight => ({
   since: 10,
   hasAnswered: false,
   isOpenEnded: false,
+  isNested: false,
   generation,
 });
 
@@ -32,6 +33,20 @@ test("who has opened a WebSocket may run until the process ends, whatever it ans
     presences.leave(one, 1, now);
   }
   expect(presences.all(1)).toEqual([{ code: "a", since: 10, leftAt: 30, isOpenEnded: true }]);
+});
+
+test("who came when the next process stood there is not forgotten with the last one", () => {
+  const presences = new Presences();
+  for (const [code, since] of [
+    ["a", 10],
+    ["b", 30],
+  ] as const) {
+    const one = { ...flight(code), since };
+    presences.flights.add(one);
+    presences.leave(one, 1, since + 5);
+  }
+  presences.clear(30);
+  expect(presences.all(1)).toEqual([{ code: "b", since: 30, leftAt: 35 }]);
 });
 
 test("a call of an older process is not held against anybody in the next one", () => {

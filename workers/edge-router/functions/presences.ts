@@ -11,6 +11,7 @@ export interface Flight {
   hasAnswered: boolean;
   /** See {@link Presence}. */
   isOpenEnded: boolean;
+  isNested: boolean;
   /** Of its process. */
   generation: number;
 }
@@ -25,10 +26,12 @@ export class Presences {
 
   leave(flight: Flight, generation: number, now: Millis): void {
     if (!this.flights.delete(flight) || flight.generation !== generation) return;
-    const { code, since } = flight;
-    const isOpenEnded = flight.isOpenEnded || this.#left.get(code)?.isOpenEnded === true;
+    const { code } = flight;
+    const before = this.#left.get(code);
+    const isOpenEnded = flight.isOpenEnded || before?.isOpenEnded === true;
+    const isNested = flight.isNested && (!before || before.isNested === true);
     this.#left.delete(code);
-    this.#left.set(code, { code, since, leftAt: now, ...(isOpenEnded ? { isOpenEnded } : {}) });
+    this.#left.set(code, presenceOf({ ...flight, isOpenEnded, isNested }, now));
     const [oldest] = this.#left.keys();
     if (this.#left.size > MAX_LEFT && oldest !== undefined) this.#left.delete(oldest);
   }
@@ -36,15 +39,23 @@ export class Presences {
   /** A call of an older process, which has yet to hear of its end, is not in this one. */
   all(generation: number): Presence[] {
     const inside = [...this.flights].filter((flight) => flight.generation === generation);
-    return [...inside.map(({ code, since }) => ({ code, since, leftAt: null })), ...this.#left.values()];
+    return [...inside.map((flight) => presenceOf(flight, null)), ...this.#left.values()];
   }
 
   hasOthers(code: string, generation: number): boolean {
     return this.all(generation).some((one) => one.code !== code);
   }
 
-  /** Another process stands there. */
-  clear(): void {
-    this.#left.clear();
+  /** Another process stands there. @param from Who came at this time or later is in it already. */
+  clear(from = Number.POSITIVE_INFINITY): void {
+    for (const [code, { since }] of this.#left) if (since < from) this.#left.delete(code);
   }
 }
+
+const presenceOf = ({ code, since, isOpenEnded, isNested }: Flight, leftAt: Millis | null): Presence => ({
+  code,
+  since,
+  leftAt,
+  ...(isOpenEnded ? { isOpenEnded } : {}),
+  ...(isNested ? { isNested } : {}),
+});

@@ -6,16 +6,9 @@
  * each function has a process of its own, so far as streams allow it: what ends that process has one culprit.
  */
 import { type Clock, type Millis, SECOND } from "#core/time.ts";
-import { type Circuits, ended, forgive, noCircuits, type Place, place } from "#features/functions/circuit.ts";
-import {
-  culpritOf,
-  type Doubt,
-  doubt,
-  doubted,
-  type Presence,
-  type Reason,
-  suspectsOf,
-} from "#features/functions/suspects.ts";
+import type { Place } from "#features/functions/circuit.ts";
+import type { Presence, Reason } from "#features/functions/suspects.ts";
+import { acquit, judge, placeOf } from "./blame.ts";
 import { type Flight, Presences } from "./presences.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -30,13 +23,16 @@ const ASK_EVERY_MS = 50;
 /** What a call holds while it is under way. */
 export interface Seat {
   where: Place;
-  generation: number;
+  /** Of its process. */
+  generation(): number;
   /** The head of the answer has come: others need not wait for its body. */
   answered(): void;
   /** Its answer is a WebSocket. */
   opened(): void;
-  /** Its process has said which it is, and whether it is full. */
-  told(serial: number | null, isFull: boolean): void;
+  /** Its process has said which it is. */
+  told(alive: Alive): void;
+  /** Its process has said that it is full. */
+  full(): void;
   leave(): void;
 }
 
@@ -76,62 +72,77 @@ class Process {
   coming: Promise<boolean> | null = null;
 }
 
-let circuits: Circuits = noCircuits;
-/** Of ends of `main` that nobody was proved to have caused. */
-let unexplained: Doubt | null = null;
 const processes: Record<Place, Process> = { main: new Process(), quarantine: new Process() };
 const turnstile = new Turnstile();
 // It is started when it is first needed.
 processes.quarantine.isUp = false;
 
 /**
- * @param isNested A function has asked for it: it is let in beside its caller, which waits for it, and nothing is proved
- *     of either.
+ * @param isNested A function in quarantine has asked for it, and waits for it: where it belongs there too, it is let in
+ *     beside its caller.
  */
 export async function enter(code: string, isNested: boolean, clock: Clock, reach: Reach): Promise<Entered> {
   for (;;) {
-    circuits = forgive(circuits, clock.now());
-    const placed = place(circuits, code, clock.now());
+    const placed = placeOf(code, clock.now());
     if (placed.to === "nowhere") return { ok: false, reason: "open", retryAt: placed.retryAt };
     const where = placed.to;
-    const isAlone = where === "quarantine" && !isNested;
-    const pass = isAlone ? await turnstile.enter(code) : () => undefined;
+    const isBeside = where === "quarantine" && isNested;
+    const pass = where === "quarantine" && !isBeside ? await turnstile.enter(code) : () => undefined;
     if (pass === null) return { ok: false, reason: "away" };
-    if (!(await isReady(where, isAlone ? code : null, clock, reach))) {
+    if (!(await isReady(where, isBeside ? null : code, clock, reach))) {
       pass();
       return { ok: false, reason: "away" };
     }
     // What happened while it waited may have placed it elsewhere.
-    if (place(circuits, code, clock.now()).to === where)
-      return { ok: true, seat: seated(where, code, clock, pass) };
+    if (placeOf(code, clock.now()).to === where)
+      return { ok: true, seat: seated(where, code, isBeside, clock, pass) };
     pass();
   }
 }
 
-function seated(where: Place, code: string, clock: Clock, pass: () => void): Seat {
+function seated(where: Place, code: string, isNested: boolean, clock: Clock, pass: () => void): Seat {
   const process = processes[where];
   const { presences, generation } = process;
-  const flight: Flight = { code, since: clock.now(), hasAnswered: false, isOpenEnded: false, generation };
+  const about = { code, since: clock.now(), generation, isNested };
+  const flight: Flight = { ...about, hasAnswered: false, isOpenEnded: false };
   presences.flights.add(flight);
   const answered = () => {
     if (flight.hasAnswered) return;
     flight.hasAnswered = true;
     pass();
   };
-  const leave = () => {
-    presences.leave(flight, process.generation, clock.now());
-    answered();
+  return {
+    where,
+    generation: () => flight.generation,
+    answered,
+    opened() {
+      flight.isOpenEnded = true;
+    },
+    told: (alive) => told(where, flight, alive),
+    full() {
+      process.isFull = true;
+    },
+    leave() {
+      presences.leave(flight, process.generation, clock.now());
+      answered();
+    },
   };
-  const opened = () => {
-    flight.isOpenEnded = true;
-  };
-  const told = (serial: number | null, isFull: boolean) => {
-    if (isFull) process.isFull = true;
-    // It was replaced while nobody waited for an answer: who was in it is judged before the next call.
-    if (serial !== null && process.generation === generation && process.serial !== serial)
-      doubtful(process, clock);
-  };
-  return { where, generation, answered, opened, told, leave };
+}
+
+/** A call is the first that its process says something to: it may have been replaced while nobody was in flight. */
+function told(where: Place, flight: Flight, alive: Alive): void {
+  const process = processes[where];
+  const { presences, generation, serial } = process;
+  if (alive.serial === null || alive.serial === serial || flight.generation !== generation) return;
+  // Somebody has noticed, and asks already.
+  if (!process.isUp) return;
+  const before = presences
+    .all(generation)
+    .filter(({ since, leftAt }) => leftAt !== null && since < flight.since);
+  const at = Math.max(0, ...before.map(({ leftAt }) => leftAt ?? 0));
+  const inside = [...presences.flights].filter((one) => one.generation === generation);
+  follow(where, alive, before, at, flight.since);
+  for (const one of inside) one.generation = process.generation;
 }
 
 /** Makes sure that a process is there, and that it is one which this code may enter. @param code `null`: any may. */
@@ -173,14 +184,10 @@ async function empty(where: Place, clock: Clock, reach: Reach): Promise<void> {
   await reach.retire(where);
 }
 
-/** A call broke off: its process may have ended. */
+/** A call broke off: its process may have ended. Whoever notices first remembers who was in it. */
 export function broke({ where, generation }: Seat, clock: Clock): void {
   const process = processes[where];
-  if (process.generation === generation) doubtful(process, clock);
-}
-
-/** Whoever notices first remembers who was in it. */
-function doubtful(process: Process, clock: Clock): void {
+  if (process.generation !== generation()) return;
   process.isUp = false;
   process.fallen ??= { all: process.presences.all(process.generation), at: clock.now() };
 }
@@ -188,8 +195,8 @@ function doubtful(process: Process, clock: Clock): void {
 /** @returns Whether the process of a call that broke off has ended, and not only its connection. */
 export async function hasEnded({ where, generation }: Seat, clock: Clock, reach: Reach): Promise<boolean> {
   const process = processes[where];
-  if (process.generation === generation && !process.isUp) await arrival(where, clock, reach);
-  return process.generation !== generation || !process.isUp;
+  if (process.generation === generation() && !process.isUp) await arrival(where, clock, reach);
+  return process.generation !== generation() || !process.isUp;
 }
 
 /** Waits until a process is there. @returns Whether one came. */
@@ -214,23 +221,29 @@ async function waitFor(where: Place, clock: Clock, reach: Reach): Promise<boolea
 }
 
 /** Judges the end of the last one, if it is another. */
-function arrived(where: Place, { serial, why }: Alive, now: Millis): void {
+function arrived(where: Place, alive: Alive, now: Millis): void {
   const process = processes[where];
   const { all, at } = process.fallen ?? { all: process.presences.all(process.generation), at: now };
   process.isUp = true;
   process.fallen = null;
-  if (serial === process.serial) return;
-  const culprit = where === "quarantine" ? culpritOf(all) : null;
-  const isBlamed = why !== "retired" && why !== "start";
-  const suspects = culprit !== null && isBlamed ? [culprit] : [...suspectsOf(all, why, at)];
-  if (culprit !== null && isBlamed) unexplained = null;
-  if (where === "main" && why === "silence") {
-    unexplained = doubt(unexplained, all, at);
-    suspects.push(...doubted(unexplained));
-  }
-  circuits = ended(circuits, where, suspects, new Set(culprit === null ? [] : [culprit]), at);
+  if (alive.serial !== process.serial) follow(where, alive, all, at);
+  else if (where === "quarantine") for (const { code, leftAt } of all) if (leftAt !== null) acquit(code);
+}
+
+/** Another process stands there than before. @param from Who came at this time or later is in it already. */
+function follow(
+  where: Place,
+  { serial, why }: Alive,
+  all: readonly Presence[],
+  at: Millis,
+  from?: Millis,
+): void {
+  const process = processes[where];
   process.serial = serial;
+  // It is the first, and those who are in it are.
+  if (why === "start") return;
+  judge(where, all, why, at);
   process.generation++;
   process.isFull = false;
-  process.presences.clear();
+  process.presences.clear(from);
 }

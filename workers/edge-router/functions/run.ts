@@ -62,7 +62,7 @@ export async function run(scope: Scope, code: string, asked: Question): Promise<
   const isRepeatable = asked.body === null && ["GET", "HEAD", "OPTIONS"].includes(asked.method);
   const reach = reachOf(scope.env);
   for (let tries = 1; ; tries++) {
-    const entered = await enter(code, asked.hops > 0, scope.clock, reach);
+    const entered = await enter(code, scope.isFromQuarantine, scope.clock, reach);
     if (!entered.ok) {
       if (entered.reason === "away")
         return refuse("unavailable", "What runs functions does not answer.", AGAIN);
@@ -80,9 +80,7 @@ export async function run(scope: Scope, code: string, asked: Question): Promise<
     if (left.ok || left.problem.code !== "upstream_failed") return left;
     if (!(await hasEnded(seat, scope.clock, reach))) {
       if (isRepeatable && tries === 1) continue;
-      return asked.body === null
-        ? refuse("function_failed", BROKEN, WHOLE)
-        : refuse("bad_request", "The request's body could not be read to its end.", AGAIN);
+      return refuse("function_failed", asked.body === null ? BROKEN : `${BROKEN}${OR_ASKED}`, WHOLE);
     }
     // Its process ended under it: its neighbour's fault, or its own; in quarantine that shows.
     if (!isRepeatable)
@@ -105,7 +103,8 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
     // The runtime makes a WebSocket of no other request.
     const upgrade = headers.get("upgrade");
     if (upgrade !== null) told.upgrade = upgrade;
-    const init = { method, headers: told, redirect: "manual" as const };
+    const raw = { redirect: "manual", encodeResponseBody: "manual" } as const;
+    const init = { method, headers: told, ...raw };
     const { ISOLATES, QUARANTINE } = scope.env;
     const place = seat.where === "quarantine" && QUARANTINE ? QUARANTINE : ISOLATES;
     const found = await within(place.fetch(url, body === null ? init : { ...init, body }));
@@ -141,7 +140,7 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
       };
     }
     const made = { status: found.status, headers: headersOf, body: tracked(scope, found, seat) };
-    return { ok: true, made: { ...made, encodeBody: "automatic" }, isolate: isolateOf(code, found, seat) };
+    return { ok: true, made: { ...made, encodeBody: "manual" }, isolate: isolateOf(code, found, seat) };
   } catch (cause) {
     broke(seat, scope.clock);
     seat.leave();
@@ -155,7 +154,7 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
   }
 }
 
-/** To the head of the answer; what is late is ended by the runtime with its request. A timer that waits costs less than an abort signal. */
+/** To the head of the answer; what is late is ended by the runtime with its request. An abort signal would cost more. */
 const within = <T>(work: Promise<T>): Promise<T | "late"> =>
   new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve("late"), ANSWER_MS);
@@ -175,10 +174,7 @@ function tracked(scope: Scope, found: Response, seat: Seat): ReadableStream | nu
     return found.body;
   }
   seat.answered();
-  return limited(scope, found, LONGEST_MS, (isBroken) => {
-    if (isBroken) broke(seat, scope.clock);
-    seat.leave();
-  });
+  return limited(scope, found, LONGEST_MS, () => seat.leave());
 }
 
 /** Code id → name of the isolate that last began to run it. */
@@ -188,12 +184,19 @@ const MAX_NAMES = 5_000;
 function isolateOf(code: string, { headers }: Response, seat: Seat): Isolate {
   const told = headers.get(START_HEADER);
   if (told === null) return { name: names.get(code) ?? "-", isCold: false };
-  const [, name = "-", serial, room] = told.split(" ");
-  seat.told(serial === undefined || serial === "-" ? null : Number(serial), room === "full");
+  const [, name = "-", serial, why, room] = told.split(" ");
+  seat.told(aliveOf(serial, why));
+  if (room === "full") seat.full();
   if (names.size > MAX_NAMES) names.clear();
   names.set(code, name);
   return { name, isCold: true };
 }
+
+/** `-`, or nothing: nobody watches it. */
+const aliveOf = (serial = "-", said = ""): Alive => ({
+  serial: serial === "-" ? null : Number(serial),
+  why: REASONS.find((one) => one === said) ?? "itself",
+});
 
 const bindingOf = (env: Env, where: Place): Fetcher =>
   where === "quarantine" && env.QUARANTINE ? env.QUARANTINE : env.ISOLATES;
@@ -205,9 +208,8 @@ function reachOf(env: Env): Reach {
       const signal = AbortSignal.timeout(SECOND);
       const answer = await bindingOf(env, where).fetch("http://isolates.internal/", { headers, signal });
       if (!answer.ok || (await answer.text()) !== ALIVE) return null;
-      const [serial, said] = answer.headers.get(PROCESS_HEADER)?.split(" ") ?? [];
-      const why = REASONS.find((one) => one === said) ?? "itself";
-      return { serial: serial === undefined ? null : Number(serial), why };
+      const [serial, why] = answer.headers.get(PROCESS_HEADER)?.split(" ") ?? [];
+      return aliveOf(serial, why);
     } catch {
       return null;
     }
@@ -223,6 +225,7 @@ const DETAIL: Record<Fault, string> = {
   unsendable: "The function's Response can't be sent.",
 };
 const BROKEN = "The function's answer broke off before its head had come.";
+const OR_ASKED = " Or the request's body broke off.";
 const WHOLE = "Send fewer or shorter headers, and a body that nobody reads meanwhile.";
 const FEWER = "Send fewer or shorter headers.";
 const LOOK = "Look at the deployment's log: `cloudify logs`.";
@@ -230,7 +233,7 @@ const MEND = "Look for an endless loop or for memory without bounds in it, and d
 const AGAIN = "Try again in a moment.";
 
 const refuse = (
-  code: "unavailable" | "function_unresponsive" | "function_failed" | "function_timeout" | "bad_request",
+  code: "unavailable" | "function_unresponsive" | "function_failed" | "function_timeout",
   detail: string,
   fix: string,
   retryAfter: number | null = null,

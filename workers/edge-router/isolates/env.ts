@@ -12,6 +12,8 @@ export interface IsolatesEnv extends CodeEnv, SinkEnv, Partial<Namespace> {
   EGRESS?: Fetcher;
   /** On one machine only: what the platform proves itself with. */
   INTERNAL_KEY?: string;
+  /** On one machine only: which of the two processes this is, `main` or `quarantine`. */
+  PLACE?: string;
   /** On one machine only: the serial number of this process, and why the one before it ended. */
   PROCESS?: string;
 }
