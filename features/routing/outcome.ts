@@ -1,4 +1,4 @@
-/** Where a request stands between two steps of the resolver. */
+/** What one step of the resolver leads to. */
 import type { HeaderList } from "#core/headers.ts";
 
 /** Says that a route of the table turned the request away. */
@@ -16,13 +16,6 @@ export type Outcome<Output> =
   | { to: "found"; output: Output }
   | { to: "refuse" }
   | { to: "deny" };
-
-/** Where the request is, on its way. */
-export interface Place {
-  pathname: string;
-  query: URLSearchParams | null;
-  status: number | null;
-}
 
 export const next: Outcome<never> = { to: "next" };
 export const done: Outcome<never> = { to: "done" };
