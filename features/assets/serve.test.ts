@@ -72,6 +72,17 @@ test("other methods are refused early, and told which are not", async () => {
   expect((await get({}, { method: "OPTIONS" })).status).toBe(204);
 });
 
+test("an error has its page whatever was asked, and however", async () => {
+  for (const method of ["GET", "POST", "OPTIONS", "DELETE"]) {
+    for (const status of [404, 500, 504]) {
+      const found = await get({ "if-match": '"x"', range: "bytes=0-1" }, { method, status });
+      expect(found).toMatchObject({ status, body: text });
+      expect(found.header("allow")).toBeNull();
+    }
+  }
+  expect(await get({}, { method: "HEAD", status: 500 })).toMatchObject({ status: 500, body: "" });
+});
+
 describe("conditions", () => {
   test.each([
     ["if-none-match", tag, 304],

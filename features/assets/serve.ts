@@ -15,7 +15,10 @@ export interface Ask {
   /** The client's own; the runtime rewrites the header. Asked for only when the file has more than one form. */
   acceptEncoding(): string | null;
   file: StaticFile;
-  /** 200, or that of the error or the route whose page this is; conditions and ranges are for 200 only. */
+  /**
+   * 200, or that of the error or the route whose page this is. Conditions and ranges are for 200 only; an error has its
+   * page whatever the method.
+   */
   status: number;
   /** What routes set; these win over what is said here, but for what describes the bytes sent. */
   headers: readonly (readonly [name: string, value: string])[];
@@ -53,8 +56,9 @@ const OURS = new Set([
 
 export async function serveStatic(ask: Ask, open: Open): Promise<Served> {
   const { method, file, status } = ask;
-  if (method === "OPTIONS") return plain(204, new Fields([["allow", METHODS]]));
-  if (method !== "GET" && method !== "HEAD")
+  const isAsked = method === "GET" || method === "HEAD" || status >= 400;
+  if (!isAsked && method === "OPTIONS") return plain(204, new Fields([["allow", METHODS]]));
+  if (!isAsked)
     return plain(
       405,
       new Fields([

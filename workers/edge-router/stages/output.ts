@@ -49,7 +49,7 @@ export async function outputAnswer(visit: Visit, found: Found, isLast = false): 
     case "page": {
       const { page, name } = output;
       const entry = visit.head.functions?.[name];
-      if (entry && isBypassed(visit, page))
+      if (entry && isBypassed(visit, page, found.status))
         return call(visit, { ...found, output: { kind: "function", name, entry } }, isLast);
       // A page is what a function has said: see `withHeaders`.
       const { file: stored, headers: said } = page;
@@ -69,12 +69,13 @@ export async function outputAnswer(visit: Visit, found: Found, isLast = false): 
   }
 }
 
-/** What is no question for a page, and what its builder has named. */
-function isBypassed({ request, url }: Visit, { bypass = [] }: Prerender): boolean {
+/** What is no question for a page, unless it is an error's, and what its builder has named. */
+function isBypassed({ request, url }: Visit, { bypass = [] }: Prerender, status: number | null): boolean {
+  const isQuestion = request.method === "GET" || request.method === "HEAD";
+  if (!isQuestion && (status ?? 200) < 400) return true;
   if (bypass.length === 0) return false;
-  if (request.method !== "GET" && request.method !== "HEAD") return true;
   const known = new Conditions(
-    url.host,
+    url.hostname,
     () => url.searchParams,
     (name) => request.headers.get(name),
   );
