@@ -71,6 +71,20 @@ describe("what a function is given", () => {
     expect(ours).toEqual(["x-cloudify-request-id"]);
   });
 
+  test("what frameworks tell themselves is not taken from a visitor", async () => {
+    const told = ["x-middleware-set-cookie", "x-middleware-next", "x-now-route-matches", "next-resume"];
+    const headers = Object.fromEntries(told.map((name) => [name, "mine"]));
+    const found = await get(at("given", "/api/echo"), {
+      method: "POST",
+      body: "hello",
+      headers: { ...headers, "x-matched-path": "/admin", rsc: "1", "accept-encoding": "br" },
+    });
+    const body = (await found.json()) as { body: string; headers: Record<string, string> };
+    const kept = { rsc: "1", "x-matched-path": "/api/echo", "accept-encoding": "br" };
+    expect(body).toMatchObject({ body: "hello", headers: kept });
+    for (const name of told) expect(body.headers[name]).toBe(undefined);
+  });
+
   test("routes, dynamic names, files before functions, the error page", async () => {
     expect(await (await get(at("given", "/old?b=2"))).json()).toMatchObject({
       url: at("given", "/old?b=2&from=route"),
