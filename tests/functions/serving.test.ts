@@ -166,6 +166,8 @@ describe("middleware", () => {
         case "/answer": return new Response("no entry", { status: 401, headers: { "x-middleware-secret": "1" } });
         case "/headers": return to({ "x-middleware-rewrite": new URL("/echo", url).href,
           "x-middleware-override-headers": "x-new,accept", "x-middleware-request-x-new": "set", "x-middleware-request-accept": "a/b" });
+        case "/session": return to({ "x-middleware-rewrite": new URL("/echo", url).href, "set-cookie": "session=1",
+          "x-middleware-set-cookie": "session=1" });
         case "/throws": throw new Error("in the middleware");
       }
       const headers = new Headers({ "x-middleware-next": "1", "x-seen": "1" });
@@ -221,6 +223,18 @@ describe("middleware", () => {
     expect(headers["x-new"]).toBe("set");
     expect(headers.accept).toBe("a/b");
     expect(headers["x-old"]).toBe(undefined);
+  });
+
+  test("tells the function of the cookies that it sets, and the visitor once", async () => {
+    const found = await ask("/session", {
+      cookie: "theme=dark",
+      "x-middleware-set-cookie": "session=stolen",
+    });
+    expect(found.headers.getSetCookie()).toEqual(["session=1"]);
+    expect(found.headers.get("x-middleware-set-cookie")).toBe(null);
+    expect(await found.json()).toMatchObject({
+      headers: { cookie: "theme=dark", "x-middleware-set-cookie": "session=1" },
+    });
   });
 
   test("a middleware that fails lets nobody past", async () => {
