@@ -61,6 +61,8 @@ class Resolver<Output, Answer> {
   #location: string | null = null;
   #status: number | null = null;
   readonly #carried = new Carried();
+  /** Names of middlewares. */
+  readonly #consulted = new Set<string>();
   #answer: { answer: Answer; fault: number | null } | null = null;
   #shownPath: string | null = null;
   #looks = 0;
@@ -185,9 +187,12 @@ class Resolver<Output, Answer> {
       const to = localeTarget(route.locale, this.#at.pathname, this.#asked.cookies, language);
       if (to !== null) return this.#leave(to, 307, captures);
     }
-    if (route.middlewarePath !== undefined && this.#middleware) {
+    const { middlewarePath: name } = route;
+    // Builders write one route for each matcher of a middleware: it is asked once.
+    if (name !== undefined && this.#middleware && !this.#consulted.has(name)) {
       const before = this.#at.pathname;
-      await this.#consult(this.#middleware, route.middlewarePath);
+      this.#consulted.add(name);
+      await this.#consult(this.#middleware, name);
       if (this.#answer || this.#at.external !== null) return done;
       if (before !== this.#at.pathname && route.dest === undefined) {
         this.#setHeaders(route, captures);
