@@ -13,10 +13,22 @@ export class Carried {
   readonly #headers = new Map<string, string>();
   readonly #important = new Map<string, string>();
   readonly #cookies: HeaderList = [];
+  /** Names that only an important route may set. */
+  #settled: ReadonlySet<string> = new Set();
 
   /** @param isImportant Then no later route can set it again. */
   set(name: string, value: string, isImportant: boolean | undefined = false): void {
-    (isImportant ? this.#important : this.#headers).set(name, value);
+    if (isImportant) this.#important.set(name, value);
+    else if (!this.#settled.has(name)) this.#headers.set(name, value);
+  }
+
+  /** Until {@link unsettle}, what is set stays, and the rest is filled in. */
+  settle(): void {
+    this.#settled = new Set(this.#headers.keys());
+  }
+
+  unsettle(): void {
+    this.#settled = new Set();
   }
 
   addCookie(value: string): void {

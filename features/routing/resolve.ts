@@ -140,7 +140,9 @@ class Resolver<Output, Answer> {
     if (there.to !== "next") return there;
     if (this.#table.phases.miss.length === 0) return next;
     const before = this.#save();
+    this.#carried.settle();
     const missed = await this.#routes("miss");
+    this.#carried.unsettle();
     if (missed.to === "next") this.#restore(before);
     return missed;
   }
@@ -310,7 +312,9 @@ class Resolver<Output, Answer> {
     };
   }
 
+  /** What routes have said before stands: a framework's headers come last, and a project's own are to hold. */
   async #hit(output: Output): Promise<Found<Output, Answer>> {
+    this.#carried.settle();
     for (const route of this.#table.phases.hit) {
       const captures = this.#matches(route);
       if (!captures) continue;
