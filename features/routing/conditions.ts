@@ -22,12 +22,15 @@ export class Asked {
   }
 }
 
-/** @returns What a fulfilled condition captures, or `null`. A condition without a test captures its value by its key. */
+/**
+ * @returns What a fulfilled condition captures, or `null`. A condition without a test captures its value by its key; one
+ *   on the host always does, as `host`, unless a group of its own has that name.
+ */
 export function fulfil(condition: Condition, asked: Asked): Captures | null {
   const value = read(condition, asked);
   if (value === null) return null;
-  if (condition.tests.length === 0) return condition.type === "host" ? {} : { [condition.key]: value };
-  let captures: Captures = {};
+  if (condition.type !== "host" && condition.tests.length === 0) return { [condition.key]: value };
+  let captures: Captures = condition.type === "host" ? { host: value } : {};
   for (const test of condition.tests) {
     const found = holds(test, value);
     if (!found) return null;
