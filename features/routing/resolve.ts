@@ -343,9 +343,13 @@ class Resolver<Output, Answer> {
       if (!captures) continue;
       this.#setHeaders(route, captures);
       if (route.dest === undefined) continue;
-      if (!this.#at.rewrite(route.dest, captures)) continue;
-      const output = await this.#find(this.#at.pathname);
-      if (output === undefined) continue;
+      const before = this.#at.save();
+      const isHere = this.#at.rewrite(route.dest, captures) && this.#at.external === null;
+      const output = isHere ? await this.#find(this.#at.pathname) : undefined;
+      if (output === undefined) {
+        this.#at.restore(before);
+        continue;
+      }
       const about = {
         pathname: this.#at.pathname,
         query: this.#at.changedQuery,
