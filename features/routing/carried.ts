@@ -3,6 +3,7 @@
  * request and answer are to be changed. Knows no route and no request.
  */
 import type { HeaderList } from "#core/headers.ts";
+import type { Said } from "./resolution.ts";
 import type { RequestChange } from "./transforms.ts";
 
 export class Carried {
@@ -15,6 +16,16 @@ export class Carried {
   readonly #cookies: HeaderList = [];
   /** Names that only an important route may set. */
   #settled: ReadonlySet<string> = new Set();
+
+  /** @param said What to begin with. */
+  constructor(said: Said | null = null) {
+    if (!said) return;
+    this.requestChanges = said.changes;
+    for (const [name, value] of said.headers) {
+      if (name === "set-cookie") this.addCookie(value);
+      else this.set(name, value, said.firm.has(name));
+    }
+  }
 
   /** @param isImportant Then no later route can set it again. */
   set(name: string, value: string, isImportant: boolean | undefined = false): void {

@@ -42,3 +42,38 @@ test("an error route that leads outside gives no page: what failed is not asked 
   const found = await resolveError(request("/api/x"), routes, among(["/api/x", "/500"]), 500);
   expect(found).toMatchObject({ output: "/500" });
 });
+
+test("the page of a function that failed has what routes have said before, as that of nothing has", async () => {
+  const seen = { src: "^/.*$", headers: { "x-own": "1", "cache-control": "public" }, continue: true };
+  const firm = { src: "^/.*$", headers: { "x-firm": "1" }, important: true, continue: true };
+  const page = { src: "^/.*$", headers: { "x-page": "1" }, dest: "/page" };
+  const routes = table([seen, firm, { handle: "error" }, page]);
+  const outputs = among(["/api/x", "/page"]);
+  const found = await resolve(request("/api/x"), routes, outputs);
+  if (found.kind !== "output") throw new Error(found.kind);
+  const said = { ...found, headers: [...found.headers, ["set-cookie", "a=1"] as const] };
+  const failed = await resolveError(request("/api/x"), routes, outputs, 500, said);
+  const nothing = await resolve(request("/nowhere"), routes, outputs);
+  expect(failed).toMatchObject({ output: "/page", status: 500 });
+  expect(failed.firm).toEqual(nothing.firm);
+  expect(failed.headers.filter(([name]) => name !== "set-cookie").sort()).toEqual(
+    [...nothing.headers].sort(),
+  );
+  expect(failed.headers).toContainEqual(["set-cookie", "a=1"]);
+});
+
+test("conditions of error routes see the request as middlewares have left it", async () => {
+  const mobile = { has: [{ type: "header", key: "x-device", value: "mobile" }] };
+  const routes = table([
+    { handle: "error" },
+    { src: "^/.*$", ...mobile, dest: "/mobile" },
+    { src: "^/.*$", dest: "/page" },
+  ]);
+  const change = {
+    read: (name: string) => (name === "x-device" ? "mobile" : null),
+    apply: (h: Headers) => h,
+  };
+  const said = { headers: [], firm: new Set<string>(), changes: [change] };
+  const failed = await resolveError(request("/api/x"), routes, among(["/mobile", "/page"]), 500, said);
+  expect(failed).toMatchObject({ output: "/mobile", changes: [change] });
+});

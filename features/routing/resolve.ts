@@ -15,7 +15,7 @@ import { Asked, fulfil } from "./conditions.ts";
 import { localeTarget } from "./locale.ts";
 import { DENIED, done, next, type Outcome } from "./outcome.ts";
 import { match } from "./pattern.ts";
-import type { FindOutput, Found, Middleware, Resolution, RoutingRequest } from "./resolution.ts";
+import type { FindOutput, Found, Middleware, Resolution, RoutingRequest, Said } from "./resolution.ts";
 import { beginsLike, shortlist } from "./shortlist.ts";
 import { type Captures, headerSafe, locationOf, substitute } from "./substitute.ts";
 import type { CompiledRoute, Phase, RouteTable, Transform } from "./table.ts";
@@ -31,6 +31,14 @@ interface Mark extends Place {
 
 const ORDER = ["main", "filesystem", "rewrite", "resource"] as const;
 
+type Read = (name: string) => string | null;
+
+/** Headers of the request as a change leaves them. */
+const through =
+  (before: Read, change: RequestChange): Read =>
+  (name) =>
+    change.read(name.toLowerCase(), before(name));
+
 export function resolve<Output, Answer = never>(
   request: RoutingRequest,
   table: RouteTable,
@@ -40,14 +48,19 @@ export function resolve<Output, Answer = never>(
   return new Resolver(request, table, find, middleware).run();
 }
 
-/** The page that the error phase has for a status, when what was found could not answer. */
+/**
+ * The page that the error phase has for a status, when what was found could not answer.
+ *
+ * @param said With it: the page has those headers, too, as one has when nothing is found.
+ */
 export function resolveError<Output>(
   request: RoutingRequest,
   table: RouteTable,
   find: FindOutput<Output>,
   status: number,
-): Promise<Found<Output, never>> {
-  return new Resolver<Output, never>(request, table, find, null).error(status);
+  said: Said | null = null,
+): Promise<Resolution<Output, never>> {
+  return new Resolver<Output, never>(request, table, find, null, said).fail(status);
 }
 
 class Resolver<Output, Answer> {
@@ -60,7 +73,7 @@ class Resolver<Output, Answer> {
   #asked: Asked;
   #location: string | null = null;
   #status: number | null = null;
-  readonly #carried = new Carried();
+  readonly #carried: Carried;
   /** Names of middlewares. */
   readonly #consulted = new Set<string>();
   #answer: { answer: Answer; fault: number | null } | null = null;
@@ -72,6 +85,7 @@ class Resolver<Output, Answer> {
     table: RouteTable,
     find: FindOutput<Output>,
     middleware: Middleware<Answer> | null,
+    said: Said | null = null,
   ) {
     this.#table = table;
     this.#find = find;
@@ -79,15 +93,23 @@ class Resolver<Output, Answer> {
     this.#method = request.method;
     this.#original = request.url;
     this.#at = new Address(request.url);
+    this.#carried = new Carried(said);
     this.#asked = new Asked(
       request.url.hostname,
       () => this.#at.query,
-      (name) => request.header(name),
+      this.#carried.requestChanges.reduce<Read>(through, (name) => request.header(name)),
     );
   }
 
   async run(): Promise<Resolution<Output, Answer>> {
-    const found = await this.#run();
+    return this.#finished(await this.#run());
+  }
+
+  async fail(status: number): Promise<Resolution<Output, Answer>> {
+    return this.#finished(await this.#error(status));
+  }
+
+  #finished(found: Found<Output, Answer>): Resolution<Output, Answer> {
     return { ...found, firm: this.#carried.firm(), responseChanges: this.#carried.responseChanges };
   }
 
@@ -103,12 +125,12 @@ class Resolver<Output, Answer> {
         return { kind: "external", ...about, changes: this.#carried.requestChanges };
       }
       if (looked.to === "deny") return { kind: "status", status: 403, headers: DENIED };
-      if (looked.to === "refuse") return this.error(this.#status ?? 404);
+      if (looked.to === "refuse") return this.#error(this.#status ?? 404);
       if (looked.to === "found") return this.#hit(looked.output);
       // A route that ended the phase has decided where to look.
       if (verdict.to === "done") break;
     }
-    return this.error(this.#status !== null && this.#status >= 400 ? this.#status : 404);
+    return this.#error(this.#status !== null && this.#status >= 400 ? this.#status : 404);
   }
 
   #isDecided(): boolean {
@@ -255,9 +277,7 @@ class Resolver<Output, Answer> {
   /** Conditions of later routes see the request as the middleware left it. */
   #change(change: RequestChange): void {
     this.#carried.requestChanges = [...this.#carried.requestChanges, change];
-    const { header: before } = this.#asked;
-    const header = (name: string): string | null => change.read(name.toLowerCase(), before(name));
-    this.#asked = new Asked(this.#asked.host, this.#asked.query, header);
+    this.#asked = new Asked(this.#asked.host, this.#asked.query, through(this.#asked.header, change));
   }
 
   /**
@@ -298,7 +318,7 @@ class Resolver<Output, Answer> {
 
   /** A middleware that failed has kept the request from everything: only the error phase may say so nicely. */
   async #answered(answer: Answer, fault: number | null): Promise<Found<Output, Answer>> {
-    const page = fault === null ? null : await this.error(fault);
+    const page = fault === null ? null : await this.#error(fault);
     return page?.kind === "output" ? page : { kind: "answer", answer, headers: this.#carried.list() };
   }
 
@@ -335,7 +355,7 @@ class Resolver<Output, Answer> {
   }
 
   /** The error phase: the first route for this status whose destination is there gives the page. */
-  async error(status: number): Promise<Found<Output, Answer>> {
+  async #error(status: number): Promise<Found<Output, Answer>> {
     this.#carried.forgetCaching();
     for (const route of this.#table.phases.error) {
       if (route.status !== undefined && route.status !== status) continue;

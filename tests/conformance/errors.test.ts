@@ -27,6 +27,25 @@ beforeAll(async () => {
     { routes: [{ src: "/guarded", middlewarePath: "guard", continue: true }, ...PAGES] },
     { "404.html": "no such page", "500.html": "our fault" },
   );
+  const said = [
+    { src: "/.*", middlewarePath: "says", continue: true },
+    { src: "/.*", headers: { "x-own": "route", "cache-control": "public, max-age=60" }, continue: true },
+    { src: "/.*", headers: { "x-firm": "route" }, important: true, continue: true },
+  ];
+  const functions = {
+    "api/x": FAILS,
+    says: `export default () => new Response(null, { headers: { "x-middleware-next": "1", "set-cookie": "a=1",
+      "x-middleware-override-headers": "x-new", "x-middleware-request-x-new": "set" } })`,
+    page: `export default (request) => new Response("x-new: " + request.headers.get("x-new"),
+      { headers: { "x-own": "page", "x-firm": "page" } })`,
+  };
+  for (const [name, routes] of [
+    ["bare", said],
+    ["dressed", [...said, { handle: "error" }, { src: "/.*", dest: "/page" }]],
+  ] as const) {
+    await client.request("POST /api/projects", { body: { name } });
+    await deployFunctions(client, name, functions, { routes });
+  }
   await client.request("POST /api/projects", { body: { name: "pages" } });
   const page = (name: string, text: string) => ({
     ...edge(name, `export default () => new Response("rendered anew")`),
@@ -72,3 +91,32 @@ test("a middleware that fails has the page, too", async () => {
   const failed = await ask("files", "/guarded", { method: "POST", body: "x" });
   expect([failed.status, failed.body]).toEqual([500, "our fault"]);
 });
+
+test.each(["/nowhere", "/api/x"])(
+  "%s: the platform's own page has what routes and middlewares have said",
+  async (path) => {
+    const found = await ask("bare", path);
+    expect([found.header("x-own"), found.header("x-firm"), found.header("set-cookie")]).toEqual([
+      "route",
+      "route",
+      "a=1",
+    ]);
+    // What is not there, or does not work, is not to be kept.
+    expect(found.header("cache-control")).toBe("no-store");
+    expect(found.header("x-cloudify-error")).toBe(path === "/api/x" ? "function_failed" : "not_found");
+  },
+);
+
+test.each(["/nowhere", "/api/x"])(
+  "%s: so has a page of the site, and a function sees the changed request",
+  async (path) => {
+    const found = await ask("dressed", path);
+    expect([found.status, found.body]).toEqual([path === "/api/x" ? 500 : 404, "x-new: set"]);
+    expect([found.header("x-own"), found.header("x-firm"), found.header("set-cookie")]).toEqual([
+      "page",
+      "route",
+      "a=1",
+    ]);
+    expect(found.header("cache-control")).toBe(null);
+  },
+);
