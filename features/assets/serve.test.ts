@@ -241,6 +241,39 @@ test("routes may set headers, but not those that describe the bytes", async () =
 });
 
 test.each([
+  [204, { method: "OPTIONS" }, {}],
+  [405, { method: "POST" }, {}],
+  [412, {}, { "if-match": '"x"' }],
+  [416, {}, { range: "bytes=9999-" }],
+  [304, {}, { "if-none-match": tag }],
+])("a %i has the headers of routes, but none of a file that it does not send", async (status, ask, given) => {
+  const headers: Ask["headers"] = [
+    ["access-control-allow-origin", "*"],
+    ["access-control-allow-headers", "x-mine"],
+    ["content-type", "text/x-mine"],
+    ["content-length", "3"],
+    ["set-cookie", "a=1"],
+    ["set-cookie", "b=2"],
+  ];
+  const found = await get(given, { ...ask, headers });
+  expect(found.status).toBe(status);
+  expect(found.header("access-control-allow-origin")).toBe("*");
+  expect(found.header("access-control-allow-headers")).toBe("x-mine");
+  expect(found.header("content-type")).toBeNull();
+  expect(found.header("content-length")).not.toBe("3");
+  expect(found.header("set-cookie")).toBe("a=1, b=2");
+});
+
+test("a refusal is not kept for as long as the file is", async () => {
+  const headers: Ask["headers"] = [["cache-control", "public, max-age=31536000, immutable"]];
+  for (const refused of [
+    await get({ range: "bytes=9999-" }, { headers }),
+    await get({}, { method: "POST", headers }),
+  ])
+    expect(refused.header("cache-control")).toBeNull();
+});
+
+test.each([
   ["index.html", "text/html; charset=utf-8", true],
   ["a.js", "text/javascript; charset=utf-8", true],
   ["a.mjs", "text/javascript; charset=utf-8", true],

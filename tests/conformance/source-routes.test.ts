@@ -153,7 +153,11 @@ const WORDING: [wording: string, cases: Case[]][] = [
   ],
   [
     "headers: A set of headers to apply for responses.",
-    [["/on/headers", {}, { text: "yes", headers: { "x-off": "2" } }]],
+    [
+      ["/on/headers", {}, { text: "yes", headers: { "x-off": "2" } }],
+      ["/on/headers", { method: "OPTIONS" }, { status: 204, headers: { "x-off": "2" } }],
+      ["/on/headers", { method: "POST" }, { status: 405, headers: { "x-off": "2" } }],
+    ],
   ],
   [
     "methods: A set of HTTP method types. If no method is provided, requests with any HTTP method will be a candidate for the route.",
