@@ -16,6 +16,11 @@ export class Asked {
     this.header = header;
   }
 
+  /** As a change leaves the request's headers. */
+  changed(change: { read(name: string, before: string | null): string | null }): Asked {
+    return new Asked(this.host, this.query, (name) => change.read(name.toLowerCase(), this.header(name)));
+  }
+
   get cookies(): Record<string, string> {
     this.#cookies ??= parseCookies(this.header("cookie"));
     return this.#cookies;

@@ -77,3 +77,30 @@ test("conditions of error routes see the request as middlewares have left it", a
   const failed = await resolveError(request("/api/x"), routes, among(["/mobile", "/page"]), 500, said);
   expect(failed).toMatchObject({ output: "/mobile", changes: [change] });
 });
+
+test.each([200, 204])(
+  "a route that says %i and leads nowhere answers so where nothing is, at once",
+  async (status) => {
+    const routes = table([
+      { src: "^/health$", status, headers: { "x-a": "1" } },
+      { handle: "filesystem" },
+      { src: "^/.*$", dest: "/app" },
+      { handle: "miss" },
+      { src: "^/.*$", dest: "/app", check: true },
+      { handle: "error" },
+      { src: "^/.*$", dest: "/404" },
+    ]);
+    const outputs = ["/app", "/404"];
+    const nothing = await resolve(request("/health"), routes, among(outputs));
+    expect(nothing).toMatchObject({ kind: "status", status, headers: [["x-a", "1"]] });
+    const something = await resolve(request("/health"), routes, among([...outputs, "/health"]));
+    expect(something).toMatchObject({ kind: "output", output: "/health", status });
+  },
+);
+
+test("one that goes on, or leads somewhere, is no answer by itself", async () => {
+  const on = table([{ src: "^/a$", status: 200, continue: true }]);
+  expect(await resolve(request("/a"), on, among([]))).toMatchObject({ kind: "status", status: 404 });
+  const somewhere = table([{ src: "^/a$", status: 200, dest: "/b" }]);
+  expect(await resolve(request("/a"), somewhere, among([]))).toMatchObject({ kind: "status", status: 404 });
+});

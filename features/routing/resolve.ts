@@ -13,7 +13,7 @@ import { Address, type Place } from "./address.ts";
 import { Carried } from "./carried.ts";
 import { Asked, fulfil } from "./conditions.ts";
 import { localeTarget } from "./locale.ts";
-import { DENIED, done, next, type Outcome } from "./outcome.ts";
+import { DENIED, done, ended, next, type Outcome } from "./outcome.ts";
 import { match } from "./pattern.ts";
 import type { FindOutput, Found, Middleware, Resolution, RoutingRequest, Said } from "./resolution.ts";
 import { beginsLike, shortlist } from "./shortlist.ts";
@@ -30,14 +30,6 @@ interface Mark extends Place {
 }
 
 const ORDER = ["main", "filesystem", "rewrite", "resource"] as const;
-
-type Read = (name: string) => string | null;
-
-/** Headers of the request as a change leaves them. */
-const through =
-  (before: Read, change: RequestChange): Read =>
-  (name) =>
-    change.read(name.toLowerCase(), before(name));
 
 export function resolve<Output, Answer = never>(
   request: RoutingRequest,
@@ -94,11 +86,12 @@ class Resolver<Output, Answer> {
     this.#original = request.url;
     this.#at = new Address(request.url);
     this.#carried = new Carried(said);
-    this.#asked = new Asked(
+    const asked = new Asked(
       request.url.hostname,
       () => this.#at.query,
-      this.#carried.requestChanges.reduce<Read>(through, (name) => request.header(name)),
+      (name) => request.header(name),
     );
+    this.#asked = this.#carried.requestChanges.reduce((so, change) => so.changed(change), asked);
   }
 
   async run(): Promise<Resolution<Output, Answer>> {
@@ -116,8 +109,7 @@ class Resolver<Output, Answer> {
   async #run(): Promise<Found<Output, Answer>> {
     for (const phase of ORDER) {
       const verdict = await this.#routes(phase);
-      const isOpen = verdict.to === "next" || verdict.to === "leave" || verdict.to === "done";
-      const looked = isOpen && !this.#isDecided() ? await this.#look() : verdict;
+      const looked = this.#isDecided() ? verdict : await this.#lookAfter(verdict);
       if (this.#answer) return this.#answered(this.#answer.answer, this.#answer.fault);
       if (this.#location !== null) return this.#redirect(this.#location);
       if (this.#at.external !== null) {
@@ -127,6 +119,8 @@ class Resolver<Output, Answer> {
       if (looked.to === "deny") return { kind: "status", status: 403, headers: DENIED };
       if (looked.to === "refuse") return this.#error(this.#status ?? 404);
       if (looked.to === "found") return this.#hit(looked.output);
+      if (looked.to === "status")
+        return { kind: "status", status: looked.status, headers: this.#carried.list() };
       // A route that ended the phase has decided where to look.
       if (verdict.to === "done") break;
     }
@@ -154,6 +148,23 @@ class Resolver<Output, Answer> {
       i = -1;
     }
     return next;
+  }
+
+  async #lookAfter(verdict: Outcome<Output>): Promise<Outcome<Output>> {
+    switch (verdict.to) {
+      case "next":
+      case "leave":
+      case "done":
+        return this.#look();
+      case "status": {
+        const there = await this.#there();
+        return there.to === "next" ? verdict : there;
+      }
+      case "found":
+      case "refuse":
+      case "deny":
+        return verdict;
+    }
   }
 
   /** Looks for the path among the outputs; `miss`: “check matches after every filesystem miss”. */
@@ -237,8 +248,7 @@ class Resolver<Output, Answer> {
     if (this.#at.external !== null) return done;
     if (before) return this.#check(phase, before);
     if (route.continue) return next;
-    const isRefusal = route.dest === undefined && route.status !== undefined && route.status >= 400;
-    return isRefusal ? { to: "refuse" } : done;
+    return route.dest === undefined && route.status !== undefined ? ended(route.status) : done;
   }
 
   #transform(transform: Transform, captures: Captures): void {
@@ -277,7 +287,7 @@ class Resolver<Output, Answer> {
   /** Conditions of later routes see the request as the middleware left it. */
   #change(change: RequestChange): void {
     this.#carried.requestChanges = [...this.#carried.requestChanges, change];
-    this.#asked = new Asked(this.#asked.host, this.#asked.query, through(this.#asked.header, change));
+    this.#asked = this.#asked.changed(change);
   }
 
   /**
