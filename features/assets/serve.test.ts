@@ -72,6 +72,17 @@ test("other methods are refused early, and told which are not", async () => {
   expect((await get({}, { method: "OPTIONS" })).status).toBe(204);
 });
 
+test("an error has its page whatever was asked, and however", async () => {
+  for (const method of ["GET", "POST", "OPTIONS", "DELETE"]) {
+    for (const status of [404, 500, 504]) {
+      const found = await get({ "if-match": '"x"', range: "bytes=0-1" }, { method, status });
+      expect(found).toMatchObject({ status, body: text });
+      expect(found.header("allow")).toBeNull();
+    }
+  }
+  expect(await get({}, { method: "HEAD", status: 500 })).toMatchObject({ status: 500, body: "" });
+});
+
 describe("conditions", () => {
   test.each([
     ["if-none-match", tag, 304],
@@ -227,6 +238,39 @@ test("routes may set headers, but not those that describe the bytes", async () =
   expect(found.header("content-type")).toBe("text/x-mine");
   expect(found.header("content-length")).toBe(String(bytes.length));
   expect(found.header("etag")).toBe(tag);
+});
+
+test.each([
+  [204, { method: "OPTIONS" }, {}],
+  [405, { method: "POST" }, {}],
+  [412, {}, { "if-match": '"x"' }],
+  [416, {}, { range: "bytes=9999-" }],
+  [304, {}, { "if-none-match": tag }],
+])("a %i has the headers of routes, but none of a file that it does not send", async (status, ask, given) => {
+  const headers: Ask["headers"] = [
+    ["access-control-allow-origin", "*"],
+    ["access-control-allow-headers", "x-mine"],
+    ["content-type", "text/x-mine"],
+    ["content-length", "3"],
+    ["set-cookie", "a=1"],
+    ["set-cookie", "b=2"],
+  ];
+  const found = await get(given, { ...ask, headers });
+  expect(found.status).toBe(status);
+  expect(found.header("access-control-allow-origin")).toBe("*");
+  expect(found.header("access-control-allow-headers")).toBe("x-mine");
+  expect(found.header("content-type")).toBeNull();
+  expect(found.header("content-length")).not.toBe("3");
+  expect(found.header("set-cookie")).toBe("a=1, b=2");
+});
+
+test("a refusal is not kept for as long as the file is", async () => {
+  const headers: Ask["headers"] = [["cache-control", "public, max-age=31536000, immutable"]];
+  for (const refused of [
+    await get({ range: "bytes=9999-" }, { headers }),
+    await get({}, { method: "POST", headers }),
+  ])
+    expect(refused.header("cache-control")).toBeNull();
 });
 
 test.each([

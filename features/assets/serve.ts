@@ -2,7 +2,7 @@
  * Answers a request with one static file, as RFC 9110 has it: methods, validators, conditions, ranges, encodings. Where
  * the bytes lie is the caller's business, and so is making a Response of what is said here.
  */
-import { Fields } from "#core/headers.ts";
+import { Fields, type HeaderList } from "#core/headers.ts";
 import type { StaticFile } from "#features/sites/site.ts";
 import { evaluate, rangeHolds, type Validators } from "./conditional.ts";
 import { isCompressible } from "./content-type.ts";
@@ -15,10 +15,13 @@ export interface Ask {
   /** The client's own; the runtime rewrites the header. Asked for only when the file has more than one form. */
   acceptEncoding(): string | null;
   file: StaticFile;
-  /** 200, or that of the error or the route whose page this is; conditions and ranges are for 200 only. */
+  /**
+   * 200, or that of the error or the route whose page this is. Conditions and ranges are for 200 only; an error has its
+   * page whatever the method.
+   */
   status: number;
   /** What routes set; these win over what is said here, but for what describes the bytes sent. */
-  headers: readonly (readonly [name: string, value: string])[];
+  headers: Readonly<HeaderList>;
   /** Unix milliseconds. */
   lastModified: number | null;
 }
@@ -51,17 +54,12 @@ const OURS = new Set([
   "etag",
 ]);
 
+/** They are about the file, or how long to keep it: a refusal is not to be kept. */
+const OF_FILE = new Set(["content-type", "last-modified", "cache-control", "expires"]);
+
 export async function serveStatic(ask: Ask, open: Open): Promise<Served> {
   const { method, file, status } = ask;
-  if (method === "OPTIONS") return plain(204, new Fields([["allow", METHODS]]));
-  if (method !== "GET" && method !== "HEAD")
-    return plain(
-      405,
-      new Fields([
-        ["allow", METHODS],
-        ["content-length", "0"],
-      ]),
-    );
+  if (method !== "GET" && method !== "HEAD" && status < 400) return refusal(ask);
 
   const range = method === "GET" && status === 200 ? ask.header("range") : null;
   const validators = (encoding: Encoding): Validators => ({
@@ -80,17 +78,14 @@ export async function serveStatic(ask: Ask, open: Open): Promise<Served> {
   if (status === 200) {
     const outcome = evaluate((name) => ask.header(name), validators(encoding));
     if (outcome === "not-modified") return plain(304, notModified(headers));
-    if (outcome === "precondition-failed") return plain(412, new Fields([["etag", etagOf(file, encoding)]]));
+    if (outcome === "precondition-failed") return without(ask, 412, [["etag", etagOf(file, encoding)]]);
   }
   switch (ranges.kind) {
     case "unsatisfiable":
-      return plain(
-        416,
-        new Fields([
-          ["content-range", `bytes */${file.size}`],
-          ["accept-ranges", "bytes"],
-        ]),
-      );
+      return without(ask, 416, [
+        ["content-range", `bytes */${file.size}`],
+        ["accept-ranges", "bytes"],
+      ]);
     case "spans": {
       const [only, ...others] = ranges.spans;
       if (only && others.length === 0) return part(ask, headers, only, open);
@@ -105,6 +100,21 @@ export async function serveStatic(ask: Ask, open: Open): Promise<Served> {
       return answer(body, status, headers, method === "HEAD" ? 0 : size);
     }
   }
+}
+
+/** Of a method that is not for files. A preflight asks for no more than what routes say of other origins. */
+const refusal = (ask: Ask): Served =>
+  ask.method === "OPTIONS"
+    ? without(ask, 204, [["allow", METHODS]])
+    : without(ask, 405, [
+        ["allow", METHODS],
+        ["content-length", "0"],
+      ]);
+
+/** An answer without the file: what routes say goes along, but for what they say of the file. */
+function without(ask: Ask, status: number, headers: HeaderList): Served {
+  const said = ask.headers.filter(([name]) => !OURS.has(name) && !OF_FILE.has(name));
+  return plain(status, new Fields([...headers, ...said]));
 }
 
 const WHOLE = { kind: "whole" } as const;

@@ -1,7 +1,7 @@
 /**
  * What a middleware's answer means. Source: Next.js's and `@vercel/functions`' own `next()` and `rewrite()`, which speak
  * in these headers: `x-middleware-next`, `x-middleware-rewrite`, `x-middleware-override-headers`,
- * `x-middleware-request-<name>`.
+ * `x-middleware-request-<name>`, `x-middleware-set-cookie`.
  */
 
 import type { RequestChange } from "#features/routing/transforms.ts";
@@ -20,6 +20,8 @@ export type Verdict =
     };
 
 const OWN = /^x-middleware-/;
+/** The cookies that it sets, once more, for the page behind it: Next.js's `cookies()` adds them to the visitor's. */
+const COOKIES = "x-middleware-set-cookie";
 /** About a body that is not sent. */
 const OF_BODY = new Set(["content-length", "content-encoding", "transfer-encoding", "content-type"]);
 
@@ -37,19 +39,22 @@ export function verdictOf(headers: Given): Verdict {
 
 function requestHeadersOf(headers: Given): RequestChange | null {
   const list = headers.get("x-middleware-override-headers");
-  if (list === null) return null;
-  /** All that remain: others are taken away. */
-  const names = new Set(list.split(",").map((name) => name.trim().toLowerCase()));
+  const cookies = headers.get(COOKIES);
+  if (list === null && cookies === null) return null;
+  /** All that remain: others are taken away. `null`: none is. */
+  const names = list === null ? null : new Set(list.split(",").map((name) => name.trim().toLowerCase()));
   const values = new Map<string, string>();
-  for (const name of names) {
+  for (const name of names ?? []) {
     const value = headers.get(`x-middleware-request-${name}`);
     if (value !== null && !isOurs(name)) values.set(name, value);
   }
+  if (cookies !== null) values.set(COOKIES, cookies);
+  const remains = (name: string): boolean => names === null || names.has(name) || isOurs(name);
   return {
-    read: (name, before) => values.get(name) ?? (names.has(name) || isOurs(name) ? before : null),
+    read: (name, before) => values.get(name) ?? (remains(name) ? before : null),
     apply(given) {
       const changed = new Headers();
-      for (const [name, value] of given) if (names.has(name) || isOurs(name)) changed.append(name, value);
+      for (const [name, value] of given) if (remains(name)) changed.append(name, value);
       for (const [name, value] of values) changed.set(name, value);
       return changed;
     },

@@ -3,6 +3,7 @@
  * request and answer are to be changed. Knows no route and no request.
  */
 import type { HeaderList } from "#core/headers.ts";
+import type { Said } from "./resolution.ts";
 import type { RequestChange } from "./transforms.ts";
 
 export class Carried {
@@ -13,10 +14,32 @@ export class Carried {
   readonly #headers = new Map<string, string>();
   readonly #important = new Map<string, string>();
   readonly #cookies: HeaderList = [];
+  /** Names that only an important route may set. */
+  #settled: ReadonlySet<string> = new Set();
+
+  /** @param said What to begin with. */
+  constructor(said: Said | null = null) {
+    if (!said) return;
+    this.requestChanges = said.changes;
+    for (const [name, value] of said.headers) {
+      if (name === "set-cookie") this.addCookie(value);
+      else this.set(name, value, said.firm.has(name));
+    }
+  }
 
   /** @param isImportant Then no later route can set it again. */
   set(name: string, value: string, isImportant: boolean | undefined = false): void {
-    (isImportant ? this.#important : this.#headers).set(name, value);
+    if (isImportant) this.#important.set(name, value);
+    else if (!this.#settled.has(name)) this.#headers.set(name, value);
+  }
+
+  /** Until {@link unsettle}, what is set stays, and the rest is filled in. */
+  settle(): void {
+    this.#settled = new Set(this.#headers.keys());
+  }
+
+  unsettle(): void {
+    this.#settled = new Set();
   }
 
   addCookie(value: string): void {

@@ -16,18 +16,26 @@ export class Asked {
     this.header = header;
   }
 
+  /** As a change leaves the request's headers. */
+  changed(change: { read(name: string, before: string | null): string | null }): Asked {
+    return new Asked(this.host, this.query, (name) => change.read(name.toLowerCase(), this.header(name)));
+  }
+
   get cookies(): Record<string, string> {
     this.#cookies ??= parseCookies(this.header("cookie"));
     return this.#cookies;
   }
 }
 
-/** @returns What a fulfilled condition captures, or `null`. A condition without a test captures its value by its key. */
+/**
+ * @returns What a fulfilled condition captures, or `null`. A condition without a test captures its value by its key; one
+ *   on the host always does, as `host`, unless a group of its own has that name.
+ */
 export function fulfil(condition: Condition, asked: Asked): Captures | null {
   const value = read(condition, asked);
   if (value === null) return null;
-  if (condition.tests.length === 0) return condition.type === "host" ? {} : { [condition.key]: value };
-  let captures: Captures = {};
+  if (condition.type !== "host" && condition.tests.length === 0) return { [condition.key]: value };
+  let captures: Captures = condition.type === "host" ? { host: value } : {};
   for (const test of condition.tests) {
     const found = holds(test, value);
     if (!found) return null;

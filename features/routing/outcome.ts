@@ -1,4 +1,4 @@
-/** Where a request stands between two steps of the resolver. */
+/** What one step of the resolver leads to. */
 import type { HeaderList } from "#core/headers.ts";
 
 /** Says that a route of the table turned the request away. */
@@ -14,15 +14,16 @@ export type Outcome<Output> =
   | { to: "leave" }
   | { to: "done" }
   | { to: "found"; output: Output }
+  /** With nothing but this status, unless there is something at the path. */
+  | { to: "status"; status: number }
   | { to: "refuse" }
   | { to: "deny" };
 
-/** Where the request is, on its way. */
-export interface Place {
-  pathname: string;
-  query: URLSearchParams | null;
-  status: number | null;
-}
-
 export const next: Outcome<never> = { to: "next" };
 export const done: Outcome<never> = { to: "done" };
+
+/** Where a route leads that has a status and no destination. */
+export function ended(status: number): Outcome<never> {
+  if (status >= 400) return { to: "refuse" };
+  return status >= 200 && status <= 299 ? { to: "status", status } : done;
+}

@@ -32,6 +32,13 @@ export type Resolution<Output, Answer> = Found<Output, Answer> & {
   responseChanges: readonly RequestChange[];
 };
 
+/** What stands of the headers when an output that was found could not answer. */
+export interface Said {
+  headers: HeaderList;
+  firm: ReadonlySet<string>;
+  changes: readonly RequestChange[];
+}
+
 export type Found<Output, Answer> =
   | { kind: "answer"; answer: Answer; headers: HeaderList }
   | {

@@ -371,7 +371,7 @@ test("whatever the table and the request, there is one answer, and no header is 
         expect(where(found)).not.toMatch(/[\r\n]/);
         for (const [, text] of found.headers) expect(text).not.toMatch(/[\r\n\0]/);
         if (found.kind === "redirect") expect(found.status).toBeGreaterThanOrEqual(300);
-        if (found.kind === "status") expect(found.status).toBeGreaterThanOrEqual(400);
+        if (found.kind === "status") expect(found.status === 200 || found.status >= 400).toBe(true);
       },
     ),
     { numRuns: 3_000 },

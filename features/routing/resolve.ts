@@ -9,28 +9,25 @@
  * Knows neither stores nor responses. Source: Build Output API v3, "Configuration"; where its wording leaves the order
  * open, what Vercel's own builders emit decides.
  */
+import { Address, type Place } from "./address.ts";
 import { Carried } from "./carried.ts";
 import { Asked, fulfil } from "./conditions.ts";
 import { localeTarget } from "./locale.ts";
-import { DENIED, done, next, type Outcome, type Place } from "./outcome.ts";
-import { MAX_PATH } from "./path.ts";
+import { DENIED, done, ended, next, type Outcome } from "./outcome.ts";
 import { match } from "./pattern.ts";
-import type { FindOutput, Found, Middleware, Resolution, RoutingRequest } from "./resolution.ts";
+import type { FindOutput, Found, Middleware, Resolution, RoutingRequest, Said } from "./resolution.ts";
 import { beginsLike, shortlist } from "./shortlist.ts";
-import {
-  type Captures,
-  headerSafe,
-  isAbsolute,
-  locationOf,
-  mergeQuery,
-  substitute,
-  substituteAddress,
-} from "./substitute.ts";
+import { type Captures, headerSafe, locationOf, substitute } from "./substitute.ts";
 import type { CompiledRoute, Phase, RouteTable, Transform } from "./table.ts";
 import { alter, headerChange, type RequestChange } from "./transforms.ts";
 
 /** A table with many routes that match could look for ever; real ones look fewer than ten times. */
 const MAX_LOOKS = 100;
+
+/** Where the request is, to come back to. */
+interface Mark extends Place {
+  status: number | null;
+}
 
 const ORDER = ["main", "filesystem", "rewrite", "resource"] as const;
 
@@ -43,14 +40,19 @@ export function resolve<Output, Answer = never>(
   return new Resolver(request, table, find, middleware).run();
 }
 
-/** The page that the error phase has for a status, when what was found could not answer. */
+/**
+ * The page that the error phase has for a status, when what was found could not answer.
+ *
+ * @param said With it: the page has those headers, too, as one has when nothing is found.
+ */
 export function resolveError<Output>(
   request: RoutingRequest,
   table: RouteTable,
   find: FindOutput<Output>,
   status: number,
-): Promise<Found<Output, never>> {
-  return new Resolver<Output, never>(request, table, find, null).error(status);
+  said: Said | null = null,
+): Promise<Resolution<Output, never>> {
+  return new Resolver<Output, never>(request, table, find, null, said).fail(status);
 }
 
 class Resolver<Output, Answer> {
@@ -59,14 +61,13 @@ class Resolver<Output, Answer> {
   readonly #middleware: Middleware<Answer> | null;
   readonly #method: string;
   readonly #original: URL;
+  readonly #at: Address;
   #asked: Asked;
-  #pathname: string;
-  /** `null`: nothing has changed it. */
-  #changedQuery: URLSearchParams | null = null;
-  #external: string | null = null;
   #location: string | null = null;
   #status: number | null = null;
-  readonly #carried = new Carried();
+  readonly #carried: Carried;
+  /** Names of middlewares. */
+  readonly #consulted = new Set<string>();
   #answer: { answer: Answer; fault: number | null } | null = null;
   #shownPath: string | null = null;
   #looks = 0;
@@ -76,63 +77,63 @@ class Resolver<Output, Answer> {
     table: RouteTable,
     find: FindOutput<Output>,
     middleware: Middleware<Answer> | null,
+    said: Said | null = null,
   ) {
     this.#table = table;
     this.#find = find;
     this.#middleware = middleware;
     this.#method = request.method;
     this.#original = request.url;
-    this.#pathname = request.url.pathname;
-    this.#asked = new Asked(
+    this.#at = new Address(request.url);
+    this.#carried = new Carried(said);
+    const asked = new Asked(
       request.url.hostname,
-      () => this.#query,
+      () => this.#at.query,
       (name) => request.header(name),
     );
-  }
-
-  /** To be read only. */
-  get #query(): URLSearchParams {
-    return this.#changedQuery ?? this.#original.searchParams;
-  }
-
-  /** To be changed: the request's own stays as it is. */
-  get #ownQuery(): URLSearchParams {
-    this.#changedQuery ??= new URLSearchParams(this.#original.searchParams);
-    return this.#changedQuery;
+    this.#asked = this.#carried.requestChanges.reduce((so, change) => so.changed(change), asked);
   }
 
   async run(): Promise<Resolution<Output, Answer>> {
-    const found = await this.#run();
+    return this.#finished(await this.#run());
+  }
+
+  async fail(status: number): Promise<Resolution<Output, Answer>> {
+    return this.#finished(await this.#error(status));
+  }
+
+  #finished(found: Found<Output, Answer>): Resolution<Output, Answer> {
     return { ...found, firm: this.#carried.firm(), responseChanges: this.#carried.responseChanges };
   }
 
   async #run(): Promise<Found<Output, Answer>> {
     for (const phase of ORDER) {
       const verdict = await this.#routes(phase);
-      const isOpen = verdict.to === "next" || verdict.to === "leave" || verdict.to === "done";
-      const looked = isOpen && !this.#isDecided() ? await this.#look() : verdict;
+      const looked = this.#isDecided() ? verdict : await this.#lookAfter(verdict);
       if (this.#answer) return this.#answered(this.#answer.answer, this.#answer.fault);
       if (this.#location !== null) return this.#redirect(this.#location);
-      if (this.#external !== null) {
-        const about = { url: this.#external, status: this.#status, headers: this.#carried.list() };
+      if (this.#at.external !== null) {
+        const about = { url: this.#at.external, status: this.#status, headers: this.#carried.list() };
         return { kind: "external", ...about, changes: this.#carried.requestChanges };
       }
       if (looked.to === "deny") return { kind: "status", status: 403, headers: DENIED };
-      if (looked.to === "refuse") return this.error(this.#status ?? 404);
+      if (looked.to === "refuse") return this.#error(this.#status ?? 404);
       if (looked.to === "found") return this.#hit(looked.output);
+      if (looked.to === "status")
+        return { kind: "status", status: looked.status, headers: this.#carried.list() };
       // A route that ended the phase has decided where to look.
       if (verdict.to === "done") break;
     }
-    return this.error(this.#status !== null && this.#status >= 400 ? this.#status : 404);
+    return this.#error(this.#status !== null && this.#status >= 400 ? this.#status : 404);
   }
 
   #isDecided(): boolean {
-    return this.#answer !== null || this.#location !== null || this.#external !== null;
+    return this.#answer !== null || this.#location !== null || this.#at.external !== null;
   }
 
   async #routes(phase: Phase): Promise<Outcome<Output>> {
     const routes = this.#table.phases[phase];
-    let path = this.#pathname;
+    let path = this.#at.pathname;
     let places = shortlist(routes, path);
     for (let i = 0; i < places.length; i++) {
       const place = places[i] ?? 0;
@@ -141,12 +142,29 @@ class Resolver<Output, Answer> {
       if (!route || !captures) continue;
       const verdict = await this.#apply(phase, route, captures);
       if (verdict.to !== "next") return verdict;
-      if (this.#pathname === path) continue;
-      path = this.#pathname;
+      if (this.#at.pathname === path) continue;
+      path = this.#at.pathname;
       places = shortlist(routes, path).filter((one) => one > place);
       i = -1;
     }
     return next;
+  }
+
+  async #lookAfter(verdict: Outcome<Output>): Promise<Outcome<Output>> {
+    switch (verdict.to) {
+      case "next":
+      case "leave":
+      case "done":
+        return this.#look();
+      case "status": {
+        const there = await this.#there();
+        return there.to === "next" ? verdict : there;
+      }
+      case "found":
+      case "refuse":
+      case "deny":
+        return verdict;
+    }
   }
 
   /** Looks for the path among the outputs; `miss`: “check matches after every filesystem miss”. */
@@ -155,7 +173,9 @@ class Resolver<Output, Answer> {
     if (there.to !== "next") return there;
     if (this.#table.phases.miss.length === 0) return next;
     const before = this.#save();
+    this.#carried.settle();
     const missed = await this.#routes("miss");
+    this.#carried.unsettle();
     if (missed.to === "next") this.#restore(before);
     return missed;
   }
@@ -165,25 +185,23 @@ class Resolver<Output, Answer> {
       this.#status = 508;
       return { to: "refuse" };
     }
-    const output = await this.#find(this.#pathname);
+    const output = await this.#find(this.#at.pathname);
     return output === undefined ? next : { to: "found", output };
   }
 
-  #save(): Place {
-    const query = this.#changedQuery && new URLSearchParams(this.#changedQuery);
-    return { pathname: this.#pathname, query, status: this.#status };
+  #save(): Mark {
+    return { ...this.#at.save(), status: this.#status };
   }
 
-  #restore({ pathname, query, status }: Place): void {
-    this.#pathname = pathname;
+  #restore({ status, ...place }: Mark): void {
+    this.#at.restore(place);
     this.#status = status;
-    this.#changedQuery = query;
   }
 
   #matches(route: CompiledRoute): Captures | null {
     const { pattern, methods, has, missing } = route;
     if (methods && !methods.includes(this.#method)) return null;
-    const path = this.#pathname;
+    const path = this.#at.pathname;
     if (!beginsLike(route, path)) return null;
     const found = match(pattern, path);
     if (!found) return null;
@@ -201,14 +219,17 @@ class Resolver<Output, Answer> {
     if (route.mitigate === "deny") return { to: "deny" };
     if (route.locale) {
       const language = this.#asked.header("accept-language");
-      const to = localeTarget(route.locale, this.#pathname, this.#asked.cookies, language);
+      const to = localeTarget(route.locale, this.#at.pathname, this.#asked.cookies, language);
       if (to !== null) return this.#leave(to, 307, captures);
     }
-    if (route.middlewarePath !== undefined && this.#middleware) {
-      const before = this.#pathname;
-      await this.#consult(this.#middleware, route.middlewarePath);
-      if (this.#answer || this.#external !== null) return done;
-      if (before !== this.#pathname && route.dest === undefined) {
+    const { middlewarePath: name } = route;
+    // Builders write one route for each matcher of a middleware: it is asked once.
+    if (name !== undefined && this.#middleware && !this.#consulted.has(name)) {
+      const before = this.#at.pathname;
+      this.#consulted.add(name);
+      await this.#consult(this.#middleware, name);
+      if (this.#answer || this.#at.external !== null) return done;
+      if (before !== this.#at.pathname && route.dest === undefined) {
         this.#setHeaders(route, captures);
         return next;
       }
@@ -220,15 +241,14 @@ class Resolver<Output, Answer> {
     if (this.#location !== null) return done;
     if (isRedirect && route.dest !== undefined) return this.#leave(route.dest, route.status ?? 307, captures);
     const before = route.check ? this.#save() : null;
-    if (route.dest !== undefined && !this.#rewrite(route.dest, captures)) {
+    if (route.dest !== undefined && !this.#at.rewrite(route.dest, captures)) {
       this.#status = 508;
       return { to: "refuse" };
     }
-    if (this.#external !== null) return done;
+    if (this.#at.external !== null) return done;
     if (before) return this.#check(phase, before);
     if (route.continue) return next;
-    const isRefusal = route.dest === undefined && route.status !== undefined && route.status >= 400;
-    return isRefusal ? { to: "refuse" } : done;
+    return route.dest === undefined && route.status !== undefined ? ended(route.status) : done;
   }
 
   #transform(transform: Transform, captures: Captures): void {
@@ -240,7 +260,7 @@ class Resolver<Output, Answer> {
     const values = transform.args.map((one) => headerSafe(substitute(one, captures)));
     switch (transform.type) {
       case "request.query":
-        alter(this.#ownQuery, this.#ownQuery.keys(), transform, values);
+        alter(this.#at.ownQuery, this.#at.ownQuery.keys(), transform, values);
         return;
       case "request.headers":
         this.#change(headerChange(transform, values));
@@ -251,9 +271,7 @@ class Resolver<Output, Answer> {
   }
 
   async #consult(middleware: Middleware<Answer>, name: string): Promise<void> {
-    const url = new URL(this.#original);
-    if (this.#changedQuery) url.search = this.#changedQuery.toString();
-    const decision = await middleware(name, url, this.#carried.requestChanges);
+    const decision = await middleware(name, this.#at.shown(), this.#carried.requestChanges);
     if (decision.kind !== "go-on") {
       this.#answer = { answer: decision.answer, fault: decision.kind === "fault" ? decision.status : null };
       return;
@@ -263,34 +281,25 @@ class Resolver<Output, Answer> {
       else this.#carried.set(header, value);
     }
     if (decision.request) this.#change(decision.request);
-    if (decision.rewrite !== null && URL.canParse(decision.rewrite, this.#original)) {
-      const target = new URL(decision.rewrite, this.#original);
-      if (target.host !== this.#original.host) this.#external = target.href;
-      else {
-        this.#pathname = target.pathname;
-        this.#changedQuery = new URLSearchParams(target.searchParams);
-      }
-    }
+    if (decision.rewrite !== null) this.#at.move(decision.rewrite);
   }
 
   /** Conditions of later routes see the request as the middleware left it. */
   #change(change: RequestChange): void {
     this.#carried.requestChanges = [...this.#carried.requestChanges, change];
-    const { header: before } = this.#asked;
-    const header = (name: string): string | null => change.read(name.toLowerCase(), before(name));
-    this.#asked = new Asked(this.#asked.host, this.#asked.query, header);
+    this.#asked = this.#asked.changed(change);
   }
 
   /**
    * “If true, the route triggers handle: 'filesystem' and handle: 'rewrite'.” Where that finds nothing the next route of the
    * phase goes on: with the new path, except where each route is a guess of its own.
    */
-  async #check(phase: Phase, before: Place): Promise<Outcome<Output>> {
+  async #check(phase: Phase, before: Mark): Promise<Outcome<Output>> {
     switch (phase) {
       case "main":
         return { to: "leave" };
       case "miss":
-        if (before.pathname !== this.#pathname) return this.#there();
+        if (before.pathname !== this.#at.pathname) return this.#there();
         return this.#status !== null && this.#status >= 400 ? { to: "refuse" } : next;
       case "rewrite": {
         const looked = await this.#look();
@@ -317,30 +326,9 @@ class Resolver<Output, Answer> {
     return done;
   }
 
-  /** @returns Whether it could: a table that doubles the path each time round is stopped here. */
-  #rewrite(template: string, captures: Captures): boolean {
-    const dest = substituteAddress(template, captures);
-    if (dest.length > MAX_PATH) return false;
-    if (isAbsolute(template) || isAbsolute(dest)) {
-      const { search, searchParams } = this.#original;
-      // As it was written, where nothing has changed it: to a server, `?raw` and `?raw=` may differ.
-      const isAsWritten = !dest.includes("?") && this.#query.toString() === searchParams.toString();
-      this.#external = isAsWritten ? dest + search : mergeQuery(dest, this.#query);
-      return true;
-    }
-    const url = new URL(`/${dest.replace(/^\/+/, "")}`, "http://rewrite.internal");
-    this.#pathname = url.pathname;
-    if (url.search === "") return true;
-    for (const key of new Set(url.searchParams.keys())) {
-      this.#ownQuery.delete(key);
-      for (const one of url.searchParams.getAll(key)) this.#ownQuery.append(key, one);
-    }
-    return true;
-  }
-
   /** A middleware that failed has kept the request from everything: only the error phase may say so nicely. */
   async #answered(answer: Answer, fault: number | null): Promise<Found<Output, Answer>> {
-    const page = fault === null ? null : await this.error(fault);
+    const page = fault === null ? null : await this.#error(fault);
     return page?.kind === "output" ? page : { kind: "answer", answer, headers: this.#carried.list() };
   }
 
@@ -354,7 +342,9 @@ class Resolver<Output, Answer> {
     };
   }
 
+  /** What routes have said before stands: a framework's headers come last, and a project's own are to hold. */
   async #hit(output: Output): Promise<Found<Output, Answer>> {
+    this.#carried.settle();
     for (const route of this.#table.phases.hit) {
       const captures = this.#matches(route);
       if (!captures) continue;
@@ -365,8 +355,8 @@ class Resolver<Output, Answer> {
     return {
       kind: "output",
       output,
-      pathname: this.#pathname,
-      query: this.#changedQuery,
+      pathname: this.#at.pathname,
+      query: this.#at.changedQuery,
       status: this.#status,
       headers,
       changes: this.#carried.requestChanges,
@@ -375,7 +365,7 @@ class Resolver<Output, Answer> {
   }
 
   /** The error phase: the first route for this status whose destination is there gives the page. */
-  async error(status: number): Promise<Found<Output, Answer>> {
+  async #error(status: number): Promise<Found<Output, Answer>> {
     this.#carried.forgetCaching();
     for (const route of this.#table.phases.error) {
       if (route.status !== undefined && route.status !== status) continue;
@@ -383,12 +373,16 @@ class Resolver<Output, Answer> {
       if (!captures) continue;
       this.#setHeaders(route, captures);
       if (route.dest === undefined) continue;
-      if (!this.#rewrite(route.dest, captures)) continue;
-      const output = await this.#find(this.#pathname);
-      if (output === undefined) continue;
+      const before = this.#at.save();
+      const isHere = this.#at.rewrite(route.dest, captures) && this.#at.external === null;
+      const output = isHere ? await this.#find(this.#at.pathname) : undefined;
+      if (output === undefined) {
+        this.#at.restore(before);
+        continue;
+      }
       const about = {
-        pathname: this.#pathname,
-        query: this.#changedQuery,
+        pathname: this.#at.pathname,
+        query: this.#at.changedQuery,
         status,
         headers: this.#carried.list(),
       };

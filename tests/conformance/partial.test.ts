@@ -117,6 +117,11 @@ test.each([
   expect(await (await get(at("/page"), ask)).text()).toBe(text);
 });
 
+test("another method is no question for a page whose builder named nothing, either", async () => {
+  const answer = await get(at("/empty"), { method: "POST", body: "x" });
+  expect(await answer.text()).toBe("whole POST");
+});
+
 test("no visitor can send a state of their own", async () => {
   const answer = await get(at("/page"), { method: "POST", headers: { "next-resume": "1" }, body: "mine" });
   expect(await answer.text()).toBe("whole POST");

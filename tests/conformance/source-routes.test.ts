@@ -51,9 +51,13 @@ beforeAll(async () => {
         { src: "/Exact", dest: "/yes.txt", caseSensitive: true },
         { src: "/Loose", dest: "/yes.txt" },
         { src: "/teapot", status: 418 },
+        { src: "/health", status: 204, headers: { "x-health": "good" } },
+        { src: "/quiet/(.*)", dest: "/$1", status: 204 },
+        { src: "/alive", status: 200, headers: { "x-health": "good" } },
         { src: "/redirect", status: 308, headers: { Location: "https://example.com/" } },
         { src: "/created", dest: "/echo", status: 201 },
         when("/if/host", { has: host("source.localhost") }),
+        { src: "/if/host-captured", has: host("source\\.localhost"), dest: "/echo?at=$host" },
         when("/if/host-not", { has: host("other.localhost") }),
         when("/if/header", { has: header() }),
         when("/if/text", { has: header("v(?<n>\\d+)"), dest: "/echo?n=$n" }),
@@ -153,7 +157,11 @@ const WORDING: [wording: string, cases: Case[]][] = [
   ],
   [
     "headers: A set of headers to apply for responses.",
-    [["/on/headers", {}, { text: "yes", headers: { "x-off": "2" } }]],
+    [
+      ["/on/headers", {}, { text: "yes", headers: { "x-off": "2" } }],
+      ["/on/headers", { method: "OPTIONS" }, { status: 204, headers: { "x-off": "2" } }],
+      ["/on/headers", { method: "POST" }, { status: 405, headers: { "x-off": "2" } }],
+    ],
   ],
   [
     "methods: A set of HTTP method types. If no method is provided, requests with any HTTP method will be a candidate for the route.",
@@ -178,6 +186,10 @@ const WORDING: [wording: string, cases: Case[]][] = [
     "status: A status code to respond with. Can be used in tandem with Location: header to implement redirects.",
     [
       ["/teapot", {}, status(418)],
+      ["/health", {}, { status: 204, headers: { "x-health": "good" } }],
+      ["/quiet/yes.txt", {}, { status: 204 }],
+      ["/quiet/echo", {}, { status: 204, headers: { "x-own": "function" } }],
+      ["/alive", { method: "POST" }, { status: 200, text: "", headers: { "x-health": "good" } }],
       ["/created", {}, status(201)],
       ["/redirect", {}, { status: 308, headers: { location: "https://example.com/" } }],
     ],
@@ -186,6 +198,7 @@ const WORDING: [wording: string, cases: Case[]][] = [
     "has: Conditions of the HTTP request that must exist to apply the route.",
     [
       ["/if/host", {}, text("yes")],
+      ["/if/host-captured", {}, { json: { query: "at=source.localhost" } }],
       ["/if/host-not", {}, status(404)],
       ["/if/header", n("anything"), text("yes")],
       ["/if/header", {}, status(404)],

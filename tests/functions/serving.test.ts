@@ -73,6 +73,20 @@ describe("what a function is given", () => {
     expect(ours).toEqual(["x-cloudify-request-id"]);
   });
 
+  test("what frameworks tell themselves is not taken from a visitor", async () => {
+    const told = ["x-middleware-set-cookie", "x-middleware-next", "x-now-route-matches", "next-resume"];
+    const headers = Object.fromEntries(told.map((name) => [name, "mine"]));
+    const found = await get(at("given", "/api/echo"), {
+      method: "POST",
+      body: "hello",
+      headers: { ...headers, "x-matched-path": "/admin", rsc: "1", "accept-encoding": "br" },
+    });
+    const body = (await found.json()) as { body: string; headers: Record<string, string> };
+    const kept = { rsc: "1", "x-matched-path": "/api/echo", "accept-encoding": "br" };
+    expect(body).toMatchObject({ body: "hello", headers: kept });
+    for (const name of told) expect(body.headers[name]).toBe(undefined);
+  });
+
   test("routes, dynamic names, files before functions, the error page", async () => {
     expect(await (await get(at("given", "/old?b=2"))).json()).toMatchObject({
       url: at("given", "/old?b=2&from=route"),
@@ -231,6 +245,8 @@ describe("middleware", () => {
         case "/answer": return new Response("no entry", { status: 401, headers: { "x-middleware-secret": "1" } });
         case "/headers": return to({ "x-middleware-rewrite": new URL("/echo", url).href,
           "x-middleware-override-headers": "x-new,accept", "x-middleware-request-x-new": "set", "x-middleware-request-accept": "a/b" });
+        case "/session": return to({ "x-middleware-rewrite": new URL("/echo", url).href, "set-cookie": "session=1",
+          "x-middleware-set-cookie": "session=1" });
         case "/throws": throw new Error("in the middleware");
       }
       const headers = new Headers({ "x-middleware-next": "1", "x-seen": "1" });
@@ -286,6 +302,18 @@ describe("middleware", () => {
     expect(headers["x-new"]).toBe("set");
     expect(headers.accept).toBe("a/b");
     expect(headers["x-old"]).toBe(undefined);
+  });
+
+  test("tells the function of the cookies that it sets, and the visitor once", async () => {
+    const found = await ask("/session", {
+      cookie: "theme=dark",
+      "x-middleware-set-cookie": "session=stolen",
+    });
+    expect(found.headers.getSetCookie()).toEqual(["session=1"]);
+    expect(found.headers.get("x-middleware-set-cookie")).toBe(null);
+    expect(await found.json()).toMatchObject({
+      headers: { cookie: "theme=dark", "x-middleware-set-cookie": "session=1" },
+    });
   });
 
   test("a middleware that fails lets nobody past", async () => {

@@ -32,13 +32,23 @@ const OF_HANDSHAKE: ReadonlySet<string> = new Set([
   "transfer-encoding",
 ]);
 
+/** RFC 9110, 6.4.1: they have no content, also where a route gives them to something that has. */
+const EMPTY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+function emptied({ headers, body }: Draft): null {
+  if (body !== null) headers.delete("content-length");
+  if (body instanceof ReadableStream) body.cancel().catch(() => undefined);
+  return null;
+}
+
 /** @param said What goes into every head, whatever was made. */
 export function finished(made: Made, said: Readonly<HeaderList>): Response {
   if (made instanceof Response) {
     setAll(made.headers, said);
     return made;
   }
-  const { status, headers, body, encodeBody } = made;
+  const { status, headers, encodeBody } = made;
+  const body = EMPTY.has(status) ? emptied(made) : made.body;
   setAll(headers, said);
   return new Response(body as BodyInit | null, { status, headers: headers.toInit(), encodeBody });
 }

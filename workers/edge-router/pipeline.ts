@@ -12,6 +12,7 @@ import type { Resolution } from "#features/routing/resolution.ts";
 import { resolve } from "#features/routing/resolve.ts";
 import type { TrafficEvent } from "#features/traffic/machine.ts";
 import { finished, type Made, transformed, withHeaders } from "./answer.ts";
+import { unspoofed } from "./functions/unspoofed.ts";
 import { refuse } from "./pages.ts";
 import { keptRegion } from "./regions/visitor.ts";
 import type { Scope } from "./scope.ts";
@@ -47,7 +48,7 @@ export async function pipeline(scope: Scope, request: Request, hops = 0): Promis
 
 async function respond(
   scope: Scope,
-  request: Request,
+  given: Request,
   url: URL,
   target: Target,
   hops: number,
@@ -55,12 +56,14 @@ async function respond(
   protection(target.policy);
   if (RESERVED.test(url.pathname)) {
     return plain(
-      refuse(request, new Problem("not_found", "The platform has nothing at this path."), scope.requestId),
+      refuse(given, new Problem("not_found", "The platform has nothing at this path."), scope.requestId),
     );
   }
   const single = singleSlashed(url.pathname);
   if (single !== null) return plain(redirect(308, `${single}${url.search}`, []));
   const head = await readSite(scope, target.site);
+  // Files obey nobody.
+  const request = head.functions ? unspoofed(given) : given;
   const visit: Visit = { scope, request, url, target, head, hops };
   const middlewares = new Middlewares(scope, request, target, head, hops);
   const routed = await resolve<Output, Made>(

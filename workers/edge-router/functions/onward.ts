@@ -38,12 +38,9 @@ export function onward(
   return headers;
 }
 
-/** Of visitors: who passed it on is known better here, and to go on with a page is asked by the platform alone. */
+/** Who passed a request on, and from where, is known better here. */
 const isUnheard = (name: string): boolean =>
-  name.startsWith("x-cloudify-") ||
-  name.startsWith("x-vercel-") ||
-  name === "forwarded" ||
-  name === "next-resume";
+  name.startsWith("x-cloudify-") || name.startsWith("x-vercel-") || name === "forwarded";
 
 /** Where an edge function runs; `dev1` is what libraries call a machine of one's own. */
 export function coloOf({ cf }: Request): string {

@@ -6,7 +6,7 @@ import { type HeaderList, setAll } from "#core/headers.ts";
 import { Problem } from "#core/problem.ts";
 import { serveStatic } from "#features/assets/serve.ts";
 import { Asked as Conditions, fulfil } from "#features/routing/conditions.ts";
-import type { Resolution, RoutingRequest } from "#features/routing/resolution.ts";
+import type { Resolution, RoutingRequest, Said } from "#features/routing/resolution.ts";
 import { resolveError } from "#features/routing/resolve.ts";
 import { mergeQuery } from "#features/routing/substitute.ts";
 import type { Prerender, StaticFile } from "#features/sites/site.ts";
@@ -49,7 +49,7 @@ export async function outputAnswer(visit: Visit, found: Found, isLast = false): 
     case "page": {
       const { page, name } = output;
       const entry = visit.head.functions?.[name];
-      if (entry && isBypassed(visit, page))
+      if (entry && isBypassed(visit, page, found.status))
         return call(visit, { ...found, output: { kind: "function", name, entry } }, isLast);
       // A page is what a function has said: see `withHeaders`.
       const { file: stored, headers: said } = page;
@@ -69,12 +69,13 @@ export async function outputAnswer(visit: Visit, found: Found, isLast = false): 
   }
 }
 
-/** What is no question for a page, and what its builder has named. */
-function isBypassed({ request, url }: Visit, { bypass = [] }: Prerender): boolean {
+/** What is no question for a page, unless it is an error's, and what its builder has named. */
+function isBypassed({ request, url }: Visit, { bypass = [] }: Prerender, status: number | null): boolean {
+  const isQuestion = request.method === "GET" || request.method === "HEAD";
+  if (!isQuestion && (status ?? 200) < 400) return true;
   if (bypass.length === 0) return false;
-  if (request.method !== "GET" && request.method !== "HEAD") return true;
   const known = new Conditions(
-    url.host,
+    url.hostname,
     () => url.searchParams,
     (name) => request.headers.get(name),
   );
@@ -107,7 +108,10 @@ async function call(
   const url = shownUrl(visit, { query, shownPath });
   const { name, entry } = output;
   const called = await callEntry(scope, target, { request, url, name, changes, hops }, entry);
-  if (!called.ok) return isLast ? fault(visit, called) : explained(visit, called);
+  if (!called.ok) {
+    const said = { headers, firm, changes };
+    return isLast ? fault(visit, called, said) : explained(visit, called, said);
+  }
   const made = withHeaders(called.made, headers, firm);
   if (made instanceof Response) return { ...plain(made), functionMs: called.ms, region: called.region };
   // A route of the error phase gives the page its status.
@@ -118,14 +122,18 @@ async function call(
 
 type Failed = Extract<Answered, { ok: false }>;
 
-const fault = ({ scope, request }: Visit, called: Failed): Answer => ({
-  ...plain(failed(scope, request, called)),
+const fault = (
+  { scope, request }: Visit,
+  called: Failed,
+  { headers, firm }: Pick<Said, "headers" | "firm">,
+): Answer => ({
+  ...plain(withHeaders(failed(scope, request, called), headers, firm)),
   functionMs: called.ms,
   region: called.region,
 });
 
 /** The body went to the function that failed: a page is asked for without. */
-async function explained(visit: Visit, called: Failed): Promise<Answer> {
+async function explained(visit: Visit, called: Failed, said: Said): Promise<Answer> {
   const { scope, request, target, head } = visit;
   const { status } = called.problem;
   const page = await resolveError<Output>(
@@ -133,11 +141,12 @@ async function explained(visit: Visit, called: Failed): Promise<Answer> {
     head.routes,
     (pathname) => findOutput(scope, target.site, head, pathname),
     status,
+    said,
   );
-  if (page.kind !== "output") return fault(visit, called);
+  if (page.kind !== "output") return fault(visit, called, page);
   const { url, method, headers, cf = {} } = request;
   const bare = new Request(url, { method, headers, cf });
-  const answer = await outputAnswer({ ...visit, request: bare }, { ...page, firm: new Set() }, true);
+  const answer = await outputAnswer({ ...visit, request: bare }, page, true);
   answer.made.headers.set("x-cloudify-error", called.problem.code);
   if (called.retryAfter !== null) answer.made.headers.set("retry-after", String(called.retryAfter));
   const region = answer.region ?? called.region;
