@@ -14,14 +14,19 @@ export const MAX_FUNCTIONS = 1_000;
 /** What the site's head says of one function. */
 export type FunctionEntry = EdgeEntry | NodeEntry;
 
+interface OfPrerender {
+  /** It renders a page for who asks: names of the parameters that tell which one, as routes have put them into the query. */
+  allowQuery?: string[];
+}
+
 /** It runs in an isolate at the edge. */
-export interface EdgeEntry {
+export interface EdgeEntry extends OfPrerender {
   /** SHA-256 of its code; names the R2 object. */
   code: string;
 }
 
 /** It runs in a region, in a process of Node.js that it shares with the others of its group. */
-export interface NodeEntry {
+export interface NodeEntry extends OfPrerender {
   /** Digest of the group's WorkloadSpec. */
   workload: string;
   group: string;

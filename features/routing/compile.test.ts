@@ -31,6 +31,19 @@ test.each([
   expect(first?.fix).toBeTruthy();
 });
 
+test("a pattern as PCRE has it is one", () => {
+  const compiled = compileRoutes({ routes: [{ src: "\\A/(?P<lang>de|fr)/\\\\A\\Z", dest: "/$lang" }] });
+  const [route] = compiled.ok ? compiled.table.phases.main : [];
+  const found = route && match(route.pattern, "/fr/\\A");
+  expect(found?.named.lang).toBe("fr");
+});
+
+test("what Vercel's tools write and nothing here goes by is no reason to refuse a route", () => {
+  const own = { respectOriginCacheControl: true, env: [], locale: { default: "en", path: "/", value: "en" } };
+  expect(issues([{ src: "/", dest: "https://a.example", ...own }])).toEqual([]);
+  expect(issues([{ src: "/", env: ["SECRET"] }])[0]?.path).toBe("routes[0].env");
+});
+
 test("what could take for ever runs in linear time", () => {
   for (const source of ["^/(a+)+$", "^/(.*)-(.*)-(.*)-(.*)$", "^(.*)*$"]) {
     const verdict = classify(source, false, { analyses: 0 });

@@ -142,10 +142,14 @@ function compileTransform(
 }
 
 /** A `src` stands for the whole path: Vercel's own `normalizeRoutes` adds what is missing to it. */
-const anchored = (source: string): string => {
+const anchored = (given: string): string => {
+  const source = given.replace(/\\.|\(\?P</gs, (found) => OF_PCRE[found] ?? found);
   const start = source.startsWith("^") ? source : `^${source}`;
   return start.endsWith("$") ? start : `${start}$`;
 };
+
+/** "PCRE-compatible", says the specification: what JavaScript writes otherwise. */
+const OF_PCRE: Record<string, string> = { "\\A": "^", "\\z": "$", "\\Z": "$", "(?P<": "(?<" };
 
 const lowerCased = (headers: Record<string, string>): [string, string][] =>
   Object.entries(headers).map(([name, text]) => [name.toLowerCase(), text]);

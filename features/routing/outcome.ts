@@ -22,8 +22,9 @@ export type Outcome<Output> =
 export const next: Outcome<never> = { to: "next" };
 export const done: Outcome<never> = { to: "done" };
 
-/** Where a route leads that has a status and no destination. */
-export function ended(status: number): Outcome<never> {
+/** Where a route leads that has no destination. One that only adds headers has led nowhere: later phases go on. */
+export function ended(status: number | undefined): Outcome<never> {
+  if (status === undefined) return { to: "leave" };
   if (status >= 400) return { to: "refuse" };
   return status >= 200 && status <= 299 ? { to: "status", status } : done;
 }

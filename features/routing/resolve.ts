@@ -212,7 +212,10 @@ class Resolver<Output, Answer> {
       captures = { ...captures, ...more };
     }
     if (missing?.some((condition) => fulfil(condition, this.#asked))) return null;
-    return { ...captures, wildcard: this.#table.wildcard[this.#asked.host] ?? "" };
+    const wildcard = this.#table.wildcard[this.#asked.host];
+    // Its pages are those of the hosts that are listed.
+    if (wildcard === undefined && route.dest?.includes("$wildcard")) return null;
+    return { ...captures, wildcard: wildcard ?? "" };
   }
 
   async #apply(phase: Phase, route: CompiledRoute, captures: Captures): Promise<Outcome<Output>> {
@@ -248,7 +251,7 @@ class Resolver<Output, Answer> {
     if (this.#at.external !== null) return done;
     if (before) return this.#check(phase, before);
     if (route.continue) return next;
-    return route.dest === undefined && route.status !== undefined ? ended(route.status) : done;
+    return route.dest === undefined ? ended(route.status) : done;
   }
 
   #transform(transform: Transform, captures: Captures): void {

@@ -39,6 +39,7 @@ const transform = z.discriminatedUnion("type", [
       op: z.enum(["append", "set", "delete"]),
       target,
       args: z.union([z.string(), z.array(z.string())]).optional(),
+      env: z.array(z.string()).max(0, "nothing puts variables into routes yet").optional(),
     })
     .refine(({ op, args }) => op === "delete" || args !== undefined, "needs args"),
   z.strictObject({
@@ -70,8 +71,19 @@ export const sourceRoute = z.strictObject({
   middlewareRawSrc: z.array(z.string()).optional(),
   middleware: z.number().optional(),
   isInternal: z.boolean().optional(),
+  /** Of Vercel's edge cache in front of an external destination, which there is none of here. */
+  respectOriginCacheControl: z.boolean().optional(),
+  /** Names of variables to put in; only none can be kept. */
+  env: z.array(z.string()).max(0, "nothing puts variables into routes yet").optional(),
   locale: z
-    .strictObject({ redirect: z.record(z.string(), z.string()).optional(), cookie: z.string().optional() })
+    .strictObject({
+      redirect: z.record(z.string(), z.string()).optional(),
+      cookie: z.string().optional(),
+      // Vercel's schema has them, and its router goes by `redirect` and `cookie` alone.
+      value: z.string().optional(),
+      path: z.string().optional(),
+      default: z.string().optional(),
+    })
     .optional(),
 });
 /** Other keys would have no effect: Vercel's own `normalizeRoutes` refuses them. */

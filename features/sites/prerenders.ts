@@ -25,6 +25,8 @@ const prerenderConfig = z.looseObject({
 
 /** The page's real type, and how much of the file is not for the visitor. */
 const PARTIAL = /^application\/x-nextjs-pre-render *; *state-length=(\d+) *; *origin="([^"]+)"$/;
+/** Next.js names its parameters so, and finds them in the query by itself. */
+const OF_NEXT = /^nxt[PI]/;
 /** Of Next.js's draft mode. */
 const BYPASS_COOKIE = "__prerender_bypass";
 /** Said to whoever keeps pages, not to visitors. */
@@ -38,6 +40,8 @@ export type Pages =
       onDemand: ReadonlySet<string>;
       /** Paths of their files, which may be named as they like. */
       fallbacks: ReadonlySet<string>;
+      /** Output's name → parameters that tell which page of many is asked for. */
+      allowQuery: ReadonlyMap<string, string[]>;
     }
   | { ok: false; failure: Failure };
 
@@ -46,12 +50,14 @@ export async function prerendersOf(base: Base, team: string, files: readonly Man
   const prerenders: Record<string, Prerender> = {};
   const fallbacks = new Set<string>();
   const onDemand = new Set<string>();
+  const told = new Map<string, string[]>();
   for (const file of files) {
     const name = /^functions\/(.+)\.prerender-config\.json$/.exec(file.path)?.[1];
     if (name === undefined) continue;
     const parsed = await readJson(base, team, file, MAX_CONFIG_BYTES, prerenderConfig);
     if (!parsed.ok) return refuse(`${file.path}: ${parsed.why}.`);
     const { fallback, expiration = false, allowQuery, initialStatus, initialHeaders } = parsed.value;
+    if (allowQuery?.length && !allowQuery.some((one) => OF_NEXT.test(one))) told.set(name, allowQuery);
     if (!fallback) continue;
     const around = bypassOf(parsed.value, file.path);
     if (!around.ok) return refuse(around.detail);
@@ -92,7 +98,7 @@ export async function prerendersOf(base: Base, team: string, files: readonly Man
       ...(around.bypass.length > 0 ? { bypass: around.bypass } : {}),
     };
   }
-  return { ok: true, prerenders, onDemand, fallbacks };
+  return { ok: true, prerenders, onDemand, fallbacks, allowQuery: told };
 }
 
 function bypassOf(

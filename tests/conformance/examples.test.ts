@@ -116,9 +116,16 @@ test("wildcard", async () => {
     { domain: "wildcard.localhost", value: "english" },
     { domain: "other.example", value: "spanish" },
   ];
-  const files = { "static/english.html": "hello", "static/spanish.html": "hola" };
-  await deploy("wildcard", written(files, { wildcard, routes: [{ src: "/", dest: "/$wildcard.html" }] }));
+  const files = {
+    "static/english.html": "hello",
+    "static/spanish.html": "hola",
+    "static/index.html": "links",
+  };
+  const routes = [{ src: "/", dest: "/$wildcard.html" }];
+  await deploy("wildcard", written(files, { wildcard, routes }));
   expect((await ask("wildcard", "/")).body).toBe("hello");
+  await deploy("unlisted", written(files, { wildcard: wildcard.slice(1), routes }));
+  expect((await ask("unlisted", "/")).body).toBe("links");
 });
 
 test("prerender-functions: the page is served as it was built, with its headers, and inspect says so", async () => {
@@ -145,6 +152,55 @@ test("prerender-functions: the page is served as it was built, with its headers,
   ]);
   const { warnings } = await platform.json<Deployed>("inspect", id);
   expect(warnings).toEqual([expect.stringMatching(/not rendered anew: blog\/post/)]);
+});
+
+test("a function that renders one page of many is told which, in the query and as Vercel tells it", async () => {
+  const code = `export default (request) => Response.json([new URL(request.url).search, request.headers.get("x-now-route-matches")])`;
+  const settings = JSON.stringify({ runtime: "edge", entrypoint: "index.js" });
+  const files = {
+    "functions/post.func/.vc-config.json": settings,
+    "functions/post.func/index.js": code,
+    "functions/post.prerender-config.json": JSON.stringify({ expiration: 5, allowQuery: ["slug"] }),
+  };
+  const routes = [{ handle: "filesystem" }, { src: "/blog/(?<slug>[^/]*)", dest: "/post?slug=$slug" }];
+  await deploy("posts", written(files, { routes }));
+  const found = await ask("posts", "/blog/three%20four?other=1");
+  expect(JSON.parse(found.body)).toEqual(["?other=1&slug=three+four", "slug=three+four"]);
+});
+
+test("a route that only adds headers ends its phase, and nothing more", async () => {
+  const code = `export default () => new Response("rendered")`;
+  const files = {
+    "functions/__server.func/.vc-config.json": JSON.stringify({ runtime: "edge", entrypoint: "index.js" }),
+    "functions/__server.func/index.js": code,
+    "static/a.txt": "a file",
+  };
+  const routes = [
+    { src: "/(.*)", headers: { "x-test": "1" } },
+    { src: "/a.txt", dest: "/never" },
+    { handle: "filesystem" },
+    { src: "/(.*)", dest: "/__server" },
+  ];
+  await deploy("headers-only", written(files, { routes }));
+  for (const [path, body] of [
+    ["/a.txt", "a file"],
+    ["/api/hello", "rendered"],
+  ] as const) {
+    const found = await ask("headers-only", path);
+    expect([found.status, found.body, found.header("x-test")]).toEqual([200, body, "1"]);
+  }
+});
+
+test("a page whose last part has a dot, as SvelteKit's adapter writes it", async () => {
+  const pages = ["docs/v1.2", "about"];
+  const routes = pages.flatMap((page) => [
+    { src: `/${page}`, dest: `/${page}/` },
+    { src: `/${page}/`, status: 308, headers: { location: `/${page}` } },
+  ]);
+  const overrides = Object.fromEntries(pages.map((page) => [`${page}.html`, { path: page }]));
+  const files = Object.fromEntries(pages.map((page) => [`static/${page}.html`, `page ${page}`]));
+  await deploy("dotted", written(files, { routes: [...routes, { handle: "filesystem" }], overrides }));
+  for (const page of pages) expect((await ask("dotted", `/${page}`)).body).toBe(`page ${page}`);
 });
 
 test("on-demand-isr: pages share a function by links; what has no page of its own is refused by name", async () => {

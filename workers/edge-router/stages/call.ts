@@ -28,10 +28,22 @@ export type Answered = {
   region: string | null;
 } & ({ ok: true; made: Made } | { ok: false; problem: Problem; retryAfter: number | null });
 
-export const callEntry = (
+export function callEntry(
   scope: Scope,
   target: Target,
   asked: Asked,
   entry: FunctionEntry,
-): Promise<Answered> =>
-  "code" in entry ? callFunction(scope, target, asked, entry) : callWorkload(scope, target, asked, entry);
+): Promise<Answered> {
+  const told = entry.allowQuery
+    ? { ...asked, more: [...(asked.more ?? []), matchesOf(asked, entry.allowQuery)] }
+    : asked;
+  return "code" in entry
+    ? callFunction(scope, target, told, entry)
+    : callWorkload(scope, target, told, entry);
+}
+
+/** Which page of many is asked for, as functions behind a prerender configuration read it on Vercel. */
+function matchesOf({ url }: Asked, allowQuery: readonly string[]): HeaderList[number] {
+  const own = [...url.searchParams].filter(([name]) => allowQuery.includes(name));
+  return ["x-now-route-matches", new URLSearchParams(own).toString()];
+}

@@ -28,7 +28,7 @@ export async function findOutput(
   const base = decoded.replace(/^\/+|\/+$/g, "");
   for (const path of base === "" ? ["index.html", "index"] : candidates(base, isDirectory)) {
     const file = await findFile(scope, digest, head, path);
-    if (!file) continue;
+    if (!file || (isDirectory && path === base && !isPage(base, file))) continue;
     const isIndexOf = path !== base && base !== "" && !isDirectory;
     const redirectTo = isIndexOf && head.directoryRedirect ? `/${pathname.replace(/^\/+/, "")}/` : null;
     return { kind: "file", file, redirectTo };
@@ -43,9 +43,12 @@ function run({ prerenders = {}, functions = {} }: SiteHead, name: string): Outpu
   return entry && { kind: "function", name, entry };
 }
 
-/** A slash behind a file's name makes it another name, unless it is a page without an extension. */
-function candidates(base: string, isDirectory: boolean): string[] {
+const candidates = (base: string, isDirectory: boolean): string[] => {
   const index = [`${base}/index.html`, `${base}/index`];
-  const isPage = !base.slice(base.lastIndexOf("/") + 1).includes(".");
-  return isDirectory ? [...index, ...(isPage ? [base] : [])] : [base, ...index];
-}
+  return isDirectory ? [...index, base] : [base, ...index];
+};
+
+/** A slash behind a file's name makes it another name, unless it is a page: without an extension, `docs/v1.2` too. */
+const isPage = (base: string, { type }: StaticFile): boolean =>
+  !base.slice(base.lastIndexOf("/") + 1).includes(".") ||
+  (type.startsWith("text/html") && !/\.html?$/i.test(base));
