@@ -68,7 +68,9 @@ export class Rounds {
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    await Promise.all([this.#server?.stop(), this.#running?.catch(() => undefined)]);
+    await this.#running?.catch(() => undefined);
+    // Last: the round that was under way may have started one.
+    await this.#server?.stop();
   }
 
   async #all(isFirst: boolean): Promise<void> {
@@ -141,6 +143,7 @@ export class Rounds {
       command: plan.command,
       env,
       onLine: (text) => screen.note(text),
+      signal: this.#stop.signal,
     });
     this.#server = { ...server, started };
     void server.ended.then(async (code) => {

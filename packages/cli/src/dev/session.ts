@@ -77,7 +77,8 @@ export async function serve(context: Context, { root, port, output, isBuild }: D
       onChanged: (paths) => void rounds.run(paths),
     });
     stops.push(() => watching.stop());
-    await Promise.race([rounds.run(null), ended]);
+    const isServed = await Promise.race([rounds.run(null).then(() => true), ended.then(() => false)]);
+    if (!isServed) return;
     const url = `http://localhost:${door.port}`;
     const ms = Math.round(performance.now() - startedAt);
     context.out.result({ url, ms }, `${basename(root)} is at ${url} (started in ${ms} ms); Ctrl-C ends it`);
