@@ -1,31 +1,100 @@
-/** Where a project's own commands have written: what changes there is their doing, and no reason to run them again. */
-import { lstat, readdir } from "node:fs/promises";
-import { join } from "node:path";
-
 /**
- * Of the folders that a build may write to (`public` and `build` are sources elsewhere), those that it did.
- *
- * @param since Unix milliseconds: when the commands began. @param before Those of the last time; one that is gone stays.
+ * What a project's own commands leave in the folders that they may write to. What is there as they left it is their
+ * doing, and no reason to run them again; what lies beside it, written by hand, is.
  */
-export async function writtenSince(
-  folders: readonly string[],
-  since: number,
-  before: readonly string[],
-): Promise<string[]> {
-  const are = await Promise.all(
-    folders.map(async (folder) => (await hasChanged(folder, since)) ?? before.includes(folder)),
-  );
-  return folders.filter((_, i) => are[i]);
+import { lstatSync, type Stats } from "node:fs";
+import { lstat, readdir } from "node:fs/promises";
+import { join, sep } from "node:path";
+
+const GONE = "gone";
+const FOLDER = "folder";
+/** Nothing that a build writes to be served, and large. */
+const NEVER = ["node_modules", ".git"];
+
+/** Absolute path → what tells one state of it from another. */
+type Stamps = Map<string, string>;
+
+export class Written {
+  #folders: readonly string[] = [];
+  #left: Stamps = new Map();
+  /** Changed while the commands ran, and perhaps not by them. */
+  #doubted = new Set<string>();
+  /** What the commands have been seen to write: paths, and the folders that they lie in. */
+  readonly #known = new Set<string>();
+  #hasEndedWell = false;
+
+  /** Whether a path is as the commands left it the last time that they ran. */
+  has(path: string): boolean {
+    if (this.#doubted.has(path) || folderOf(this.#folders, path) === undefined) return false;
+    return stampOf(path) === (this.#left.get(path) ?? GONE);
+  }
+
+  forget(): void {
+    this.#folders = [];
+  }
+
+  /** @param folders Absolute: those that the commands may write to. @param run Runs them. */
+  async watch<T>(folders: readonly string[], run: () => Promise<T>): Promise<T> {
+    const before = await stampsOf(folders);
+    let isWell = false;
+    try {
+      const made = await run();
+      isWell = true;
+      return made;
+    } finally {
+      this.#learn(folders, before, await stampsOf(folders));
+      this.#hasEndedWell ||= isWell;
+    }
+  }
+
+  /**
+   * Somebody may save while the commands run. Until they have ended well once, what changes is theirs; later on, a file
+   * that they were not seen to write is doubted, once: the next run sees it as it is, and one that writes it each time
+   * does not run for ever.
+   */
+  #learn(folders: readonly string[], before: Stamps, after: Stamps): void {
+    this.#folders = folders;
+    this.#left = after;
+    this.#doubted = new Set();
+    for (const path of new Set([...before.keys(), ...after.keys()])) {
+      const [old = GONE, young = GONE] = [before.get(path), after.get(path)];
+      if (old === young || old === FOLDER || young === FOLDER) continue;
+      const folder = folderOf(folders, path) ?? path;
+      // Names with a hash are others each time.
+      const isKnown = this.#known.has(old === GONE ? folder : path);
+      if (this.#hasEndedWell && !isKnown) this.#doubted.add(path);
+      this.#known.add(path).add(folder);
+    }
+  }
 }
 
-/** Ends at the first change. @returns `null` when nothing is there. */
-async function hasChanged(path: string, since: number): Promise<boolean | null> {
-  const found = await lstat(path).catch(() => null);
-  if (!found) return null;
-  // Not the time of modification, which a copy may take from its source.
-  if (found.ctimeMs >= since) return true;
-  if (!found.isDirectory()) return false;
-  for (const name of await readdir(path).catch(() => []))
-    if (await hasChanged(join(path, name), since)) return true;
-  return false;
+const folderOf = (folders: readonly string[], path: string): string | undefined =>
+  folders.find((folder) => path === folder || path.startsWith(folder + sep));
+
+async function stampsOf(folders: readonly string[]): Promise<Stamps> {
+  const found: Stamps = new Map();
+  for (const folder of new Set(folders)) await walk(folder, found);
+  return found;
 }
+
+async function walk(folder: string, found: Stamps): Promise<void> {
+  const names = await readdir(folder).catch(() => null);
+  if (names === null) return;
+  found.set(folder, FOLDER);
+  for (const name of names) {
+    const path = join(folder, name);
+    const stats = NEVER.includes(name) ? null : await lstat(path).catch(() => null);
+    if (stats?.isDirectory()) await walk(path, found);
+    else if (stats) found.set(path, shown(stats));
+  }
+}
+
+/** At once, since a change is told of at once. */
+function stampOf(path: string): string {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats ? shown(stats) : GONE;
+}
+
+/** Not the time of modification alone, which a copy may take from its source. */
+const shown = (stats: Stats): string =>
+  stats.isDirectory() ? FOLDER : `${stats.size}:${stats.mtimeMs}:${stats.ctimeMs}`;
