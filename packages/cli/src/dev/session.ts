@@ -64,17 +64,23 @@ export async function serve(context: Context, { root, port, output, isBuild }: D
       isBuild,
       stage,
       screen,
-      onSettled(fault, deployment) {
-        if (deployment !== null) lines.follow(deployment);
-        front.release(fault);
-      },
+      onReleased: (deployment) => lines.follow(deployment),
+      onSettled: (fault) => front.release(fault),
     });
     stops.push(() => rounds.stop());
     const tree = output === null ? join(root, TREE) : resolve(output);
     const watching = await watchFolders([root, tree], {
       isMade: (path) => rounds.isMade(path),
-      onFirst: () => front.hold(),
-      onChanged: (paths) => void rounds.run(paths),
+      onSeen(path) {
+        rounds.expect(path);
+        front.hold();
+      },
+      onChanged(paths) {
+        // A round that has ended meanwhile may have let requests go.
+        front.hold();
+        void rounds.run(paths);
+      },
+      onError: (error) => screen.note(`Some changes will not be seen: ${String(error)}`),
     });
     stops.push(() => watching.stop());
     const isServed = await Promise.race([rounds.run(null).then(() => true), ended.then(() => false)]);
