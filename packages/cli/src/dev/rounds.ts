@@ -43,6 +43,8 @@ export class Rounds {
   #fault: Fault | null = null;
   /** Tells in the terminal how the last round ended, unless it has been told. */
   #say: () => void = () => undefined;
+  /** What of the environment was left out, as it was said. */
+  #leftOut = "";
   /** Whether the folder's own tree matters: sources go before it, and only a round tells whether there are any. */
   #mayServeTree = true;
   /** Of the last round that went well. */
@@ -127,7 +129,9 @@ export class Rounds {
 
   async #once(changed: ReadonlySet<string>, isAll: boolean): Promise<LiveOutput> {
     const { root, output, isBuild, screen, onReleased } = this.#options;
-    const env = await readEnvironment(root);
+    const { env, note } = await readEnvironment(root);
+    if (note !== this.#leftOut && note !== "") screen.note(note);
+    this.#leftOut = note;
     const isOther = await this.#environment.set(env);
     const plan = await planLive(root, output, isBuild);
     this.#mayServeTree = plan.kind === "prebuilt" || plan.kind === "static";

@@ -33,8 +33,8 @@ export async function serve(context: Context, { root, port, output, isBuild }: D
       platform: () => stage.port,
       server: () => rounds.server,
       onServed: (served) => screen.served(served),
-      explain: async (since) => {
-        const line = await lines.errorSince(since);
+      explain: async (request, since) => {
+        const line = await lines.failureOf(request, since);
         return line && explained(line, rounds, root);
       },
     });
@@ -113,7 +113,8 @@ function signals(end: () => void): () => void {
 async function explained({ name, text }: Line, rounds: Rounds, root: string): Promise<Fault> {
   const path = `functions/${name}.func/index.js.map`;
   const from = rounds.output?.files.find((file) => file.path === path)?.from;
-  const bytes = typeof from === "string" ? await readFile(from) : from;
+  // While a tree is built anew, its files are not there.
+  const bytes = typeof from === "string" ? await readFile(from).catch(() => null) : from;
   const { message, places } = mapStack(text, bytes ? Buffer.from(bytes).toString("utf8") : null, root);
   return thrownFault(message, places, root);
 }
