@@ -87,8 +87,19 @@ export class LiveBuilder {
     // Next.js exports to `out`, whatever its output directory is called.
     const folders = [...plan.outputDirectories, "out", TREE].map((name) => join(plan.root, name));
     const run = () => runCommands(plan, options, isInstalled ? null : plan.install);
-    this.#made = await this.#written.watch(folders, run);
+    const made = await this.#written.watch(folders, run);
+    this.#made = made.isTree ? ((await this.#besideOld(plan, made.folder)) ?? made) : made;
     return this.#made;
+  }
+
+  /** What the commands have made, where the tree that lies there is another tool's, of another day; else `null`. */
+  async #besideOld(plan: LivePlan & { kind: "build" }, tree: string): Promise<Made | null> {
+    if (this.#written.hasFilled(tree)) return null;
+    for (const name of plan.framework?.slug === "nextjs" ? ["out"] : plan.outputDirectories) {
+      const folder = join(plan.root, name);
+      if (folder !== tree && (await isDirectory(folder))) return { isTree: false, folder };
+    }
+    return null;
   }
 
   async #tree(output: string, root: string): Promise<LiveOutput> {

@@ -21,6 +21,7 @@ beforeEach(() => {
 
 test("what a build has written is its doing until somebody saves it; what lies beside it never is", async () => {
   await run(() => save("public/app.js"));
+  expect([written.hasFilled(at("public")), written.hasFilled(at("dist"))]).toEqual([true, false]);
   expect(written.has(at("public/app.js"))).toBe(true);
   save("public/index.html");
   expect(written.has(at("public/index.html"))).toBe(false);

@@ -29,6 +29,11 @@ export class Written {
     return stampOf(path) === (this.#left.get(path) ?? GONE);
   }
 
+  /** Whether the commands were ever seen to write to one of the folders. */
+  hasFilled(folder: string): boolean {
+    return this.#known.has(folder);
+  }
+
   forget(): void {
     this.#folders = [];
   }
@@ -68,8 +73,11 @@ export class Written {
   }
 }
 
+/** The nearest: one may lie in another. */
 const folderOf = (folders: readonly string[], path: string): string | undefined =>
-  folders.find((folder) => path === folder || path.startsWith(folder + sep));
+  folders
+    .filter((folder) => path === folder || path.startsWith(folder + sep))
+    .sort((a, b) => b.length - a.length)[0];
 
 async function stampsOf(folders: readonly string[]): Promise<Stamps> {
   const found: Stamps = new Map();
