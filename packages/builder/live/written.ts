@@ -99,8 +99,11 @@ async function walk(folder: string, found: Stamps): Promise<void> {
 
 /** At once, since a change is told of at once. */
 function stampOf(path: string): string {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
-  return stats ? shown(stats) : GONE;
+  try {
+    return shown(lstatSync(path));
+  } catch {
+    return GONE;
+  }
 }
 
 /** Not the time of modification alone, which a copy may take from its source. */
