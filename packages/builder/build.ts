@@ -5,10 +5,10 @@ import { isDirectory, isFile } from "./detect.ts";
 import { discover } from "./functions/discover.ts";
 import { type MadeFunction, makeFunctions } from "./functions/emit.ts";
 import { joinedConfig, sourcesBeside, writeJoined } from "./joined.ts";
-import { writtenSince } from "./live/written.ts";
 import type { BuildPlan } from "./plan.ts";
 import { BuildProblem } from "./problem.ts";
 import { type LogLine, runCommand } from "./run.ts";
+import { Written } from "./written.ts";
 
 export interface BuildOptions {
   /** Of the project; the user's own environment is there too. */
@@ -57,23 +57,29 @@ export interface Made {
   folder: string;
 }
 
-/** Runs a project's own commands. @throws BuildProblem */
+/** Runs a project's own commands. @param written Learns what they write. @throws BuildProblem */
 export async function runCommands(
   plan: BuildPlan & { kind: "build" },
   options: Omit<BuildOptions, "output">,
   install: string | null,
+  written = new Written(),
 ): Promise<Made> {
-  const { root, framework, build: command } = plan;
+  const { root, framework, build: command, outputDirectories } = plan;
   options.onLog({ stream: "system", text: `Framework: ${framework?.name ?? "none detected"}` });
   const run = { cwd: root, ...options };
-  const since = Date.now();
-  if (install !== null) await runCommand(install, "The install", run);
-  await runCommand(command, "The build", run);
   const own = join(root, ".vercel/output");
+  // Next.js exports to `out`, whatever its output directory is called.
+  const others = [...outputDirectories, "out"].map((name) => join(root, name));
+  await written.watch([own, ...others], async () => {
+    if (install !== null) await runCommand(install, "The install", run);
+    await runCommand(command, "The build", run);
+  });
   const hasTree = await isFile(join(own, "config.json"));
-  const passed = hasTree && (await isOld(own, plan, since));
-  if (passed) options.onLog({ stream: "system", text: `Passing over ${own}: this build has not written it` });
-  if (!hasTree || passed) return { isTree: false, folder: await findMade(plan) };
+  // It was there before, when the build has written elsewhere. (One that found all in a cache writes nothing.)
+  const isOld = !written.hasFilled(own) && others.some((folder) => written.hasFilled(folder));
+  if (hasTree && isOld)
+    options.onLog({ stream: "system", text: `Passing over ${own}: this build has not written it` });
+  if (!hasTree || isOld) return { isTree: false, folder: await findMade(plan) };
   options.onLog({ stream: "system", text: "The build made a Build Output tree itself" });
   return { isTree: true, folder: own };
 }
@@ -97,17 +103,6 @@ async function joined(
 
 const named = (made: readonly MadeFunction[]): string =>
   made.length === 0 ? "" : `; ${made.length} functions: ${made.map((one) => one.source.name).join(", ")}`;
-
-/** A tree that was there before, when the build has written elsewhere. (One that found all in a cache writes nothing.) */
-async function isOld(
-  tree: string,
-  { root, outputDirectories }: BuildPlan & { kind: "build" },
-  since: number,
-): Promise<boolean> {
-  const others = outputDirectories.map((name) => join(root, name));
-  const written = await writtenSince([tree, ...others], since, []);
-  return written.length > 0 && written[0] !== tree;
-}
 
 async function findMade({
   root,

@@ -119,6 +119,18 @@ describe("a framework's own server", () => {
     await soon(() => processesOf(session.folder)).toEqual([]);
   });
 
+  test.each(["SIGINT", "SIGTERM"] as const)("that does not listen yet is ended by %s", async (signal) => {
+    const session = add(
+      folder({ ...files, "serve.js": "console.log('it waits'); setInterval(() => undefined, 1_000);" }),
+    );
+    const start = session.start().catch(() => undefined);
+    await soon(() => session.output).toContain("it waits");
+    expect(await session.stop(signal)).toBe(0);
+    await start;
+    expect(session.output).not.toContain(" is at http");
+    await soon(() => processesOf(session.folder)).toEqual([]);
+  });
+
   test("that ends is said, and started again with the next change", async () => {
     const session = await open({ ...files, "serve.js": "console.error('it broke'); process.exit(3);" });
     expect(await (await session.ask("/")).json()).toMatchObject({

@@ -96,7 +96,7 @@ test("that a project's own build writes makes no other build, nor does one that 
   expect(runs(session)).toBe("xxx");
 });
 
-test("that is built beside a project's own build makes no other build", async () => {
+test("that is built beside a project's own build makes no other build, and is not taken for what that has made", async () => {
   const session = await open(project("dist", "one"));
   expect(await session.text("/static/source.txt")).toBe("one");
   build(session, "beside");
@@ -104,6 +104,7 @@ test("that is built beside a project's own build makes no other build", async ()
     const before = session.output.length;
     session.write("source.txt", text);
     await soon(() => session.output.slice(before)).toContain("(source.txt)");
+    expect(await session.text("/static/source.txt")).toBe(text);
   }
   expect(runs(session)).toBe("xxx");
   expect(session.output).not.toMatch(/ready .*(?:dist|vercel)/);

@@ -3,7 +3,7 @@
  * nothing is copied. Byte for byte what `runBuild` makes of the same folder. Knows no platform and watches nothing.
  */
 import { createHash } from "node:crypto";
-import { join, sep } from "node:path";
+import { join } from "node:path";
 import type { Route } from "@vercel/routing-utils";
 import { configOf, type OutputConfig, servedFiles } from "../assemble.ts";
 import { type BuildOptions, type Made, runCommands } from "../build.ts";
@@ -16,9 +16,9 @@ import { routeTable } from "../functions/table.ts";
 import { type HashedFile, hashFiles } from "../hash.ts";
 import { joinedConfig, sourcesBeside } from "../joined.ts";
 import { mappedFiles } from "../mapped.ts";
+import { Written } from "../written.ts";
 import { Bundles } from "./bundles.ts";
-import { type LivePlan, TREE } from "./plan.ts";
-import { writtenSince } from "./written.ts";
+import type { LivePlan } from "./plan.ts";
 
 export interface OutputFile {
   /** Inside the output. */
@@ -46,8 +46,7 @@ export class LiveBuilder {
   readonly #bundles: Bundles;
   readonly #digests = new Map<string, HashedFile>();
   #made: Made | null = null;
-  /** Folders that the project's own commands have written, the last time that they ran. */
-  #written: string[] = [];
+  readonly #written = new Written();
 
   constructor(root: string) {
     this.#bundles = new Bundles(root);
@@ -55,12 +54,12 @@ export class LiveBuilder {
 
   /** Whether the project's own commands have written a path, rather than somebody who works on it. */
   hasWritten(path: string): boolean {
-    return this.#written.some((folder) => path === folder || path.startsWith(folder + sep));
+    return this.#written.has(path);
   }
 
   /** @throws BuildProblem */
   async build(plan: LivePlan, options: LiveOptions): Promise<LiveOutput> {
-    if (plan.kind !== "build") this.#written = [];
+    if (plan.kind !== "build") this.#written.forget();
     switch (plan.kind) {
       case "prebuilt":
         return this.#tree(plan.output, plan.root);
@@ -91,14 +90,8 @@ export class LiveBuilder {
     if (this.#made && changed && [...changed].every(isOfFunctions)) return this.#made;
     this.#made = null;
     const isInstalled = await isDirectory(join(plan.root, "node_modules"));
-    const since = Date.now();
-    // Next.js exports to `out`, whatever its output directory is called.
-    const folders = [...plan.outputDirectories, "out", TREE].map((name) => join(plan.root, name));
-    try {
-      this.#made = await runCommands(plan, options, isInstalled ? null : plan.install);
-    } finally {
-      this.#written = await writtenSince(folders, since, this.#written);
-    }
+    const install = isInstalled ? null : plan.install;
+    this.#made = await runCommands(plan, options, install, this.#written);
     return this.#made;
   }
 

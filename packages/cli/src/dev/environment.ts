@@ -7,11 +7,28 @@ import type { Client } from "@cloudify/sdk";
 /** The later one goes before the earlier. */
 export const ENV_FILES = [".env", ".env.local"] as const;
 
-export async function readEnvironment(root: string): Promise<Record<string, string>> {
-  const texts = await Promise.all(
-    ENV_FILES.map((name) => readFile(join(root, name), "utf8").catch(() => "")),
-  );
-  return Object.assign({}, ...texts.map((text) => parseEnv(text))) as Record<string, string>;
+/** As the platform has it; shells and Node's parser take others, too. */
+const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,255}$/;
+
+export interface FileEnvironment {
+  env: Record<string, string>;
+  /** What is left out, with its file; empty: nothing is. */
+  note: string;
+}
+
+export async function readEnvironment(root: string): Promise<FileEnvironment> {
+  const env: Record<string, string> = {};
+  const notes: string[] = [];
+  for (const file of ENV_FILES) {
+    const text = await readFile(join(root, file), "utf8").catch(() => "");
+    // Editors on Windows begin a file with a mark, which would be part of the first name.
+    const all = Object.entries(parseEnv(text.replace(/^\uFEFF/, "")));
+    for (const [name, value = ""] of all) if (NAME.test(name)) env[name] = value;
+    const others = all.flatMap(([name]) => (NAME.test(name) ? [] : [JSON.stringify(name)]));
+    if (others.length > 0) notes.push(`${others.join(", ")} in ${file}`);
+  }
+  const why = "the names of variables are of letters, digits and _, and begin with no digit";
+  return { env, note: notes.length === 0 ? "" : `Left out: ${notes.join("; ")} (${why})` };
 }
 
 /** The platform sets these itself, and refuses to be told them. */

@@ -22,8 +22,11 @@ export interface FrontOptions {
   /** The framework's own server, for sockets that no function takes. */
   server(): Upstream | null;
   onServed(served: Served): void;
-  /** @param since Unix milliseconds. @returns What a function that just failed has said, or `null`. */
-  explain(since: number): Promise<Fault | null>;
+  /**
+   * @param request Its id on the platform. @param since Unix milliseconds: when it came.
+   * @returns What the function that failed in it has said, or `null`.
+   */
+  explain(request: string, since: number): Promise<Fault | null>;
 }
 
 export class Front {
@@ -101,7 +104,7 @@ export class Front {
     return async (res, { statusCode, headers }) => {
       // Only the platform can set it.
       if (statusCode !== 500 || headers["x-cloudify-error"] !== "function_failed") return false;
-      const fault = await this.#options.explain(since);
+      const fault = await this.#options.explain(String(headers["x-cloudify-id"]), since);
       if (fault) answerFault(req, res, fault);
       return fault !== null;
     };

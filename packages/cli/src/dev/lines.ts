@@ -11,6 +11,7 @@ const KEPT = 200;
 const STREAM = "function:";
 /** The platform's own row of each call: the terminal has one of its own. */
 const SUMMARY = /^[A-Z]+ \S+ \d{3} in \d+ ms/;
+const FRAMES = /\n\s+at /;
 
 export interface Line {
   /** The output's name: `api/users/[id]`. */
@@ -26,7 +27,7 @@ export class Lines {
   readonly #ends = new Set<AbortController>();
   #deployment = "";
   #recent: Line[] = [];
-  #waiting = new Set<(line: Line) => void>();
+  readonly #waiting = new Set<() => void>();
 
   constructor(client: Client, onLine: (line: Line) => void) {
     this.#client = client;
@@ -47,17 +48,31 @@ export class Lines {
     for (const one of this.#ends) one.abort();
   }
 
-  /** @param since Unix milliseconds. @returns The first error that a function has told of since then; `null`: none came. */
-  async errorSince(since: number): Promise<Line | null> {
-    const isIt = (line: Line): boolean => line.level === "error" && line.at >= since;
-    const held = this.#recent.find(isIt);
-    if (held) return held;
+  /**
+   * What was thrown in a request, by the function that failed in it: the platform's row of the call tells which.
+   *
+   * @param request Its id. @param since Unix milliseconds: when it came.
+   * @returns The last error with frames, before which the function may have logged others; the last without when none
+   * comes; `null`: nothing came.
+   */
+  async failureOf(request: string, since: number): Promise<Line | null> {
+    const errors = (): Line[] => {
+      const call = this.#recent.find(
+        ({ text }) => SUMMARY.test(text) && text.includes(`request ${request}, function_failed`),
+      );
+      return this.#recent.filter(
+        ({ name, level, text, at }) =>
+          name === call?.name && level === "error" && at >= since && !SUMMARY.test(text),
+      );
+    };
     const { promise, resolve } = Promise.withResolvers<Line | null>();
-    const look = (line: Line) => {
-      if (isIt(line)) resolve(line);
+    const look = () => {
+      const found = errors().findLast(({ text }) => FRAMES.test(text));
+      if (found) resolve(found);
     };
     this.#waiting.add(look);
-    const timer = setTimeout(resolve, PATIENCE_MS, null);
+    const timer = setTimeout(() => resolve(errors().at(-1) ?? null), PATIENCE_MS);
+    look();
     return promise.finally(() => {
       clearTimeout(timer);
       this.#waiting.delete(look);
@@ -80,10 +95,10 @@ export class Lines {
   }
 
   #take({ stream, level, text, at }: LogRow): void {
-    if (!stream.startsWith(STREAM) || SUMMARY.test(text)) return;
+    if (!stream.startsWith(STREAM)) return;
     const line = { name: stream.slice(STREAM.length), level, text, at };
     this.#recent = [...this.#recent, line].slice(-KEPT);
-    for (const look of this.#waiting) look(line);
-    this.#onLine(line);
+    for (const look of this.#waiting) look();
+    if (!SUMMARY.test(text)) this.#onLine(line);
   }
 }

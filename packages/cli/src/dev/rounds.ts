@@ -16,9 +16,14 @@ export interface RoundsOptions {
   isBuild: boolean;
   stage: Stage;
   screen: Screen;
-  /** Given what is wrong, or `null`, and the deployment that is served. */
-  onSettled(fault: Fault | null, deployment: string | null): void;
+  /** Given the id of the deployment that is served from now on. */
+  onReleased(deployment: string): void;
+  /** Nothing newer waits. Given what is wrong, or `null`. */
+  onSettled(fault: Fault | null): void;
 }
+
+/** What changes without a pause would keep requests waiting for ever: after so many rounds they go on. */
+const MAX_UNSETTLED = 5;
 
 export class Rounds {
   readonly #options: RoundsOptions;
@@ -27,11 +32,19 @@ export class Rounds {
   readonly #releases: Releases;
   readonly #stop = new AbortController();
   #changed: Set<string> | null = null;
+  /** Seen, and not told of to `run` yet. */
+  readonly #expected = new Set<string>();
   #since = 0;
+  /** Rounds since requests went on. */
+  #unsettled = 0;
   #running: Promise<void> | null = null;
   /** And what it was started with. */
   #server: (DevServer & { started: string }) | null = null;
   #fault: Fault | null = null;
+  /** Tells in the terminal how the last round ended, unless it has been told. */
+  #say: () => void = () => undefined;
+  /** What of the environment was left out, as it was said. */
+  #leftOut = "";
   /** Whether the folder's own tree matters: sources go before it, and only a round tells whether there are any. */
   #mayServeTree = true;
   /** Of the last round that went well. */
@@ -56,9 +69,15 @@ export class Rounds {
     return this.#server?.place ?? null;
   }
 
+  /** A path has changed, and will be among those of the next `run`: what is served until then is old. */
+  expect(path: string): void {
+    this.#expected.add(path);
+  }
+
   /** @param paths Absolute; `null`: everything. Resolves when nothing is left to do. */
   run(paths: ReadonlySet<string> | null): Promise<void> {
     this.#changed = new Set([...(this.#changed ?? []), ...(paths ?? [])]);
+    this.#expected.clear();
     this.#since ||= performance.now();
     this.#running ??= this.#all(paths === null).finally(() => {
       this.#running = null;
@@ -68,7 +87,9 @@ export class Rounds {
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    await Promise.all([this.#server?.stop(), this.#running?.catch(() => undefined)]);
+    await this.#running?.catch(() => undefined);
+    // Last: the round that was under way may have started one.
+    await this.#server?.stop();
   }
 
   async #all(isFirst: boolean): Promise<void> {
@@ -77,26 +98,40 @@ export class Rounds {
       const since = this.#since;
       this.#changed = null;
       this.#since = 0;
-      if (changed.size === 0 && !isAll) {
-        this.#options.onSettled(this.#fault, null);
-        continue;
-      }
-      const fault = await this.#once(changed, isAll, since).catch((error: unknown) =>
-        faultOf(error, this.#options.root),
-      );
-      this.#fault = fault;
-      // What has changed since decides.
-      if (this.#isPending() || this.#stop.signal.aborted) continue;
-      if (fault) {
-        this.#options.screen.fault(fault);
-        this.#options.onSettled(fault, null);
-      }
+      if (changed.size > 0 || isAll) await this.#round(changed, isAll, since);
+      this.#settle();
     }
   }
 
-  async #once(changed: ReadonlySet<string>, isAll: boolean, since: number): Promise<null> {
-    const { root, output, isBuild, screen, onSettled } = this.#options;
-    const env = await readEnvironment(root);
+  async #round(changed: ReadonlySet<string>, isAll: boolean, since: number): Promise<void> {
+    const { root, screen } = this.#options;
+    try {
+      const { bundled } = await this.#once(changed, isAll);
+      this.#fault = null;
+      const paths = [...changed].map((path) => relative(root, path));
+      const ms = Math.round(performance.now() - since);
+      this.#say = () => screen.ready({ ms, changed: paths, bundled });
+    } catch (error) {
+      const fault = await faultOf(error, root);
+      this.#fault = fault;
+      this.#say = () => screen.fault(fault);
+    }
+  }
+
+  /** What has changed since decides, if anything has: then this is neither said nor answered with. */
+  #settle(): void {
+    if (this.#stop.signal.aborted || (this.#isPending() && ++this.#unsettled < MAX_UNSETTLED)) return;
+    this.#unsettled = 0;
+    this.#say();
+    this.#say = () => undefined;
+    this.#options.onSettled(this.#fault);
+  }
+
+  async #once(changed: ReadonlySet<string>, isAll: boolean): Promise<LiveOutput> {
+    const { root, output, isBuild, screen, onReleased } = this.#options;
+    const { env, note } = await readEnvironment(root);
+    if (note !== this.#leftOut && note !== "") screen.note(note);
+    this.#leftOut = note;
     const isOther = await this.#environment.set(env);
     const plan = await planLive(root, output, isBuild);
     this.#mayServeTree = plan.kind === "prebuilt" || plan.kind === "static";
@@ -110,18 +145,15 @@ export class Rounds {
       signal: this.#stop.signal,
     });
     if (plan.kind === "static") this.#mayServeTree = false;
-    const deployment = await this.#releases.release(made, isOther);
+    onReleased(await this.#releases.release(made, isOther));
     this.#environment.released();
     this.output = made;
-    if (this.#isPending()) return null;
-    onSettled(null, deployment);
-    const paths = [...changed].map((path) => relative(root, path));
-    screen.ready({ ms: Math.round(performance.now() - since), changed: paths, bundled: made.bundled });
-    return null;
+    return made;
   }
 
+  /** Whether something has changed that no round has begun with. */
   #isPending(): boolean {
-    return [...(this.#changed ?? [])].some((path) => !this.isMade(path));
+    return [...(this.#changed ?? []), ...this.#expected].some((path) => !this.isMade(path));
   }
 
   /** Runs the project's own server while the plan asks for one; it reads its environment once. */
@@ -141,6 +173,7 @@ export class Rounds {
       command: plan.command,
       env,
       onLine: (text) => screen.note(text),
+      signal: this.#stop.signal,
     });
     this.#server = { ...server, started };
     void server.ended.then(async (code) => {
@@ -152,8 +185,9 @@ export class Rounds {
         "Save a file to start it again.",
       );
       const fault = await faultOf(problem, plan.root);
+      this.#fault = fault;
       screen.fault(fault);
-      onSettled(fault, null);
+      onSettled(fault);
     });
     return server.address;
   }

@@ -27,11 +27,15 @@ export interface ServerOptions {
   command: string;
   env: Record<string, string>;
   onLine(text: string): void;
+  /** Ends the start; from then on `stop` does. */
+  signal: AbortSignal;
 }
 
-/** @throws CliProblem when it does not listen. */
-export async function startServer({ root, command, env, onLine }: ServerOptions): Promise<DevServer> {
+/** @throws CliProblem when it does not listen; the signal's reason when that ended the start, and the server with it. */
+export async function startServer(options: ServerOptions): Promise<DevServer> {
+  const { root, command, env, onLine, signal } = options;
   const wanted = await freePort();
+  signal.throwIfAborted();
   const PATH = [join(root, "node_modules/.bin"), process.env.PATH ?? ""].join(delimiter);
   const child = spawn(command, {
     cwd: root,
@@ -56,9 +60,9 @@ export async function startServer({ root, command, env, onLine }: ServerOptions)
     letGo();
     return code as number | null;
   });
-  const kill = (signal: NodeJS.Signals) => {
+  const kill = (how: NodeJS.Signals) => {
     try {
-      if (child.pid !== undefined) process.kill(-child.pid, signal);
+      if (child.pid !== undefined) process.kill(-child.pid, how);
     } catch {
       // All of it has gone.
     }
@@ -70,13 +74,14 @@ export async function startServer({ root, command, env, onLine }: ServerOptions)
     clearTimeout(late);
     kill("SIGKILL");
   };
-  for (const until = Date.now() + START_MS; !hasEnded && Date.now() < until; ) {
+  for (const until = Date.now() + START_MS; !hasEnded && !signal.aborted && Date.now() < until; ) {
     const place = await listening([...ports]);
     if (place) return { place, address: addressOf(place), ended, stop };
     await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS));
   }
   const how = hasEnded ? `ended with ${await ended}` : `does not listen on port ${[...ports].join(" or ")}`;
   await stop();
+  signal.throwIfAborted();
   throw new CliProblem(
     "server_not_started",
     `The project's own server ${how}: ${command}`,

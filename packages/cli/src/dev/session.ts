@@ -33,8 +33,8 @@ export async function serve(context: Context, { root, port, output, isBuild }: D
       platform: () => stage.port,
       server: () => rounds.server,
       onServed: (served) => screen.served(served),
-      explain: async (since) => {
-        const line = await lines.errorSince(since);
+      explain: async (request, since) => {
+        const line = await lines.failureOf(request, since);
         return line && explained(line, rounds, root);
       },
     });
@@ -64,20 +64,27 @@ export async function serve(context: Context, { root, port, output, isBuild }: D
       isBuild,
       stage,
       screen,
-      onSettled(fault, deployment) {
-        if (deployment !== null) lines.follow(deployment);
-        front.release(fault);
-      },
+      onReleased: (deployment) => lines.follow(deployment),
+      onSettled: (fault) => front.release(fault),
     });
     stops.push(() => rounds.stop());
     const tree = output === null ? join(root, TREE) : resolve(output);
     const watching = await watchFolders([root, tree], {
       isMade: (path) => rounds.isMade(path),
-      onFirst: () => front.hold(),
-      onChanged: (paths) => void rounds.run(paths),
+      onSeen(path) {
+        rounds.expect(path);
+        front.hold();
+      },
+      onChanged(paths) {
+        // A round that has ended meanwhile may have let requests go.
+        front.hold();
+        void rounds.run(paths);
+      },
+      onError: (error) => screen.note(`Some changes will not be seen: ${String(error)}`),
     });
     stops.push(() => watching.stop());
-    await Promise.race([rounds.run(null), ended]);
+    const isServed = await Promise.race([rounds.run(null).then(() => true), ended.then(() => false)]);
+    if (!isServed) return;
     const url = `http://localhost:${door.port}`;
     const ms = Math.round(performance.now() - startedAt);
     context.out.result({ url, ms }, `${basename(root)} is at ${url} (started in ${ms} ms); Ctrl-C ends it`);
@@ -106,7 +113,8 @@ function signals(end: () => void): () => void {
 async function explained({ name, text }: Line, rounds: Rounds, root: string): Promise<Fault> {
   const path = `functions/${name}.func/index.js.map`;
   const from = rounds.output?.files.find((file) => file.path === path)?.from;
-  const bytes = typeof from === "string" ? await readFile(from) : from;
+  // While a tree is built anew, its files are not there.
+  const bytes = typeof from === "string" ? await readFile(from).catch(() => null) : from;
   const { message, places } = mapStack(text, bytes ? Buffer.from(bytes).toString("utf8") : null, root);
   return thrownFault(message, places, root);
 }

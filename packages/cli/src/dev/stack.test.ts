@@ -71,3 +71,13 @@ test("packages above the project are not its own, whatever their files are calle
   const told = "Error: e\n    at a (node_modules/a/index.js:1:1)\n    at api_default (api/index.js:4:22)";
   expect(mapStack(told, map, tmpdir()).places).toEqual([{ file: "api/index.js", line: 4, column: 22 }]);
 });
+
+test.each(["", "null", "{", "[]", '{"version":3}'])("what is no map (%s) leaves the text as it is", (map) => {
+  const { message, places } = mapStack(
+    "Error: on purpose\n    at index.js:3:9\n    at api/a.ts:1:2",
+    map,
+    "/site",
+  );
+  expect(message).toBe("Error: on purpose");
+  expect(places).toContainEqual({ file: "api/a.ts", line: 1, column: 2 });
+});

@@ -24,13 +24,22 @@ export function mapStack(text: string, map: string | null, root: string): Mapped
   const lines = text.split("\n");
   const first = lines.findIndex((line) => FRAME.test(line));
   const message = lines.slice(0, first < 0 ? lines.length : first).join("\n");
-  const sourceMap = map === null ? null : unlessMapped(JSON.parse(map) as SourceMapPayload);
+  const sourceMap = map === null ? null : readMap(map);
   const places = lines.slice(message.split("\n").length).flatMap((line): Place[] => {
     const [, file = "", row = "", column = ""] = FRAME.exec(line) ?? [];
     const place = file === "" ? null : placeOf(file, Number(row), Number(column), sourceMap, root);
     return place ? [place] : [];
   });
   return { message, places };
+}
+
+/** Of a tree that another tool has built, anything may be there: what is no map tells nothing. */
+function readMap(text: string): SourceMap | null {
+  try {
+    return unlessMapped(JSON.parse(text) as SourceMapPayload);
+  } catch {
+    return null;
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Tells when something in a folder has changed, once the changes have paused for a moment. */
+/** Tells when something in a folder has changed: at once, and of all of it once the changes have paused for a moment. */
 import { dirname, relative, sep } from "node:path";
 import { watch as chokidar } from "chokidar";
 
@@ -7,6 +7,8 @@ import { watch as chokidar } from "chokidar";
  * whatever it has kept is on the disk by then.
  */
 const PAUSE_MS = 60;
+/** What writes without a pause, as a log does, is told of all the same. */
+const LONGEST_MS = 500;
 const NEVER = new Set(
   ".git .hg .svn node_modules .cloudify .vercel .next .nuxt .output .svelte-kit .astro .cache .turbo .DS_Store".split(
     " ",
@@ -20,16 +22,18 @@ export interface Watching {
 export interface WatchEvents {
   /** Whether a build has written it. */
   isMade(path: string): boolean;
-  /** Called at once for the first change of several. */
-  onFirst(): void;
-  /** Given the absolute paths of all. */
+  /** Called at once. */
+  onSeen(path: string): void;
+  /** Given the absolute paths of all that were seen since the last time. */
   onChanged(paths: ReadonlySet<string>): void;
+  /** Something can't be watched; all else is. Called once: a system without room for more watches says so of each. */
+  onError(error: unknown): void;
 }
 
 /** @param folders Absolute. Watched, with all that is in them, from when they are there; one may lie in another. */
 export async function watchFolders(
   folders: readonly string[],
-  { isMade, onFirst, onChanged }: WatchEvents,
+  { isMade, onSeen, onChanged, onError }: WatchEvents,
 ): Promise<Watching> {
   const isWatched = (path: string): boolean => {
     const holders = folders.filter((folder) => isWithin(folder, path));
@@ -44,23 +48,34 @@ export async function watchFolders(
   const outer = folders.filter(
     (folder) => !folders.some((other) => other !== folder && isWithin(other, folder)),
   );
-  const watcher = chokidar(outer, { ignoreInitial: true, ignored: isIgnored, followSymlinks: true });
+  const watcher = chokidar(outer, {
+    ignoreInitial: true,
+    ignored: isIgnored,
+    followSymlinks: true,
+    // A database's own folder in a project is nothing that is served.
+    ignorePermissionErrors: true,
+  });
+  watcher.once("error", onError).on("error", () => undefined);
   let waiting = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
+  let latest = 0;
   watcher.on("all", (_, path) => {
     if (!isWatched(path) || isMade(path)) return;
-    if (waiting.size === 0) onFirst();
+    const now = performance.now();
+    if (waiting.size === 0) latest = now + LONGEST_MS;
     waiting.add(path);
+    onSeen(path);
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      const paths = waiting;
-      waiting = new Set();
-      onChanged(paths);
-    }, PAUSE_MS);
+    timer = setTimeout(
+      () => {
+        const paths = waiting;
+        waiting = new Set();
+        onChanged(paths);
+      },
+      Math.min(PAUSE_MS, Math.max(0, latest - now)),
+    );
   });
-  await new Promise<void>((resolve, reject) => {
-    watcher.once("ready", resolve).once("error", reject);
-  });
+  await new Promise<void>((resolve) => watcher.once("ready", resolve));
   return {
     async stop() {
       clearTimeout(timer);
