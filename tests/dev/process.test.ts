@@ -81,6 +81,8 @@ describe("a framework's own server", () => {
     }),
     "package-lock.json": JSON.stringify({ lockfileVersion: 3, packages: {} }),
     "index.html": "<h1>source</h1>",
+    "api/users/[id].ts": `export const config = { runtime: "edge" };\nexport default (request) => new Response("user " + new URL(request.url).searchParams.get("id"));`,
+    "cloudify.json": JSON.stringify({ rewrites: [{ source: "/old/:id", destination: "/api/users/:id" }] }),
     "api/hello.ts": `export const config = { runtime: "edge" };\nexport default () => new Response("from a function");`,
     "middleware.ts": `export const config = { matcher: "/guarded" };\nexport default () => new Response("no entry", { status: 401 });`,
     "serve.js": `import { createServer } from "node:http";
@@ -105,6 +107,8 @@ describe("a framework's own server", () => {
     ]);
     expect(await session.text("/", { method: "POST", body: "x" })).toBe("POST /");
     expect(await session.text("/api/hello")).toBe("from a function");
+    expect(await session.text("/api/users/7")).toBe("user 7");
+    expect(await session.text("/old/7")).toBe("user 7");
     expect((await session.ask("/guarded")).status).toBe(401);
     const socket = new WebSocket(`ws://localhost:${session.port}/hmr`);
     const told = new Promise((resolve) => {

@@ -136,7 +136,8 @@ export class LiveBuilder {
   ): Promise<LiveOutput> {
     refuseTwins(sources);
     const { made, bundled } = await this.#bundles.make(sources);
-    const rest: Route[] = [{ handle: "miss" }, { src: "^/(.*)$", dest: `${server}/$1` }];
+    // Last of all: what a function or a rewrite answers is not the server's.
+    const rest: Route[] = [{ handle: "resource" }, { src: "^/(.*)$", dest: `${server}/$1` }];
     // There sources have addresses of their own.
     const routes = routeTable({ ...config, cleanUrls: null }, rest, made);
     const whole: OutputConfig = { version: 3, routes, cloudify: { directoryRedirect: false } };
