@@ -28,6 +28,16 @@ export type Bundled =
   | { ok: false; reason: "errors"; errors: Diagnostic[] }
   | { ok: false; reason: "busy" };
 
+/** What the bundler does not survive, or not in time. */
+export const TOO_HEAVY: Diagnostic = {
+  text: "The bundler gave up on it: it is nested too deeply, or too heavy for 30 seconds and 1 GiB.",
+  file: null,
+  line: null,
+  column: null,
+  excerpt: null,
+  fix: "Nest it less deeply, or deploy it as api/… of a project, which is bundled on your machine.",
+};
+
 /** `api.ts:3:7: text`, with the line and a mark below it. */
 export function shown({ text, file, line, column, excerpt }: Diagnostic): string {
   const where = file === null ? "" : `${file}:${line}:${column}: `;

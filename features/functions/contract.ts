@@ -103,7 +103,7 @@ export const functions = {
     status: 201,
     scope: "deployments:write",
     audit: "function.deploy",
-    problems: ["name_taken", "bundle_failed", "function_too_large", "deadline_exceeded", "unavailable"],
+    problems: ["name_taken", "bundle_failed", "function_too_large", "unavailable"],
   }),
   get: op({
     method: "GET",
