@@ -1,7 +1,14 @@
 /** One bundling. Everything that esbuild may see is in the question. */
+import { columnOf } from "@cloudify/builder/columns";
 import { entryOf } from "@cloudify/builder/entry";
 import type { Message } from "esbuild-wasm";
-import { type Bundled, type Bundling, type Diagnostic, TOO_HEAVY } from "#features/functions/bundle.ts";
+import {
+  type Bundled,
+  type Bundling,
+  type Diagnostic,
+  excerptOf,
+  TOO_HEAVY,
+} from "#features/functions/bundle.ts";
 import { run } from "./esbuild.ts";
 import { sources } from "./sources.ts";
 
@@ -37,13 +44,7 @@ function diagnostic({ text, location, notes }: Message): Diagnostic {
   const fix = notes[0]?.text ?? null;
   if (!location || location.file === ENTRY)
     return { text, file: null, line: null, column: null, excerpt: null, fix };
-  const { file, line, column, lineText } = location;
-  return {
-    text,
-    file: file.replace(/^\//, ""),
-    line,
-    column: column + 1,
-    excerpt: lineText.slice(0, 500),
-    fix,
-  };
+  const { file, line, lineText } = location;
+  const column = columnOf(lineText, location.column);
+  return { text, file: file.replace(/^\//, ""), line, column, excerpt: excerptOf(lineText, column), fix };
 }
