@@ -55,8 +55,8 @@ export async function deploy(ctx: Ctx, input: DeployInput) {
     const audit = { action: "function.deploy", target: place.project.id, detail };
     try {
       const rolling = rollingOf(place.project, { target: about.target, percent: input.percent });
-      await insertOnce(ctx, { ...place, audit }, { ...about, rolling }, naming);
-      return await get(ctx, place.project.id);
+      const { id } = await insertOnce(ctx, { ...place, audit }, { ...about, rolling }, naming);
+      return { ...(await get(ctx, place.project.id)), deploymentId: id };
     } catch (error) {
       if (!isLostName(error) || tries === MAX_TRIES) throw error;
     }
