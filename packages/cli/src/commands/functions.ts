@@ -5,7 +5,7 @@ import { printRow, readLog, waitFor } from "../follow.ts";
 import { readFunctionSource } from "../function-source.ts";
 import { age, table } from "../output.ts";
 import { percentOf } from "../percent.ts";
-import { servedBy, shareOf } from "./rollout.ts";
+import { goBack, servedBy, shareOf } from "./rollout.ts";
 
 export async function list(context: Context): Promise<void> {
   const client = await context.client();
@@ -125,10 +125,7 @@ export async function rollout(context: Context, name: string, share: string): Pr
 export async function revert(context: Context, name: string): Promise<void> {
   const client = await context.client();
   const { id } = await get(client, name);
-  const moved = await client.request("POST /api/projects/{project}/rollback", {
-    params: { project: id },
-    body: {},
-  });
+  const moved = await goBack(client, id);
   if (moved.held) {
     context.out.note(`It sticks: later versions wait until \`cloudify functions rollout ${name} 100\``);
   }
