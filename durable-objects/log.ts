@@ -1,10 +1,12 @@
 /** Custody of one deployment's log. What is taken in is decided in features/logs/policy.ts. */
 import { DurableObject } from "cloudflare:workers";
+import { type Clock, systemClock } from "#core/time.ts";
 import {
   admit,
   type Budget,
   type Entry,
   FOLD_AFTER_MS,
+  FOLLOW_MS,
   FUNCTION_LINES,
   HEARTBEAT_MS,
   type Line,
@@ -40,6 +42,9 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
   /** Woken by each append; followers wait on it. */
   #wake: () => void = () => undefined;
   #news = this.#nextNews();
+  /** How often it was removed, which ends who follows. */
+  #removals = 0;
+  protected readonly clock: Clock = systemClock();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -118,6 +123,8 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
   async remove(deployment: string): Promise<void> {
     await this.env.BLOBS.delete(logKey(deployment));
     await this.#clear();
+    this.#removals++;
+    this.#notify();
   }
 
   /**
@@ -168,7 +175,12 @@ export class LogObject extends DurableObject<Env> implements LogRpc {
     writer: WritableStreamDefaultWriter<Uint8Array>,
   ): Promise<void> {
     const encoder = new TextEncoder();
+    const removals = this.#removals;
+    const cutAt = this.clock.now() + FOLLOW_MS;
     for (let cursor = after; ; ) {
+      if (this.#removals !== removals) return writer.close();
+      // Cut, not ended: what was allowed when it began may be no more, and only who comes back is asked.
+      if (this.clock.now() >= cutAt) return writer.abort(new Error("followed for long enough"));
       const news = this.#news;
       const { rows, finished } = await this.read(deployment, cursor, PAGE);
       if (rows.length > 0) {

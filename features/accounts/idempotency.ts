@@ -4,11 +4,12 @@
  * token's secret; fingerprints are keyed, since a body may hold a value that could be guessed.
  *
  * An answer that may be another one in a moment is not kept: failures of ours (5xx), what is not there yet (404), what
- * stands in the way (409: missing files, a taken name) and what comes too often (429).
+ * stands in the way (409: missing files, a taken name) and what comes too often (429). Nor is one of more than 100 kB.
  */
-import { and, eq, isNull, lt } from "drizzle-orm";
+import { and, eq, isNull, lt, type SQL } from "drizzle-orm";
 import type { Ctx } from "#core/ctx.ts";
 import { hmacSha256 } from "#core/encoding.ts";
+import { logText } from "#core/log.ts";
 import { Problem } from "#core/problem.ts";
 import { type KeyRing, keyIdOf, open, seal } from "#core/seal.ts";
 import { MINUTE } from "#core/time.ts";
@@ -16,6 +17,9 @@ import { idempotency } from "./tables.ts";
 
 /** A first request that has not answered after this was cut off; the next may take over. */
 const PENDING_MS = 2 * MINUTE;
+
+/** Characters; a row of D1's takes 2 MB sealed, and what is made answers in far less. */
+const MAX_KEPT_LENGTH = 100_000;
 
 const isKept = (status: number): boolean => status < 500 && ![404, 409, 429].includes(status);
 
@@ -49,12 +53,23 @@ export async function once(
   } finally {
     // Not the row of who took over meanwhile.
     const own = and(mine, isPending, eq(idempotency.createdAt, now));
-    if (response && isKept(response.status)) {
-      const text = await response.clone().text();
+    await keep(ctx, name, response, own).catch((error: unknown) => {
+      // What was done is done: the answer says so, and who repeats it is told to wait.
+      console.error(JSON.stringify({ level: "error", at: "idempotency", error: logText(error) }));
+    });
+  }
+}
+
+async function keep(ctx: Ctx, name: string, response: Response | null, own: SQL | undefined): Promise<void> {
+  if (response && isKept(response.status)) {
+    const text = await response.clone().text();
+    if (text.length <= MAX_KEPT_LENGTH) {
       const body = await seal(ctx.keyEncryptionKeys, text, boundTo(ctx, name), ctx.random);
       await ctx.db.update(idempotency).set({ status: response.status, body }).where(own);
-    } else await ctx.db.delete(idempotency).where(own);
+      return;
+    }
   }
+  await ctx.db.delete(idempotency).where(own);
 }
 
 async function replay(ctx: Ctx, name: string, request: string): Promise<Response> {

@@ -289,7 +289,7 @@ export const deployments = {
     description:
       "NDJSON of `LogRow`, or server-sent events with `accept: text/event-stream`. `after` resumes behind a `seq`; " +
       "`follow=1` stays: until the deployment has ended, and behind that for as long as it has functions that may write; " +
-      "`until=ended` leaves then all the same.",
+      "`until=ended` leaves then all the same. It is cut off after five minutes, in the middle: come back with `after`.",
     params,
     query: z.object({
       after: z.coerce.number().int().min(0).default(0),

@@ -1,7 +1,7 @@
 /** A deployment as callers see it. */
-import { and, eq, inArray, sql } from "drizzle-orm";
-import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
+import { and, eq } from "drizzle-orm";
 import { addressOf, type Base } from "#core/ctx.ts";
+import { isOneOf } from "#core/sql.ts";
 import { hosts } from "#features/hosts/tables.ts";
 import { pointers } from "#features/pointers/tables.ts";
 import { projects } from "#features/projects/tables.ts";
@@ -21,16 +21,16 @@ export async function show(base: Base, rows: readonly DeploymentRow[]) {
       .select()
       .from(hosts)
       .where(
-        and(inArray(hosts.projectId, projectIds), eq(hosts.kind, "pointer"), isOneOf(hosts.ref, targets)),
+        and(isOneOf(hosts.projectId, projectIds), eq(hosts.kind, "pointer"), isOneOf(hosts.ref, targets)),
       ),
     base.db
       .select()
       .from(pointers)
-      .where(and(inArray(pointers.projectId, projectIds), isOneOf(pointers.liveDeployment, ids))),
+      .where(and(isOneOf(pointers.projectId, projectIds), isOneOf(pointers.liveDeployment, ids))),
     base.db
       .select({ id: projects.id, name: projects.name })
       .from(projects)
-      .where(inArray(projects.id, projectIds)),
+      .where(isOneOf(projects.id, projectIds)),
   ]);
   return rows.map((row) =>
     shape(base, row, {
@@ -77,7 +77,3 @@ export const shape = (base: Base, row: DeploymentRow, { project, aliases, liveOn
   createdAt: row.createdAt,
   readyAt: row.readyAt,
 });
-
-/** Lists go in as one JSON text: a statement takes 100 parameters, and a page has more rows than that with targets. */
-const isOneOf = (column: SQLiteColumn, values: readonly string[]) =>
-  sql`${column} in (select value from json_each(${JSON.stringify(values)}))`;

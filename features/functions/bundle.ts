@@ -17,7 +17,7 @@ export interface Diagnostic {
   line: number | null;
   /** From 1. */
   column: number | null;
-  /** The line itself. */
+  /** The line itself; of a long one what is around the column, see {@link excerptOf}. */
   excerpt: string | null;
   /** What to do about it. */
   fix: string | null;
@@ -28,10 +28,37 @@ export type Bundled =
   | { ok: false; reason: "errors"; errors: Diagnostic[] }
   | { ok: false; reason: "busy" };
 
-/** `api.ts:3:7: text`, with the line and a mark below it. */
+/** What the bundler does not survive, or not in time. */
+export const TOO_HEAVY: Diagnostic = {
+  text: "The bundler gave up on it: it is nested too deeply, or too heavy for 30 seconds and 1 GiB.",
+  file: null,
+  line: null,
+  column: null,
+  excerpt: null,
+  fix: "Nest it less deeply, or deploy it as api/… of a project, which is bundled on your machine.",
+};
+
+/** Characters of a line; what is minified is one line of megabytes. */
+const EXCERPT = 200;
+/** So many of them stand before the place, where it is further back than the excerpt is long. */
+const BEFORE = 80;
+const CUT = "…";
+
+const beginsAt = (column: number): number => (column > EXCERPT ? column - BEFORE : 1);
+
+/** @param column From 1. */
+export function excerptOf(line: string, column: number): string {
+  const from = beginsAt(column) - 1;
+  const to = from + EXCERPT;
+  return `${from > 0 ? CUT : ""}${line.slice(from, to)}${to < line.length ? CUT : ""}`;
+}
+
+/** `api.ts:3:7: text`, with the line's excerpt and a mark below the place. */
 export function shown({ text, file, line, column, excerpt }: Diagnostic): string {
   const where = file === null ? "" : `${file}:${line}:${column}: `;
   if (excerpt === null || line === null || column === null) return where + text;
   const margin = " ".repeat(String(line).length);
-  return `${where}${text}\n  ${line} | ${excerpt}\n  ${margin} | ${" ".repeat(column - 1)}^`;
+  const from = beginsAt(column);
+  const before = column - from + (from > 1 ? CUT.length : 0);
+  return `${where}${text}\n  ${line} | ${excerpt}\n  ${margin} | ${" ".repeat(before)}^`;
 }

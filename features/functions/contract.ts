@@ -45,6 +45,12 @@ export const FunctionAnswer = z
   })
   .openapi("Function");
 
+const Deployed = FunctionAnswer.extend({
+  deploymentId: z.string().openapi({
+    description: "The version that this call made; `newest` may be another's by now",
+  }),
+}).openapi("DeployedFunction");
+
 const Source = z
   .object({
     name: SlugSchema,
@@ -99,11 +105,11 @@ export const functions = {
       "Makes the function if there is none of this name, and a new version of it. The source is bundled by esbuild, without " +
       "files or network of its own. `bundle_failed` carries `errors`, each with file, line, column and excerpt.",
     body: Source,
-    output: FunctionAnswer,
+    output: Deployed,
     status: 201,
     scope: "deployments:write",
     audit: "function.deploy",
-    problems: ["name_taken", "bundle_failed", "function_too_large", "deadline_exceeded", "unavailable"],
+    problems: ["name_taken", "bundle_failed", "function_too_large", "unavailable"],
   }),
   get: op({
     method: "GET",

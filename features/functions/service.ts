@@ -3,6 +3,7 @@ import { and, asc, eq, gt, inArray, max } from "drizzle-orm";
 import { addressOf, type Ctx } from "#core/ctx.ts";
 import { fromCursor, toPageById } from "#core/page.ts";
 import { notFound, Problem } from "#core/problem.ts";
+import { isOneOf } from "#core/sql.ts";
 import { deployments } from "#features/deployments/tables.ts";
 import { hosts } from "#features/hosts/tables.ts";
 import { pointers } from "#features/pointers/tables.ts";
@@ -52,18 +53,18 @@ async function getRow(ctx: Ctx, idOrName: string): Promise<ProjectRow> {
 
 async function show(ctx: Ctx, rows: readonly ProjectRow[]) {
   const ids = rows.map((row) => row.id);
-  const ofProduction = and(inArray(hosts.projectId, ids), eq(hosts.ref, "production"));
+  const ofProduction = and(isOneOf(hosts.projectId, ids), eq(hosts.ref, "production"));
   const newestOf = ctx.db
     .select({ id: max(deployments.id) })
     .from(deployments)
-    .where(and(inArray(deployments.projectId, ids), eq(deployments.target, "production")))
+    .where(and(isOneOf(deployments.projectId, ids), eq(deployments.target, "production")))
     .groupBy(deployments.projectId);
   const [named, served, newest, noted] = await Promise.all([
     ctx.db.select().from(hosts).where(ofProduction),
     ctx.db
       .select()
       .from(pointers)
-      .where(and(inArray(pointers.projectId, ids), eq(pointers.target, "production"))),
+      .where(and(isOneOf(pointers.projectId, ids), eq(pointers.target, "production"))),
     ctx.db.select().from(deployments).where(inArray(deployments.id, newestOf)),
     Promise.all(ids.map((id) => ctx.snapshots.get(healthKey(id, NAME)))),
   ]);

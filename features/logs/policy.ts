@@ -14,6 +14,8 @@ export const BYTES_A_SECOND = 256 * 1024;
 export const FOLD_AFTER_MS = 10 * MINUTE;
 /** Readers that hear nothing for this long are sent an empty line. */
 export const HEARTBEAT_MS = 15 * SECOND;
+/** Who follows for so long is cut off, and comes back if they still may. */
+export const FOLLOW_MS = 5 * MINUTE;
 
 export type Level = "debug" | "info" | "warn" | "error";
 

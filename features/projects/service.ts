@@ -1,11 +1,12 @@
 /** Projects and their settings. */
-import { and, asc, eq, gt, inArray, like, or } from "drizzle-orm";
+import { and, asc, eq, gt, like, or } from "drizzle-orm";
 import { isUniqueFailure, mustChange, type Write } from "#core/commit.ts";
 import { addressOf, type Base, type Ctx } from "#core/ctx.ts";
 import { newId } from "#core/ids.ts";
 import { type Owed, owe, settle } from "#core/outbox.ts";
 import { fromCursor, toPageById } from "#core/page.ts";
 import { notFound, Problem } from "#core/problem.ts";
+import { isOneOf } from "#core/sql.ts";
 import { teams } from "#features/accounts/tables.ts";
 import { checkRegions } from "#features/deployments/placement.ts";
 import { effects } from "#features/effects.ts";
@@ -198,13 +199,13 @@ const owePolicy = (base: Base, project: string): Owed => owe(base, "policy.copy"
 
 async function show(ctx: Ctx, rows: ProjectRow[]) {
   const ids = rows.map((row) => row.id);
-  const ofProduction = and(inArray(hosts.projectId, ids), eq(hosts.ref, "production"));
+  const ofProduction = and(isOneOf(hosts.projectId, ids), eq(hosts.ref, "production"));
   const [named, live] = await Promise.all([
     ctx.db.select().from(hosts).where(ofProduction),
     ctx.db
       .select()
       .from(pointers)
-      .where(and(inArray(pointers.projectId, ids), eq(pointers.target, "production"))),
+      .where(and(isOneOf(pointers.projectId, ids), eq(pointers.target, "production"))),
   ]);
   return rows.map((row) => {
     const host = named.find((one) => one.projectId === row.id);

@@ -38,7 +38,8 @@ const bundler :Workerd.Worker = (
     (name = "esbuild-wasm/esbuild.wasm", wasm = embed "esbuild.wasm"),
   ],
   compatibilityDate = "2026-10-01",
-  compatibilityFlags = ["nodejs_compat"],
+  # esbuild's program is of several requests: that it has died must reach the one that is under way.
+  compatibilityFlags = ["nodejs_compat", "no_handle_cross_request_promise_resolution"],
   globalOutbound = "nowhere",
 );
 `;

@@ -19,6 +19,9 @@ export interface RequestOptions {
 
 type Anything = { params?: Record<string, unknown>; query?: Record<string, unknown>; body?: unknown };
 
+/** Milliseconds that a platform which was heard may be away: it starts again in less. */
+const AWAY_MS = 60_000;
+
 export class Client {
   readonly api: string;
   readonly #token: string;
@@ -78,28 +81,36 @@ export class Client {
     }
   }
 
-  /** A deployment's log from behind `after`, each row once and in order, over any number of cuts. */
+  /**
+   * A deployment's log from behind `after`, each row once and in order, over any number of cuts: the platform itself cuts
+   * who follows for minutes, to ask anew whether they may. Once it was heard, it may be away for a while.
+   */
   async *follow(
     deployment: string,
     after: number,
     signal?: AbortSignal,
     until: "ended" | "silent" = "silent",
   ): AsyncGenerator<LogRow> {
+    let heardAt = Number.NEGATIVE_INFINITY;
     for (let cursor = after, failures = 0; ; ) {
       const path = `/api/deployments/${encodeURIComponent(deployment)}/events?follow=1&until=${until}&after=${cursor}`;
       try {
         const response = await this.send("GET", path, {}, () => null, signal);
         for await (const line of linesOf(response)) {
+          failures = 0;
+          heardAt = Date.now();
           if (line === "") continue;
           const row = JSON.parse(line) as LogRow;
           if (row.seq <= cursor) continue;
           cursor = row.seq;
-          failures = 0;
           yield row;
         }
         return;
       } catch (error) {
-        if (error instanceof ApiError || signal?.aborted || failures >= this.#retry.attempts) throw error;
+        if (signal?.aborted) throw error;
+        const isAway = Date.now() - heardAt < AWAY_MS;
+        if (error instanceof ApiError && !(isAway && isTransient(error.problem.status))) throw error;
+        if (failures >= this.#retry.attempts && !isAway) throw error;
         await wait(delayFor(this.#retry, failures++, Math.random(), null), signal);
       }
     }

@@ -188,3 +188,18 @@ test("without API, objects and cron, from cold, functions answer with their envi
   await platform.start();
   expect(await (await get(at("/say?n=y"))).text()).toBe("said");
 }, 120_000);
+
+test("who follows the log of a function is let go when it is removed", async () => {
+  const source = `export default () => new Response("short")`;
+  const made = await platform.client.request("POST /api/functions", {
+    body: { name: "short-lived", source },
+  });
+  const followed: string[] = [];
+  const follow = async () => {
+    for await (const row of platform.client.follow(made.deploymentId, 0)) followed.push(row.text);
+  };
+  const ended = follow();
+  await expect.poll(() => followed.length).toBeGreaterThan(0);
+  await platform.client.request("DELETE /api/functions/{function}", { params: { function: made.id } });
+  await ended;
+});

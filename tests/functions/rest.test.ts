@@ -14,6 +14,8 @@ interface Shown {
   url: string;
   live: string | null;
   newest: { deploymentId: string; state: string };
+  /** What a deploy made. */
+  deploymentId?: string;
 }
 interface Failure {
   error: { code: string; detail: string; fix: string; errors?: object[] };
@@ -126,8 +128,9 @@ describe("what can be deployed", () => {
     const both = await Promise.all(
       ["first", "second"].map((word) => deploy("at-once", folder({ "index.js": says(word) }))),
     );
-    const [one, two] = both.map((made) => made.newest);
-    expect(both[0]?.id).toBe(both[1]?.id);
+    const [one, two] = both;
+    expect(one?.id).toBe(two?.id);
+    expect(one?.deploymentId).not.toBe(two?.deploymentId);
     const { newest, live } = await platform.json<Shown>("functions", "inspect", "at-once");
     expect([one?.deploymentId, two?.deploymentId]).toContain(newest.deploymentId);
     expect([newest.state, live]).toEqual(["ready", newest.deploymentId]);
@@ -161,6 +164,19 @@ describe("what is refused says where and what to do, and leaves nothing", () => 
       excerpt: "  const b = (;",
       fix: null,
     });
+  });
+
+  test("an error in a minified file is told around its place, by characters, in an answer that can be kept", async () => {
+    const before = `/*${"ü".repeat(900_000)}*/`;
+    const files = { "index.js": `${before}const a = (;${"a();".repeat(10_000)}` };
+    const key = { "idempotency-key": crypto.randomUUID() };
+    const first = await post({ name: "minified", files }, key);
+    expect([first.status, first.body.code]).toEqual([422, "bundle_failed"]);
+    expect(first.body.detail.length).toBeLessThan(1_000);
+    expect(first.body.errors).toMatchObject([{ line: 1, column: before.length + 12 }]);
+    const [, excerpt = "", mark = ""] = first.body.detail.split("\n");
+    expect(excerpt.slice(mark.indexOf("^") - 1, mark.indexOf("^") + 1)).toBe("(;");
+    expect((await post({ name: "minified", files }, key)).headers.get("idempotency-replayed")).toBe("true");
   });
 
   test.each([
@@ -224,7 +240,7 @@ describe("what is refused says where and what to do, and leaves nothing", () => 
     const source = `enum A{a="${"x".repeat(600_000)}"}\nexport default () => new Response([${"A.a,".repeat(200_000)}].join())`;
     const answer = await post({ name: "bomb", source });
     // Its memory ends it, or on a busy machine its time.
-    expect(["unavailable", "deadline_exceeded"]).toContain(answer.body.code);
+    expect(answer.body.code).toBe("bundle_failed");
     expect((await refused("inspect", "bomb")).error.code).toBe("not_found");
     const { url } = await deploy("after-bomb", folder({ "index.js": says("still here") }));
     expect(await text(url)).toBe("still here");

@@ -75,3 +75,14 @@ test("the cron finds what is unsealed in an index of its own, not by reading the
     "SCAN audit_entries USING INDEX audit_entries_unsealed",
   ]);
 });
+
+test("a page takes as many projects and functions as its limit allows", async () => {
+  const token = await newToken("many", null);
+  for (now = 1_000; now < 1_101; now++) {
+    const made = await call("POST", "/api/projects", token, { name: `p${now}` });
+    expect(made.response.status).toBe(201);
+  }
+  expect((await call("GET", "/api/projects?limit=100", token)).body.data).toHaveLength(100);
+  await env.DB.prepare("update projects set kind = 'function' where team_id = 'many'").run();
+  expect((await call("GET", "/api/functions?limit=100", token)).response.status).toBe(200);
+});

@@ -1,9 +1,9 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { FOLD_AFTER_MS, type Line } from "#features/logs/policy.ts";
+import { FOLD_AFTER_MS, FOLLOW_MS, type Line } from "#features/logs/policy.ts";
 import { logKey } from "#features/logs/rpc.ts";
-import { alarmOf } from "./hands.ts";
+import { alarmOf, turnClock } from "./hands.ts";
 
 let made = 0;
 function newLog() {
@@ -142,4 +142,35 @@ test("what comes of a deployment long after is told behind what was folded, and 
     await runInDurableObject(stub, (_, { storage }) => storage.sql.exec("select 1 from rows").toArray()),
   ).toEqual([]);
   expect(await stub.read(id, 0, 10)).toEqual(all);
+});
+
+/** What a follower is told until it is let go; rejects when it is cut off. */
+const readAll = async (stream: ReadableStream<Uint8Array>): Promise<string> => new Response(stream).text();
+
+test("who follows a log is let go when it is removed", async () => {
+  const { id, stub } = newLog();
+  await stub.append([line("build", 1)]);
+  const told = readAll(await stub.follow(id, 0, "silent"));
+  await stub.remove(id);
+  // What it had not been told by then is gone.
+  expect(["", "build 1"]).toContain((JSON.parse((await told) || `{"text":""}`) as { text: string }).text);
+});
+
+test("who has followed for long is cut off, which is not the end, and goes on from there", async () => {
+  const { id, stub } = newLog();
+  await stub.append([line("build", 1)]);
+  const reader = (await stub.follow(id, 0, "silent")).getReader();
+  expect(new TextDecoder().decode((await reader.read()).value)).toContain("build 1");
+  await turnClock(stub, Date.now() + FOLLOW_MS);
+  await stub.append([line("build", 2)]);
+  const rest = async () => {
+    let text = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return text;
+      text += new TextDecoder().decode(value);
+    }
+  };
+  await expect(rest()).rejects.toThrow();
+  expect((await stub.read(id, 1, 10)).rows.map(({ text }) => text)).toEqual(["build 2"]);
 });

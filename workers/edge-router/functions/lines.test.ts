@@ -35,3 +35,17 @@ test("whatever times its lines claim, a deployment writes no more in a second th
     { numRuns: 10 },
   );
 });
+
+test("lines that the log did not take are counted in the next row that it takes, with those that they counted", async () => {
+  vi.stubGlobal("scheduler", { wait: async () => undefined });
+  vi.useFakeTimers({ toFake: ["Date"], now: NOW });
+  const buffer = new LogBuffer();
+  const line = { level: "info" as const, text: "x", at: NOW };
+  const refuse = () => Promise.reject(new Error("away"));
+  const counted = { ...line, gap: 5 };
+  await expect(buffer.add(of, [line, line, counted], maskFor([]), refuse)).rejects.toThrow("away");
+  const written: Batch[] = [];
+  await buffer.add(of, [line], maskFor([]), async (batch) => void written.push(batch));
+  const rows = written.flatMap((batch) => batch.lines);
+  expect(rows.map(({ gap }) => gap)).toEqual([undefined, 7]);
+});

@@ -1,6 +1,6 @@
 /**
  * Lines of functions on their way to their deployment's log: masked, capped, gathered for a moment. A second that brings
- * more than a deployment may write ends in one row that counts what was dropped.
+ * more than a deployment may write ends in one row that counts what was dropped; so does a log that does not answer.
  */
 import { type Millis, SECOND } from "#core/time.ts";
 import type { Call } from "#features/functions/call.ts";
@@ -99,7 +99,7 @@ export class LogBuffer {
   /** Says what the second that is over has cost. */
   #close(held: Pending, stream: string, at: number): void {
     if (held.dropped === 0) return;
-    const text = `${held.dropped} lines were dropped: at most ${LINES_A_SECOND} lines and ${BYTES_A_SECOND / 1024} KiB a second are kept, and 200 KiB of one call`;
+    const text = `${held.dropped} lines were dropped: at most ${LINES_A_SECOND} lines and ${BYTES_A_SECOND / 1024} KiB a second are kept, and 200 KiB of one call, while the log answers`;
     held.lines.push({ stream, at, level: "warn", text, gap: held.dropped });
     held.dropped = 0;
   }
@@ -114,7 +114,10 @@ export class LogBuffer {
       try {
         return await write(batch);
       } catch (error) {
-        if (tries === TRIES) throw error;
+        if (tries === TRIES) {
+          held.dropped += lines.reduce((sum, line) => sum + (line.gap ?? 1), 0);
+          throw error;
+        }
         await scheduler.wait(100 * 2 ** tries);
       }
     }

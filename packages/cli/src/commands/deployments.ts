@@ -3,6 +3,7 @@ import type { Client, Deployment } from "@cloudify/sdk";
 import { type Context, confirm, projectOf } from "../context.ts";
 import { printRow, readLog, waitFor } from "../follow.ts";
 import { age, bytes, table } from "../output.ts";
+import { goBack } from "./rollout.ts";
 
 export async function list(
   context: Context,
@@ -79,21 +80,22 @@ export async function logs(
 
 export async function rollback(context: Context, idOrHost: string | undefined): Promise<void> {
   const client = await context.client();
-  const deploymentId =
-    idOrHost === undefined
-      ? undefined
-      : (await client.request("GET /api/deployments/{deployment}", { params: { deployment: idOrHost } })).id;
-  const project =
-    idOrHost === undefined
-      ? await projectOf(context)
-      : (await client.request("GET /api/deployments/{deployment}", { params: { deployment: idOrHost } }))
-          .projectId;
-  const moved = await client.request("POST /api/projects/{project}/rollback", {
-    params: { project },
-    body: deploymentId === undefined ? {} : { deploymentId },
-  });
-  context.out.note("It sticks: later deployments do not take production until you promote one");
+  const moved =
+    idOrHost === undefined ? await goBack(client, await projectOf(context)) : await backTo(client, idOrHost);
+  if (moved.held) {
+    context.out.note("It sticks: later deployments do not take production until you promote one");
+  }
   context.out.result(moved, `${moved.url} serves ${moved.live}`);
+}
+
+async function backTo(client: Client, idOrHost: string) {
+  const { id: deploymentId, projectId: project } = await client.request("GET /api/deployments/{deployment}", {
+    params: { deployment: idOrHost },
+  });
+  return client.request("POST /api/projects/{project}/rollback", {
+    params: { project },
+    body: { deploymentId },
+  });
 }
 
 export async function redeploy(

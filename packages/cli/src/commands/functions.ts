@@ -5,7 +5,7 @@ import { printRow, readLog, waitFor } from "../follow.ts";
 import { readFunctionSource } from "../function-source.ts";
 import { age, table } from "../output.ts";
 import { percentOf } from "../percent.ts";
-import { servedBy, shareOf } from "./rollout.ts";
+import { goBack, servedBy, shareOf } from "./rollout.ts";
 
 export async function list(context: Context): Promise<void> {
   const client = await context.client();
@@ -47,19 +47,20 @@ export async function deploy(
   const body = { name, ...source, ...(percent === undefined ? {} : { percent }) };
   const made = await client.request("POST /api/functions", { body }).finally(() => out.settle());
   if (!flags.wait) return out.result(made, made.url);
-  await waitFor(context, client, made.newest.deploymentId);
+  const { deploymentId } = made;
+  await waitFor(context, client, deploymentId);
   const done = await get(client, made.id);
-  const { newest, live, canary, held } = done;
-  if (canary?.deploymentId === newest.deploymentId) {
+  const { live, canary, held } = done;
+  if (canary?.deploymentId === deploymentId) {
     out.note(
       `${canary.percent} % of the visitors get it; all with \`cloudify functions rollout ${name} 100\``,
     );
-  } else if (held && live !== newest.deploymentId) {
+  } else if (held && live !== deploymentId) {
     out.note(
       `Nobody gets it: a revert holds ${live}; end that with \`cloudify functions rollout ${name} 100\``,
     );
   }
-  out.result(done, done.url);
+  out.result({ ...done, deploymentId }, done.url);
 }
 
 export async function inspect(context: Context, name: string): Promise<void> {
@@ -124,10 +125,7 @@ export async function rollout(context: Context, name: string, share: string): Pr
 export async function revert(context: Context, name: string): Promise<void> {
   const client = await context.client();
   const { id } = await get(client, name);
-  const moved = await client.request("POST /api/projects/{project}/rollback", {
-    params: { project: id },
-    body: {},
-  });
+  const moved = await goBack(client, id);
   if (moved.held) {
     context.out.note(`It sticks: later versions wait until \`cloudify functions rollout ${name} 100\``);
   }

@@ -84,6 +84,18 @@ export async function abort(context: Context): Promise<void> {
   context.out.result(moved, servedBy(moved));
 }
 
+/**
+ * Out of the rollout that is under way, else to what was live before. Only what was seen is gone back from: of two who do
+ * it at the same time, or of one and the guard, the later is refused rather than taken a version too far.
+ */
+export async function goBack(client: Client, project: string) {
+  const { canary, epoch: ifEpoch } = await read(client, project);
+  const about = { params: { project }, body: { ifEpoch } };
+  return canary
+    ? client.request("POST /api/projects/{project}/rollout/abort", about)
+    : client.request("POST /api/projects/{project}/rollback", about);
+}
+
 const read = (client: Client, project: string): Promise<Rollout> =>
   client.request("GET /api/projects/{project}/rollout", { params: { project } });
 
