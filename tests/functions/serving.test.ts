@@ -216,6 +216,65 @@ describe("what a function is given", () => {
       { 0: 97, 1: 115, 2: 109 },
     ]);
   });
+
+  test("WebAssembly as bundles of Next.js ask for it", async () => {
+    const id = await project("required");
+    // (module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))
+    const add = Buffer.from("AGFzbQEAAAABBwFgAn9/AX8DAgEABwcBA2FkZAAACgkBBwAgACABags=", "base64");
+    const files: Record<string, string | Buffer> = {
+      ...tree({ "a.txt": "a" }),
+      ...edge(
+        "og",
+        `const wasm_add = require("/wasm/wasm_add.wasm"); const { exports } = new WebAssembly.Instance(wasm_add);
+         const refused = (name) => { try { return typeof require(name) } catch (e) { return e.message.slice(0, 18) } };
+         export default () => Response.json([wasm_add instanceof WebAssembly.Module, exports.add(2, 3),
+           typeof require("node:buffer").Buffer, refused("/wasm/other.wasm"), refused("/toString"), refused("/index.js")])`,
+      ),
+      "functions/og.func/wasm/wasm_add.wasm": add,
+    };
+    const done = await deployTree(platform.client, id, files as Record<string, string>, {
+      target: "production",
+    });
+    expect(done.error).toBe(null);
+    const lost = "Cannot find module";
+    const found = await (await get(at("required", "/og"))).json();
+    expect(found).toEqual([true, 5, "function", lost, lost, lost]);
+  });
+
+  test("assets are there while a module is evaluated, as fonts are read on Vercel", async () => {
+    const id = await project("at-load");
+    const settings = {
+      runtime: "edge",
+      entrypoint: "index.js",
+      assets: [
+        { name: "font", path: "font.ttf" },
+        { name: "note", path: "note.json" },
+      ],
+    };
+    const files = {
+      ...tree({ "a.txt": "a" }),
+      ...edge(
+        "og",
+        `const font = fetch(new URL("blob:font")).then((res) => res.arrayBuffer());
+         const note = await (await fetch("blob:note")).json();
+         const other = await fetch("https://example.com/").catch((error) => error.message.slice(0, 20));
+         export default async () => { const res = await fetch("blob:font");
+           return Response.json([new TextDecoder().decode(await font), note.a, res instanceof Response, await res.text(), other]); }`,
+        { "font.ttf": "letters", "note.json": '{"a":1}' },
+      ),
+      "functions/og.func/.vc-config.json": JSON.stringify(settings),
+    };
+    const done = await deployTree(platform.client, id, files, { target: "production" });
+    expect(done.error).toBe(null);
+    for (const _ of ["cold", "warm"])
+      expect(await (await get(at("at-load", "/og"))).json()).toEqual([
+        "letters",
+        1,
+        true,
+        "letters",
+        "Disallowed operation",
+      ]);
+  });
 });
 
 describe("middleware", () => {
