@@ -355,6 +355,34 @@ describe("middleware", () => {
   test("where its route does not match, it is not asked", async () => {
     expect((await ask("/open.txt")).headers.get("x-seen")).toBe(null);
   });
+
+  test("one that returns nothing lets the request go on; another function that does is at fault", async () => {
+    const id = await project("passing");
+    await deployFunctions(
+      platform.client,
+      id,
+      {
+        _middleware: `const seen = [];
+          export default (request) => { seen.push(...request.headers.keys());
+            const { pathname } = new URL(request.url); if (pathname === "/five") return 5; if (pathname === "/null") return null;
+            if (pathname === "/seen") return Response.json(seen.filter((name) => name.startsWith("x-cloudify-"))) }`,
+        nothing: `export default () => undefined`,
+      },
+      { routes: [{ src: "/.*", middlewarePath: "_middleware", continue: true }, { handle: "filesystem" }] },
+      { "page.txt": "a page", null: "a page, too" },
+    );
+    expect(await (await get(at("passing", "/page.txt"))).text()).toBe("a page");
+    expect(await (await get(at("passing", "/null"))).text()).toBe("a page, too");
+    expect(new Set((await (await get(at("passing", "/seen"))).json()) as string[])).toEqual(
+      new Set(["x-cloudify-request-id"]),
+    );
+    const forged = { "x-cloudify-as-middleware": "1" };
+    for (const path of ["/nothing", "/five"])
+      expect(await (await get(at("passing", path), { headers: forged })).json()).toMatchObject({
+        code: "function_failed",
+        detail: "The function did not return a Response.",
+      });
+  });
 });
 
 test("a rewrite to another site of the platform keeps what routes and middlewares have set, and where the visitor is", async () => {

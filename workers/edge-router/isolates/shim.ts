@@ -4,7 +4,7 @@
  * for, and the function what it brought along. The main module calls the handler and tells its faults apart. Nothing here
  * is trusted: it runs beside customers' code, and is told nothing that they may not know.
  */
-import { FAULT_HEADER, HEAD_HEADER, HOPS_HEADER } from "#features/functions/call.ts";
+import { AS_MIDDLEWARE, FAULT_HEADER, HEAD_HEADER, HOPS_HEADER } from "#features/functions/call.ts";
 import { type FunctionCode, RESERVED_MODULES } from "#features/functions/function.ts";
 import { LINES_A_SECOND } from "#features/logs/policy.ts";
 import { CALL_LOG_BYTES, CUT, GAP, LINE_CHARACTERS } from "../functions/traced.ts";
@@ -181,7 +181,10 @@ const fault = (kind) => new Response(null, { status: 500, headers: { "${FAULT_HE
 export default {
   async fetch(request, env, ctx) {
     const hops = Number(request.headers.get("${HOPS_HEADER}") ?? 0);
-    const asked = new Request(request, { headers: parse(request.headers.get("${HEAD_HEADER}")) });
+    const head = parse(request.headers.get("${HEAD_HEADER}"));
+    const isMiddleware = head["${AS_MIDDLEWARE}"] !== undefined;
+    if (isMiddleware) delete head["${AS_MIDDLEWARE}"];
+    const asked = new Request(request, { headers: head });
     const later = (work) => ctx.waitUntil(work);
     const waitUntil = (work) => later(Promise.resolve(work).catch((error) => console.error("waitUntil:", error)));
     const context = new Context(asked, waitUntil);
@@ -200,6 +203,7 @@ export default {
         console.error(error instanceof Error ? error : new Error("Thrown: " + String(error)));
         return fault("threw");
       }
+      if (isMiddleware) response ??= new Response(null, { headers: { "x-middleware-next": "1" } });
       if (!(response instanceof Response)) {
         console.error("The handler returned %o, not a Response.", response);
         return fault("no-response");
