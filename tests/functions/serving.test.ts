@@ -275,6 +275,40 @@ describe("what a function is given", () => {
         "Disallowed operation",
       ]);
   });
+
+  test("modes of fetch that the web allows and the runtime does not", async () => {
+    const id = await project("modes");
+    const modes = ["default", "no-store", "reload", "no-cache", "force-cache", "only-if-cached"];
+    await deployFunctions(platform.client, id, {
+      moved: `export default () => new Response(null, { status: 307, headers: { location: "/there" } })`,
+      there: `export default (request) => new Response(request.headers.get("x-mine") ?? "there")`,
+      modes: `const tried = (of) => of.then((res) => res.text(), (error) => error.name);
+        export default async (request) => {
+          const to = (path) => new URL(path, request.url); const found = [];
+          for (const cache of ${JSON.stringify(modes)})
+            found.push(await tried(fetch(to("/there"), { cache, headers: { "x-mine": cache } })),
+              new Request(to("/there"), { cache, method: "PUT" }).method);
+          const redirect = "error"; const strict = new Request(to("/moved"), { redirect });
+          found.push(await tried(fetch(to("/moved"), { redirect })), await tried(fetch(strict)), await tried(fetch(new Request(strict))),
+            await tried(fetch(strict, { redirect: "follow" })), await tried(fetch(to("/there"), { redirect })),
+            await tried(fetch(to("/there"), { cache: "never" })));
+          return Response.json(found);
+        }`,
+      classes: `class Mine extends Request { mine() { return this.url } }
+        export default (request) => { const mine = new Mine("https://a.example/", { cache: "force-cache" }), made = new Request(mine);
+          return Response.json([mine.mine(), mine instanceof Mine, mine instanceof Request, made instanceof Request, made instanceof Mine,
+            request instanceof Request, request.constructor === Request, Request.prototype.isPrototypeOf(request), Request.name]) }`,
+    });
+    expect(await (await get(at("modes", "/modes"))).json()).toEqual([
+      ...modes.flatMap((mode) => [mode, "PUT"]),
+      ...["TypeError", "TypeError", "TypeError", "there", "there", "TypeError"],
+    ]);
+    expect(await (await get(at("modes", "/classes"))).json()).toEqual([
+      "https://a.example/",
+      ...[true, true, true, false, true, true, true],
+      "Request",
+    ]);
+  });
 });
 
 describe("middleware", () => {
