@@ -6,6 +6,11 @@ export const CALL_HEADER = "x-cloudify-call";
  * Worker that it passes through; this one is made into fields where the function is.
  */
 export const HEAD_HEADER = "x-cloudify-head";
+/**
+ * A field of that head, which the function itself does not see: it is asked as a middleware, so that returning nothing lets
+ * the request go on.
+ */
+export const AS_MIDDLEWARE = "x-cloudify-as-middleware";
 /** Proves to the isolates, and to the platform's own endpoints, that the platform asks. */
 export const KEY_HEADER = "x-cloudify-key";
 /** How many functions and rewrites a request has been through; absent: none. */

@@ -230,6 +230,99 @@ describe("what a function is given", () => {
       { 0: 97, 1: 115, 2: 109 },
     ]);
   });
+
+  test("WebAssembly as bundles of Next.js ask for it", async () => {
+    const id = await project("required");
+    // (module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))
+    const add = Buffer.from("AGFzbQEAAAABBwFgAn9/AX8DAgEABwcBA2FkZAAACgkBBwAgACABags=", "base64");
+    const files: Record<string, string | Buffer> = {
+      ...tree({ "a.txt": "a" }),
+      ...edge(
+        "og",
+        `const wasm_add = require("/wasm/wasm_add.wasm"); const { exports } = new WebAssembly.Instance(wasm_add);
+         const refused = (name) => { try { return typeof require(name) } catch (e) { return e.message.slice(0, 18) } };
+         export default () => Response.json([wasm_add instanceof WebAssembly.Module, exports.add(2, 3),
+           typeof require("node:buffer").Buffer, refused("/wasm/other.wasm"), refused("/toString"), refused("/index.js")])`,
+      ),
+      "functions/og.func/wasm/wasm_add.wasm": add,
+    };
+    const done = await deployTree(platform.client, id, files as Record<string, string>, {
+      target: "production",
+    });
+    expect(done.error).toBe(null);
+    const lost = "Cannot find module";
+    const found = await (await get(at("required", "/og"))).json();
+    expect(found).toEqual([true, 5, "function", lost, lost, lost]);
+  });
+
+  test("assets are there while a module is evaluated, as fonts are read on Vercel", async () => {
+    const id = await project("at-load");
+    const settings = {
+      runtime: "edge",
+      entrypoint: "index.js",
+      assets: [
+        { name: "font", path: "font.ttf" },
+        { name: "note", path: "note.json" },
+      ],
+    };
+    const files = {
+      ...tree({ "a.txt": "a" }),
+      ...edge(
+        "og",
+        `const font = fetch(new URL("blob:font")).then((res) => res.arrayBuffer());
+         const note = await (await fetch("blob:note")).json();
+         const other = await fetch("https://example.com/").catch((error) => error.message.slice(0, 20));
+         export default async () => { const res = await fetch("blob:font");
+           return Response.json([new TextDecoder().decode(await font), note.a, res instanceof Response, await res.text(), other]); }`,
+        { "font.ttf": "letters", "note.json": '{"a":1}' },
+      ),
+      "functions/og.func/.vc-config.json": JSON.stringify(settings),
+    };
+    const done = await deployTree(platform.client, id, files, { target: "production" });
+    expect(done.error).toBe(null);
+    for (const _ of ["cold", "warm"])
+      expect(await (await get(at("at-load", "/og"))).json()).toEqual([
+        "letters",
+        1,
+        true,
+        "letters",
+        "Disallowed operation",
+      ]);
+  });
+
+  test("modes of fetch that the web allows and the runtime does not", async () => {
+    const id = await project("modes");
+    const modes = ["default", "no-store", "reload", "no-cache", "force-cache", "only-if-cached"];
+    await deployFunctions(platform.client, id, {
+      moved: `export default () => new Response(null, { status: 307, headers: { location: "/there" } })`,
+      there: `export default (request) => new Response(request.headers.get("x-mine") ?? "there")`,
+      modes: `const tried = (of) => of.then((res) => res.text(), (error) => error.name);
+        export default async (request) => {
+          const to = (path) => new URL(path, request.url); const found = [];
+          for (const cache of ${JSON.stringify(modes)})
+            found.push(await tried(fetch(to("/there"), { cache, headers: { "x-mine": cache } })),
+              new Request(to("/there"), { cache, method: "PUT" }).method);
+          const redirect = "error"; const strict = new Request(to("/moved"), { redirect });
+          found.push(await tried(fetch(to("/moved"), { redirect })), await tried(fetch(strict)), await tried(fetch(new Request(strict))),
+            await tried(fetch(strict, { redirect: "follow" })), await tried(fetch(to("/there"), { redirect })),
+            await tried(fetch(to("/there"), { cache: "never" })));
+          return Response.json(found);
+        }`,
+      classes: `class Mine extends Request { mine() { return this.url } }
+        export default (request) => { const mine = new Mine("https://a.example/", { cache: "force-cache" }), made = new Request(mine);
+          return Response.json([mine.mine(), mine instanceof Mine, mine instanceof Request, made instanceof Request, made instanceof Mine,
+            request instanceof Request, request.constructor === Request, Request.prototype.isPrototypeOf(request), Request.name]) }`,
+    });
+    expect(await (await get(at("modes", "/modes"))).json()).toEqual([
+      ...modes.flatMap((mode) => [mode, "PUT"]),
+      ...["TypeError", "TypeError", "TypeError", "there", "there", "TypeError"],
+    ]);
+    expect(await (await get(at("modes", "/classes"))).json()).toEqual([
+      "https://a.example/",
+      ...[true, true, true, false, true, true, true],
+      "Request",
+    ]);
+  });
 });
 
 describe("middleware", () => {
@@ -323,6 +416,34 @@ describe("middleware", () => {
 
   test("where its route does not match, it is not asked", async () => {
     expect((await ask("/open.txt")).headers.get("x-seen")).toBe(null);
+  });
+
+  test("one that returns nothing lets the request go on; another function that does is at fault", async () => {
+    const id = await project("passing");
+    await deployFunctions(
+      platform.client,
+      id,
+      {
+        _middleware: `const seen = [];
+          export default (request) => { seen.push(...request.headers.keys());
+            const { pathname } = new URL(request.url); if (pathname === "/five") return 5; if (pathname === "/null") return null;
+            if (pathname === "/seen") return Response.json(seen.filter((name) => name.startsWith("x-cloudify-"))) }`,
+        nothing: `export default () => undefined`,
+      },
+      { routes: [{ src: "/.*", middlewarePath: "_middleware", continue: true }, { handle: "filesystem" }] },
+      { "page.txt": "a page", null: "a page, too" },
+    );
+    expect(await (await get(at("passing", "/page.txt"))).text()).toBe("a page");
+    expect(await (await get(at("passing", "/null"))).text()).toBe("a page, too");
+    expect(new Set((await (await get(at("passing", "/seen"))).json()) as string[])).toEqual(
+      new Set(["x-cloudify-request-id"]),
+    );
+    const forged = { "x-cloudify-as-middleware": "1" };
+    for (const path of ["/nothing", "/five"])
+      expect(await (await get(at("passing", path), { headers: forged })).json()).toMatchObject({
+        code: "function_failed",
+        detail: "The function did not return a Response.",
+      });
   });
 });
 

@@ -1,17 +1,19 @@
 /**
- * The two modules of ours in each customer's isolate, as text. The prelude runs before the customer's code: it makes
- * console lines as Node prints them, keeps them within what the runtime passes on, counts hops, and gives libraries what
- * they look for. The main module calls the handler and tells its faults apart. Nothing here is trusted: it runs beside
- * customers' code, and is told nothing that they may not know.
+ * The modules of ours in each customer's isolate, as text. The prelude runs before the customer's code: it makes console
+ * lines as Node prints them, keeps them within what the runtime passes on, counts hops, and gives libraries what they look
+ * for, and the function what it brought along. The main module calls the handler and tells its faults apart. Nothing here
+ * is trusted: it runs beside customers' code, and is told nothing that they may not know.
  */
-import { FAULT_HEADER, HEAD_HEADER, HOPS_HEADER } from "#features/functions/call.ts";
-import { RESERVED_MODULES } from "#features/functions/function.ts";
+import { AS_MIDDLEWARE, FAULT_HEADER, HEAD_HEADER, HOPS_HEADER } from "#features/functions/call.ts";
+import { type FunctionCode, RESERVED_MODULES } from "#features/functions/function.ts";
 import { LINES_A_SECOND } from "#features/logs/policy.ts";
 import { CALL_LOG_BYTES, CUT, GAP, LINE_CHARACTERS } from "../functions/traced.ts";
 import { consoleText } from "./console.ts";
 import { faultsText } from "./faults.ts";
+import { fetchText } from "./fetch.ts";
+import { FILES, filesAskedText, filesText } from "./files.ts";
 
-export const PRELUDE = `${RESERVED_MODULES}prelude.js`;
+const PRELUDE = `${RESERVED_MODULES}prelude.js`;
 export const MAIN = `${RESERVED_MODULES}main.js`;
 
 /**
@@ -55,9 +57,10 @@ function deliver(store, { level, text, cut, gap }) {
 }
 `;
 
-export const preludeText = (lines: Lines): string => `
+const preludeText = (lines: Lines): string => `
 import { AsyncLocalStorage } from "node:async_hooks";
 import { formatWithOptions, inspect } from "node:util";
+import { assets, wasm } from "./files.js";
 
 export const requests = new AsyncLocalStorage();
 // Customers may replace what they find; what we call afterwards is what was there.
@@ -122,20 +125,8 @@ installConsole(console, {
 ${faultsText}
 watchFaults({ emit, inspect });
 
-let assets = {};
-export function setAssets(found) { assets = found; }
-
-// A Request that can't be made rejects, as the runtime's own fetch does.
-globalThis.fetch = async (input, init) => {
-  const url = typeof input === "string" ? input : input instanceof URL ? input.href : input?.url;
-  if (typeof url === "string" && url.startsWith("blob:") && native.Object.hasOwn(assets, url.slice(5))) {
-    return new native.Response(assets[url.slice(5)]);
-  }
-  const request = new native.Request(input, init);
-  setHeader(request.headers, "${HOPS_HEADER}", native.String(requests.getStore()?.hops ?? 0));
-  return nativeFetch(request);
-};
-
+${filesAskedText}
+${fetchText}
 // A location's cache is one for all who run there: customers have one that never holds anything.
 const noCache = {
   match: async () => undefined,
@@ -147,28 +138,23 @@ for (let scope = globalThis; scope; scope = Object.getPrototypeOf(scope)) {
   if (Object.hasOwn(scope, "caches") || scope === globalThis) Object.defineProperty(scope, "caches", { value: noCaches });
 }
 
-// Bundles for Vercel's edge runtime ask for Node's own modules so.
-globalThis.require ??= (name) => {
-  const found = process.getBuiltinModule(name);
-  if (!found) throw new Error("Cannot find module '" + name + "': an edge function has Node's own modules only.");
-  return found;
-};
 globalThis.AsyncLocalStorage ??= AsyncLocalStorage;
 globalThis.EdgeRuntime = "vercel";
 const context = { get: () => requests.getStore()?.context };
 globalThis[Symbol.for("@vercel/request-context")] = context;
 `;
 
-/** @param assets Name of an asset → name of the module that holds its bytes. */
-export function mainText(entry: string, assets: Record<string, string>): string {
-  const names = Object.entries(assets);
-  const path = (name: string) => JSON.stringify(`../${name}`);
-  return `import { begin, native, requests, requestState, flushEarly, setAssets } from "./prelude.js";
-import * as entry from ${path(entry)};
-${names.map(([, module], i) => `import asset${i} from ${path(module)};`).join("\n")}
-setAssets({ ${names.map(([name], i) => `${JSON.stringify(name)}: asset${i}`).join(", ")} });
+const mainText = (entry: string): string =>
+  `import { begin, native, requests, requestState, flushEarly } from "./prelude.js";
+import * as entry from ${JSON.stringify(`../${entry}`)};
 ${HANDLER}`;
-}
+
+/** Our modules beside a function's own: name → text. */
+export const shimOf = (code: FunctionCode, lines: Lines): Record<string, string> => ({
+  [PRELUDE]: preludeText(lines),
+  [FILES]: filesText(code),
+  [MAIN]: mainText(code.main),
+});
 
 const HANDLER = `
 const { Response, Request, Promise, String, Number, Object, parse } = native;
@@ -195,7 +181,10 @@ const fault = (kind) => new Response(null, { status: 500, headers: { "${FAULT_HE
 export default {
   async fetch(request, env, ctx) {
     const hops = Number(request.headers.get("${HOPS_HEADER}") ?? 0);
-    const asked = new Request(request, { headers: parse(request.headers.get("${HEAD_HEADER}")) });
+    const head = parse(request.headers.get("${HEAD_HEADER}"));
+    const isMiddleware = head["${AS_MIDDLEWARE}"] !== undefined;
+    if (isMiddleware) delete head["${AS_MIDDLEWARE}"];
+    const asked = new Request(request, { headers: head });
     const later = (work) => ctx.waitUntil(work);
     const waitUntil = (work) => later(Promise.resolve(work).catch((error) => console.error("waitUntil:", error)));
     const context = new Context(asked, waitUntil);
@@ -214,6 +203,7 @@ export default {
         console.error(error instanceof Error ? error : new Error("Thrown: " + String(error)));
         return fault("threw");
       }
+      if (isMiddleware) response ??= new Response(null, { headers: { "x-middleware-next": "1" } });
       if (!(response instanceof Response)) {
         console.error("The handler returned %o, not a Response.", response);
         return fault("no-response");

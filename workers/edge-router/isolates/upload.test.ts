@@ -44,6 +44,7 @@ test("each module is a part of its own name and type, beside ours", async () => 
   expect(Object.fromEntries(parts)).toEqual({
     metadata: "application/json",
     "__cloudify/prelude.js": "application/javascript+module",
+    "__cloudify/files.js": "application/javascript+module",
     "__cloudify/main.js": "application/javascript+module",
     "index.js": "application/javascript+module",
     "a.wasm": "application/wasm",

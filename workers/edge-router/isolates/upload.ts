@@ -4,7 +4,7 @@ import { fromBase64 } from "#core/encoding.ts";
 import type { Call } from "#features/functions/call.ts";
 import type { CodeModule } from "#features/functions/function.ts";
 import type { LoadedCode } from "../functions/code.ts";
-import { MAIN, mainText, PRELUDE, preludeText } from "./shim.ts";
+import { MAIN, shimOf } from "./shim.ts";
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS, CPU_MS } from "./worker-code.ts";
 
 /** Takes the console lines of all scripts: see `tail` of the isolates Worker. */
@@ -32,8 +32,7 @@ export function uploadOf(loaded: LoadedCode, call: Call): FormData {
   form.append("metadata", json, "metadata.json");
   const add = (name: string, body: string | Uint8Array<ArrayBuffer>, type: string) =>
     form.append(name, new Blob([body], { type }), name);
-  add(PRELUDE, preludeText("console"), ES_MODULE);
-  add(MAIN, mainText(code.main, code.assets), ES_MODULE);
+  for (const [name, js] of Object.entries(shimOf(code, "console"))) add(name, js, ES_MODULE);
   for (const [name, module] of Object.entries(code.modules)) {
     const [body, type] = partOf(module);
     add(name, body, type);

@@ -1,7 +1,7 @@
 /** Compiled code → what Worker Loader takes. */
 import { fromBase64 } from "#core/encoding.ts";
 import type { LoadedCode } from "../functions/code.ts";
-import { MAIN, mainText, PRELUDE, preludeText } from "./shim.ts";
+import { MAIN, shimOf } from "./shim.ts";
 
 export const COMPATIBILITY_DATE = "2026-10-01";
 export const COMPATIBILITY_FLAGS = ["nodejs_compat"] as const;
@@ -10,10 +10,8 @@ export const COMPATIBILITY_FLAGS = ["nodejs_compat"] as const;
 export const CPU_MS = 30_000;
 
 export function workerCode({ code, env }: LoadedCode, globalOutbound: Fetcher): WorkerLoaderWorkerCode {
-  const modules: Record<string, WorkerLoaderModule | string> = {
-    [PRELUDE]: { js: preludeText("fetch") },
-    [MAIN]: { js: mainText(code.main, code.assets) },
-  };
+  const modules: Record<string, WorkerLoaderModule | string> = {};
+  for (const [name, js] of Object.entries(shimOf(code, "fetch"))) modules[name] = { js };
   for (const [name, module] of Object.entries(code.modules)) {
     if ("wasm" in module) {
       const wasm = bytesOf(module.wasm);

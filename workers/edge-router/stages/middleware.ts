@@ -1,5 +1,7 @@
 /** Middlewares: functions that routing asks before it goes on. */
+import type { HeaderList } from "#core/headers.ts";
 import { SECOND } from "#core/time.ts";
+import { AS_MIDDLEWARE } from "#features/functions/call.ts";
 import type { FunctionEntry } from "#features/functions/function.ts";
 import { verdictOf } from "#features/functions/middleware.ts";
 import type { Decision } from "#features/routing/resolution.ts";
@@ -11,6 +13,8 @@ import { refuse } from "../pages.ts";
 import type { Scope } from "../scope.ts";
 import type { Target } from "../target.ts";
 import { type Answered, callEntry } from "./call.ts";
+
+const AT_THE_EDGE: HeaderList = [[AS_MIDDLEWARE, "1"]];
 
 export class Middlewares {
   /** Milliseconds of all that were asked; `null`: none was. */
@@ -40,7 +44,8 @@ export class Middlewares {
     const entry = this.#head.functions?.[name];
     // The compiler has refused tables that name what is not there: nothing may get past a guard that is missing.
     if (!entry) throw new Error(`there is no middleware ${name}`);
-    const asked = { request: this.#copy(), url, name, changes, hops: this.#hops };
+    const more = "code" in entry ? AT_THE_EDGE : [];
+    const asked = { request: this.#copy(), url, name, changes, hops: this.#hops, more };
     const called = await callEntry(this.#scope, this.#target, asked, inTime(entry));
     this.ms = (this.ms ?? 0) + called.ms;
     if (!called.ok) {
