@@ -113,6 +113,17 @@ test.each<[string, Record<string, string>, string]>([
     "4",
   ],
   [
+    "a package beside names that are made as it runs",
+    {
+      "api/hello.js":
+        "import { it } from 'pkg';\nexport const more = (name) => import(`../chunks/$" +
+        `{name}.js\`);\n${HANDLER}`,
+      "chunks/a.js": "export const a = 1",
+      ...PKG,
+    },
+    "pkg",
+  ],
+  [
     "what may never be reached",
     {
       "api/hello.js": `import { it } from "pkg";\nexport const other = () => import("gone");\n${HANDLER}`,
@@ -188,6 +199,13 @@ test.each<[string, Record<string, string>]>([
   [
     "a bundle of Next.js",
     { "api/hello.js": 'typeof module !== "undefined" && module.exports; globalThis._ENTRIES = {}' },
+  ],
+  [
+    "names that are made as it runs",
+    {
+      "api/hello.js": "export default (name) => import(`../chunks/$" + "{name}.js`)",
+      "chunks/a.js": "export const a = 1",
+    },
   ],
   [
     "what is nowhere in it",

@@ -63,9 +63,9 @@ export async function needsBundling(folder: Folder, entry: string): Promise<bool
     (done) => done.metafile,
     () => null,
   );
-  // It can't be read: the place is told where it is compiled.
-  if (metafile === null) return false;
   if (isLost) return true;
+  // It can't be read, which is told with the place where it is compiled; or names are made as it runs.
+  if (metafile === null) return false;
   // Bundles of Next.js put their handler there, whatever else they are.
   const isScript = (texts.get(entry) ?? "").includes("_ENTRIES");
   if (entry.endsWith(".js") && isCommon(metafile, entry) && !isScript) return true;
