@@ -21,6 +21,7 @@ import {
   slimMap,
   withoutInlineMap,
 } from "#features/functions/maps.ts";
+import { adaptModules } from "./adapted.ts";
 import { readBlob } from "./lost.ts";
 import { checkModules } from "./modules.ts";
 
@@ -67,10 +68,11 @@ export async function compileFunction(
     const detail = `${at} has ${bytes} bytes; a function may have ${MAX_SCRIPT_BYTES}.`;
     return refuse("function_too_large", detail, "Leave out dependencies that it does not need, or split it.");
   }
-  const modules: FunctionCode["modules"] = {};
+  const given: FunctionCode["modules"] = {};
   for (const [path, file] of kept.sort(([a], [b]) => (a < b ? -1 : 1))) {
-    modules[path] = await moduleOf(base, team, path, file);
+    given[path] = await moduleOf(base, team, path, file);
   }
+  const modules = adaptModules(given);
   const checked = checkModules(modules, entrypoint);
   if (!checked.ok) return refuse(checked.code, `${at}/${checked.detail}`, checked.fix);
   const { maps, warnings } = await mapsOf(base, team, at, files, modules);

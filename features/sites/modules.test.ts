@@ -35,6 +35,17 @@ test.each([
   });
 });
 
+test("an attribute that isolates do not know is refused, with module and line", () => {
+  const found = check({
+    "index.js": `\nexport { default } from "./data.js" with { type: "json" };`,
+    "data.js": "export default 1",
+  });
+  expect(found).toMatchObject({
+    code: "syntax_error",
+    detail: 'index.js:2 imports "./data.js" with { type: "json" }, which isolates do not know.',
+  });
+});
+
 test("what may never be reached is not refused: an import() of it, a module that nothing imports", () => {
   const found = check({
     "index.js": `export default async () => { await import("node:sea"); await import("./gone.js") }`,

@@ -16,11 +16,13 @@ export type Checked =
 
 interface Import {
   specifier: string;
+  /** As they are written: `with { type: "css" }`. */
+  attributes: string | null;
   /** From 1. */
   line: number;
 }
 
-/** @param main Name of one of the modules. @returns Details that begin with the module's name and the line. */
+/** @param modules In the words of isolates. @param main Name of one of the modules. @returns Details that begin with the module's name and the line. */
 export function checkModules(modules: Readonly<Record<string, CodeModule>>, main: string): Checked {
   const warnings: string[] = [];
   const waiting = [main];
@@ -34,8 +36,12 @@ export function checkModules(modules: Readonly<Record<string, CodeModule>>, main
       const detail = `${where}: ${parsed.message}${excerptOf(module.js, parsed)}`;
       return { ok: false, code: "syntax_error", detail, fix: "Correct it, and deploy again." };
     }
-    for (const { specifier, line } of parsed.imports) {
+    for (const { specifier, attributes, line } of parsed.imports) {
       const found = judge(modules, name, specifier);
+      if (attributes !== null && found.is !== "missing") {
+        const detail = `${name}:${line} imports "${specifier}" ${attributes}, which isolates do not know.`;
+        return { ok: false, code: "syntax_error", detail, fix: PLAIN };
+      }
       switch (found.is) {
         case "module":
           if (!seen.has(found.name)) waiting.push(found.name);
@@ -68,7 +74,7 @@ type Judged =
   | { is: "missing"; why: string; fix: string };
 
 function judge(modules: Readonly<Record<string, CodeModule>>, importer: string, specifier: string): Judged {
-  const own = [resolved(importer, specifier), specifier].find((name) => Object.hasOwn(modules, name));
+  const own = ownModule(modules, importer, specifier);
   if (own !== undefined) return { is: "module", name: own };
   if (/^\.{0,2}\//.test(specifier))
     return { is: "missing", why: "which is not in the function's folder", fix: INCLUDE };
@@ -86,6 +92,14 @@ function judge(modules: Readonly<Record<string, CodeModule>>, importer: string, 
     ? { is: "missing", why: "and nothing is fetched when a function starts", fix: INCLUDE }
     : { is: "missing", why: "which is a package that is not in the bundle", fix: BUNDLE };
 }
+
+/** Name of the function's own module that an import leads to. */
+export const ownModule = (
+  modules: Readonly<Record<string, CodeModule>>,
+  importer: string,
+  specifier: string,
+): string | undefined =>
+  [resolved(importer, specifier), specifier].find((name) => Object.hasOwn(modules, name));
 
 /** As the runtime does, names without dots too; the query that bundlers add to WebAssembly is no part of a name. */
 function resolved(importer: string, specifier: string): string {
@@ -108,7 +122,13 @@ function importsOf(text: string): Parsed {
     const [found] = parseImports(text);
     const imports = found.flatMap((one) =>
       one.type === "static" || one.type === "reexport-star"
-        ? [{ specifier: one.specifier, line: lineOf(text, one.start) }]
+        ? [
+            {
+              specifier: one.specifier,
+              attributes: one.attributes && `with ${text.slice(one.attributesStart, one.importEnd)}`,
+              line: lineOf(text, one.start),
+            },
+          ]
         : [],
     );
     return { ok: true, imports };
@@ -151,6 +171,7 @@ function excerptOf(text: string, { line, column }: { line: number | null; column
 }
 
 const WEB_ONLY = "Leave it out, or look for a library that needs only Web APIs.";
+const PLAIN = 'Leave it out, or bundle what it imports: only JSON can be imported with { type: "json" }.';
 const INCLUDE = "Bundle it into the function, or put it into the function's folder.";
 const BUNDLE =
   "Bundle the function with what it imports: `cloudify build` does, and esbuild, rollup and others can.";

@@ -35,8 +35,14 @@ test.each([
     "syntax_error",
     /^functions\/api\/hello\.func\/index\.js:2:7: SyntaxError: Unexpected token\n {2}2 \| const = 1;\n {4}\| {7}\^$/,
   ],
+  [
+    "an attribute that isolates do not know",
+    `import css from "./style.css" with { type: "css" };\n${HANDLER}`,
+    "syntax_error",
+    /^functions\/api\/hello\.func\/index\.js:1 imports "\.\/style\.css" with \{ type: "css" \}, which isolates do not know\.$/,
+  ],
 ])("%s", async (_, code, expected, detail) => {
-  const lib = { "lib.js": `// of the vendor\nimport "node:sea";` };
+  const lib = { "lib.js": `// of the vendor\nimport "node:sea";`, "style.css": "a{}" };
   const done = await deployTree(platform.client, project, { ...tree({}), ...edge("api/hello", code, lib) });
   expect(done).toMatchObject({
     state: "error",

@@ -208,6 +208,13 @@ describe("what a function is given", () => {
         { "menu.json": '{ "zeta": 1, "alpha": 2 }', "note.txt": "noted" },
       ),
       "functions/menu.func/add.wasm": wasm,
+      ...edge(
+        "words",
+        `import one from "./data.json" with { type: "json" };
+         const two = await import("./data.json", { with: { type: "json" } });
+         export default () => Response.json([one.a, two.default.a, import.meta.url, new URL("./b", import.meta.url).href]);`,
+        { "data.json": '{"a":7}' },
+      ),
       "functions/menu.func/.vc-config.json": JSON.stringify({
         runtime: "edge",
         entrypoint: "index.js",
@@ -223,6 +230,7 @@ describe("what a function is given", () => {
     });
     expect(done.error).toBe(null);
     expect(await (await get(at("assets", "/sum"))).text()).toBe("5 noted 7");
+    expect(await (await get(at("assets", "/words"))).json()).toEqual([7, 7, "file:///index.js", "file:///b"]);
     expect(await (await get(at("assets", "/menu"))).json()).toEqual([
       ["zeta", "alpha"],
       '{ "zeta": 1, "alpha": 2 }',

@@ -8,6 +8,7 @@ import { explained } from "./diagnostics.ts";
 import type { FunctionSource } from "./discover.ts";
 import { entryOf } from "./entry.ts";
 import { nodeModule } from "./node-modules.ts";
+import { optional, tracedBuiltins } from "./traced-imports.ts";
 
 const MAX_SCRIPT_BYTES = 10 * 1024 * 1024;
 
@@ -18,14 +19,35 @@ export interface BundledFunction {
   inputs: string[];
 }
 
+/**
+ * Of a project's sources, what is installed may lie above the project. A traced tree holds all that there is, and of a
+ * package only those files that Vercel's conditions led its tracer to.
+ */
+export type Extent = "project" | "traced";
+
+const CONDITIONS: Record<Extent, string[]> = {
+  project: ["edge-light", "workerd", "worker", "browser"],
+  traced: ["edge-light", "browser", "module", "import", "require"],
+};
+
+const OUTSIDE: Record<Extent, { whole: string; fix: string }> = {
+  project: { whole: "project", fix: "Move it into the project, or set its rootDirectory higher." },
+  traced: { whole: "function's folder", fix: "Import it by a path that leads to it inside of the folder." },
+};
+
 /** @throws BuildProblem with file, line, column and an excerpt. */
-export async function bundleFunction(folder: string, source: FunctionSource): Promise<BundledFunction> {
+export async function bundleFunction(
+  folder: string,
+  source: FunctionSource,
+  extent: Extent = "project",
+): Promise<BundledFunction> {
   // esbuild tells of every file where it really lies.
   const root = await realpath(folder);
   // esbuild stands beside the CLI's one file, and is not needed for plain files.
   const { build } = await import("esbuild");
   const beside = new Map<string, Uint8Array>();
   const unlisted: string[] = [];
+  const bounds: Bounds = { root, extent };
   try {
     const { outputFiles, metafile } = await build({
       stdin: {
@@ -43,7 +65,7 @@ export async function bundleFunction(folder: string, source: FunctionSource): Pr
       target: "es2022",
       platform: "neutral",
       mainFields: ["browser", "module", "main"],
-      conditions: ["edge-light", "workerd", "worker", "browser"],
+      conditions: CONDITIONS[extent],
       define: { "process.env.NODE_ENV": '"production"' },
       jsx: "automatic",
       sourcemap: "external",
@@ -51,7 +73,14 @@ export async function bundleFunction(folder: string, source: FunctionSource): Pr
       loader: { ".txt": "text", ".html": "text", ".md": "text", ".sql": "text" },
       legalComments: "none",
       logLevel: "silent",
-      plugins: [boundary(root), builtins(), assets(root, beside, unlisted)],
+      plugins: [
+        boundary(bounds),
+        extent === "traced" ? tracedBuiltins() : builtins(),
+        assets(bounds, beside, unlisted),
+        ...(extent === "traced" ? [optional(root)] : []),
+      ],
+      // Settings of whoever's folder lies above are not the tree's.
+      ...(extent === "traced" ? { tsconfigRaw: {} } : {}),
     });
     for (const file of outputFiles) beside.set(basename(file.path), file.contents);
     const bytes = [...beside].reduce(
@@ -77,11 +106,16 @@ const inputsOf = (root: string, { inputs }: Metafile): string[] =>
     .filter((path) => !path.startsWith("cloudify:") && !path.startsWith("raw:") && !path.includes(":entry"))
     .map((path) => resolve(root, path));
 
-function boundary(root: string): Plugin {
+interface Bounds {
+  root: string;
+  extent: Extent;
+}
+
+function boundary(bounds: Bounds): Plugin {
   return {
     name: "boundary",
     setup(hooks) {
-      hooks.onLoad({ filter: /.*/, namespace: "file" }, ({ path }) => faultOf(root, path));
+      hooks.onLoad({ filter: /.*/, namespace: "file" }, ({ path }) => faultOf(bounds, path));
     },
   };
 }
@@ -91,12 +125,12 @@ function boundary(root: string): Plugin {
  *
  * @param path Where the file really lies: a link inside may lead out.
  */
-function faultOf(root: string, path: string): { errors: PartialMessage[] } | null {
-  if (path.startsWith(root + sep) || path.split(sep).includes("node_modules")) return null;
-  const text = `${relative(root, path)} lies outside of the project`;
-  return {
-    errors: [{ text, notes: [{ text: "Move it into the project, or set its rootDirectory higher." }] }],
-  };
+function faultOf({ root, extent }: Bounds, path: string): { errors: PartialMessage[] } | null {
+  const isInstalled = extent === "project" && path.split(sep).includes("node_modules");
+  if (path.startsWith(root + sep) || isInstalled) return null;
+  const { whole, fix } = OUTSIDE[extent];
+  const text = `${relative(root, path)} lies outside of the ${whole}`;
+  return { errors: [{ text, notes: [{ text: fix }] }] };
 }
 
 function builtins(): Plugin {
@@ -130,7 +164,7 @@ const OWN = "own";
  *
  * @param read Takes their paths.
  */
-function assets(root: string, beside: Map<string, Uint8Array>, read: string[]): Plugin {
+function assets(bounds: Bounds, beside: Map<string, Uint8Array>, read: string[]): Plugin {
   return {
     name: "assets",
     setup(hooks) {
@@ -140,7 +174,7 @@ function assets(root: string, beside: Map<string, Uint8Array>, read: string[]): 
         const found = await hooks.resolve(bare, { resolveDir, kind, pluginData: OWN });
         const at = await realOf(found.errors.length > 0 ? join(resolveDir, bare) : found.path);
         if (at === null) return unresolved(path);
-        const fault = faultOf(root, at);
+        const fault = faultOf(bounds, at);
         if (fault) return fault;
         const content = await readFile(at);
         const name = nameOf(at, content);
@@ -153,7 +187,7 @@ function assets(root: string, beside: Map<string, Uint8Array>, read: string[]): 
         const real = await realOf(at);
         if (real === null) return unresolved(path);
         // The link itself: a change of what it leads to is seen through it.
-        return faultOf(root, real) ?? { path: at, namespace: "raw" };
+        return faultOf(bounds, real) ?? { path: at, namespace: "raw" };
       });
       hooks.onLoad({ filter: /.*/, namespace: "raw" }, async ({ path }) => {
         read.push(path);

@@ -9,13 +9,14 @@ import { configOf, type OutputConfig, servedFiles } from "../assemble.ts";
 import { type BuildOptions, type Made, runCommands } from "../build.ts";
 import type { ProjectConfig } from "../config.ts";
 import { isDirectory } from "../detect.ts";
-import { collectFiles, type FoundFile } from "../files.ts";
+import type { FoundFile } from "../files.ts";
 import { discover, type FunctionSource } from "../functions/discover.ts";
 import { filesOf, type MadeFunction, refuseTwins } from "../functions/emit.ts";
 import { routeTable } from "../functions/table.ts";
 import { type HashedFile, hashFiles } from "../hash.ts";
 import { joinedConfig, sourcesBeside } from "../joined.ts";
-import { mappedFiles } from "../mapped.ts";
+import type { Held, MadeFile } from "../traced.ts";
+import { readTree } from "../tree.ts";
 import { Written } from "../written.ts";
 import { Bundles } from "./bundles.ts";
 import type { LivePlan } from "./plan.ts";
@@ -45,6 +46,7 @@ export interface LiveOptions extends Omit<BuildOptions, "output"> {
 export class LiveBuilder {
   readonly #bundles: Bundles;
   readonly #digests = new Map<string, HashedFile>();
+  readonly #traced: Held = new Map();
   #made: Made | null = null;
   readonly #written = new Written();
 
@@ -96,9 +98,8 @@ export class LiveBuilder {
   }
 
   async #tree(output: string, root: string): Promise<LiveOutput> {
-    const own = await collectFiles(output, false);
-    const found = [...own, ...(await mappedFiles(output, root, own))];
-    return { files: await this.#hashed(found, ""), bundled: [] };
+    const { found, made } = await readTree(output, root, this.#traced);
+    return { files: [...(await this.#hashed(found, "")), ...made.map(outputFile)], bundled: [] };
   }
 
   async #joined(tree: string, plan: LivePlan & { kind: "build" }): Promise<LiveOutput> {
@@ -160,9 +161,11 @@ export class LiveBuilder {
 
 function generated(config: object, made: readonly MadeFunction[]): OutputFile[] {
   const text = `${JSON.stringify(config, null, 2)}\n`;
-  const all: [string, Uint8Array][] = [["config.json", Buffer.from(text)], ...made.flatMap(filesOf)];
-  return all.map(([path, from]) => {
-    const sha256 = createHash("sha256").update(from).digest("hex");
-    return { path, sha256, size: from.length, from };
-  });
+  const all: MadeFile[] = [["config.json", Buffer.from(text)], ...made.flatMap(filesOf)];
+  return all.map(outputFile);
+}
+
+function outputFile([path, from]: MadeFile): OutputFile {
+  const sha256 = createHash("sha256").update(from).digest("hex");
+  return { path, sha256, size: from.length, from };
 }

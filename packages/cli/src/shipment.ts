@@ -2,21 +2,20 @@
 
 import { join } from "node:path";
 import {
-  collectFiles,
   collectSource,
   type FoundFile,
   findRepository,
   hashFiles,
-  mappedFiles,
   needsAgent,
   type Repository,
+  readTree,
 } from "@cloudify/builder";
 import type { Client, Project, Source } from "@cloudify/sdk";
 import color from "picocolors";
 import { buildHere, type Here } from "./build-here.ts";
 import type { Context } from "./context.ts";
 import { bytes } from "./output.ts";
-import { fileSource, textSource } from "./uploads.ts";
+import { bytesSource, fileSource, textSource } from "./uploads.ts";
 
 export interface Shipment {
   /** Whether the files are the source, which a region builds. */
@@ -46,14 +45,17 @@ export async function makeShipment(
     }
   }
   const { output, log } = await buildHere(context, client, project, wanted);
-  const own = await collectFiles(output, false);
-  const found = [...own, ...(await mappedFiles(output, root, own))];
+  const { found, made } = await readTree(output, root);
   const files = await readAll(context, found);
+  const bundles = made.map(([path, content]) => ({ path, source: bytesSource(new Uint8Array(content)) }));
   const buildLog = log === "" ? null : textSource(log);
   return {
     isSource: false,
-    ...files,
-    sources: buildLog ? [...files.sources, buildLog] : files.sources,
+    manifest: [
+      ...files.manifest,
+      ...bundles.map(({ path, source: { sha256, size } }) => ({ path, sha256, size })),
+    ],
+    sources: [...files.sources, ...bundles.map(({ source }) => source), ...(buildLog ? [buildLog] : [])],
     buildLog: buildLog?.sha256 ?? null,
   };
 }

@@ -20,10 +20,11 @@ export const fileSource = ({
   load: async () => (size <= WHOLE_BYTES ? new Blob([await readFile(absolute)]) : openAsBlob(absolute)),
 });
 
-export function textSource(text: string): Source {
-  const buffer = Buffer.from(text);
-  const sha256 = createHash("sha256").update(buffer).digest("hex");
-  return { sha256, size: buffer.length, load: async () => new Blob([buffer]) };
+export const textSource = (text: string): Source => bytesSource(Buffer.from(text));
+
+export function bytesSource(bytes: Uint8Array<ArrayBuffer>): Source {
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  return { sha256, size: bytes.length, load: async () => new Blob([bytes]) };
 }
 
 interface Count {
