@@ -79,12 +79,12 @@ test("one that holds the thread long after its answer is found too, and then end
         seen.push((await get(at("neighbour", "/hello"))).status);
         return code().catch(() => undefined);
       },
-      { timeout: 90_000, interval: 500 },
+      { timeout: 150_000, interval: 500 },
     )
     .toBe("function_unresponsive");
   expect(ends() - begun).toBeLessThanOrEqual(3);
   expect(seen.filter((status) => status !== 200)).toEqual([]);
-}, 120_000);
+}, 180_000);
 
 test("one that takes a gigabyte and answers is found, and no neighbour is taken for it", async () => {
   const seen: string[] = [];
@@ -111,7 +111,7 @@ test("one that takes a gigabyte and answers is found, and no neighbour is taken 
   const startedAt = performance.now();
   expect(await call()).toBe(504);
   expect(performance.now() - startedAt).toBeLessThan(1_000);
-}, 120_000);
+}, 180_000);
 
 test("static files answer while a function holds its thread", async () => {
   const held = get(at("blocks", "/blocks"));
