@@ -61,6 +61,11 @@ export class Fields implements Iterable<[name: string, value: string]> {
     else this.#values.set(name, value);
   }
 
+  /** As the runtime's `Headers` has it. */
+  getSetCookie(): string[] {
+    return [...this.#cookies];
+  }
+
   /** Adds a member to a list (RFC 9110, 5.3), or a cookie. */
   append(name: string, value: string): void {
     const held = name === "set-cookie" ? undefined : this.#values.get(name);

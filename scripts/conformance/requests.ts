@@ -75,6 +75,7 @@ export const NEXT: Request[] = [
   get("/api/items/a%2Fb"),
   get("/api/items/caf%C3%A9"),
   get("/api/items/moved"),
+  get("/api/og?text=hello"),
   get("/api/items/missing"),
   get("/api/items/teapot"),
   get("/api/items/empty"),

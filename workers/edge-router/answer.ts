@@ -56,7 +56,7 @@ export function finished(made: Made, said: Readonly<HeaderList>): Response {
 /**
  * What a function says stands, and routes fill in what it does not say: "if you return headers in a Vercel Function, it
  * will override the headers defined for the same route" (Vercel's documentation of its cache). Cookies stand beside each
- * other.
+ * other, each once: Next.js says again what its middleware has set.
  *
  * @param firm Names to which this does not apply.
  */
@@ -67,10 +67,12 @@ export function withHeaders(made: Made, list: Readonly<HeaderList>, firm: Readon
   for (const name of names) if (name.startsWith("x-middleware-")) headers.delete(name);
   if (list.length === 0) return made;
   const said = new Set(names);
-  const isOpen = (name: string) => name === "set-cookie" || firm.has(name) || !said.has(name);
+  const cookies = new Set(headers.getSetCookie());
+  const isOpen = (name: string, value: string) =>
+    name === "set-cookie" ? !cookies.has(value) : firm.has(name) || !said.has(name);
   setAll(
     headers,
-    list.filter(([name]) => isOpen(name)),
+    list.filter(([name, value]) => isOpen(name, value)),
   );
   return made;
 }
