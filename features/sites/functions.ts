@@ -108,8 +108,10 @@ export async function collectFunctions(
   // A site that can be served without a region needs none.
   const stored = await storeWorkloads(base, team, isRegional ? groupFunctions(candidates) : []);
   Object.assign(functions, stored.functions);
-  for (const [name, allowQuery] of pages.allowQuery)
-    if (Object.hasOwn(functions, name)) Object.assign(functions[name] ?? {}, { allowQuery });
+  for (const [name, allowQuery] of pages.allowQuery) {
+    const entry = Object.hasOwn(functions, name) ? functions[name] : undefined;
+    if (entry) functions[name] = { ...entry, allowQuery };
+  }
   const lost = [...resumed].find((name) => !Object.hasOwn(functions, name));
   if (lost !== undefined)
     return refuse("invalid_output", `A page goes on in ${lost}, which is not a function of the output.`, FIX);

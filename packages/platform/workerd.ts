@@ -12,8 +12,8 @@ export interface WorkerdProcess {
 
 /**
  * V8 looks through all of a heap first when that holds 32 MB, and knows little of what the runtime keeps behind each
- * object, which is ten times as much. Such a look held the thread for 0.3 s, and the process half a gigabyte; with one
- * that comes sooner it is 0.08 s and two thirds of that (a function that is called 50,000 times).
+ * object, which is ten times as much: nobody is answered meanwhile, and the memory is held until then. It looks sooner;
+ * docs/benchmarks.md says what that gives.
  */
 export const V8_FLAGS: readonly string[] = ["--preconfigured-old-space-size=1"];
 

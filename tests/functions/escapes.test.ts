@@ -6,8 +6,8 @@ import { get } from "#tests/support/http.ts";
 import { TestPlatform } from "#tests/support/platform.ts";
 
 const platform = new TestPlatform();
+const { at, newProject } = platform;
 const CANARY = "canary-5f1d8c0e-of-the-victim";
-const at = (name: string, path: string) => `http://${name}.localhost:${platform.port}${path}`;
 
 const REFUSED = /^(?:refused|undefined|null|false|none|\[\]|\{\})/;
 const fetched = (address: string, init = "{}") =>
@@ -513,9 +513,11 @@ const ATTEMPTS: Attempt[] = [
 
 beforeAll(async () => {
   await platform.start();
-  const make = async (name: string) =>
-    (await platform.client.request("POST /api/projects", { body: { name } })).id;
-  const [victim, echo, attacker] = [await make("victim"), await make("echo"), await make("attacker")];
+  const [victim, echo, attacker] = [
+    await newProject("victim"),
+    await newProject("echo"),
+    await newProject("attacker"),
+  ];
   const env = { key: "SECRET", value: CANARY, targets: ["production" as const] };
   await platform.client.request("POST /api/projects/{project}/env", {
     params: { project: victim },
@@ -553,7 +555,7 @@ beforeAll(async () => {
   await deployFunctions(platform.client, attacker, Object.fromEntries(innocent));
   for (const [i, one] of functions.entries()) {
     if (!ATTEMPTS.some((attempt, at) => at === i && isGuilty(attempt))) continue;
-    await deployFunctions(platform.client, await make(`guilty-${i}`), Object.fromEntries([one]));
+    await deployFunctions(platform.client, await newProject(`guilty-${i}`), Object.fromEntries([one]));
   }
 });
 afterAll(() => platform.remove());

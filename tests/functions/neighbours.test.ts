@@ -4,7 +4,7 @@ import { get } from "#tests/support/http.ts";
 import { TestPlatform } from "#tests/support/platform.ts";
 
 const platform = new TestPlatform();
-const at = (name: string, path: string) => `http://${name}.localhost:${platform.port}${path}`;
+const { at } = platform;
 
 beforeAll(async () => {
   await platform.start();

@@ -7,12 +7,9 @@ import { deployTree, tree } from "#tests/support/sites.ts";
 import { socketTo } from "#tests/support/socket.ts";
 
 const platform = new TestPlatform();
+const { at, newProject: project } = platform;
 beforeAll(() => platform.start());
 afterAll(() => platform.remove());
-
-const project = async (name: string) =>
-  (await platform.client.request("POST /api/projects", { body: { name } })).id;
-const at = (name: string, path: string) => `http://${name}.localhost:${platform.port}${path}`;
 
 describe("what a function is given", () => {
   beforeAll(async () => {

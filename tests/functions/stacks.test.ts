@@ -7,7 +7,7 @@ import { TestPlatform } from "#tests/support/platform.ts";
 import { deployTree, folder, tree } from "#tests/support/sites.ts";
 
 const platform = new TestPlatform();
-const at = (name: string, path: string) => `http://${name}.localhost:${platform.port}${path}`;
+const { at } = platform;
 
 /** Throws in line 6, called from line 10, and says so in line 11. */
 const SOURCE = `interface Asked {

@@ -4,12 +4,9 @@ import { get } from "#tests/support/http.ts";
 import { TestPlatform } from "#tests/support/platform.ts";
 
 const platform = new TestPlatform();
+const { at, newProject: project } = platform;
 beforeAll(() => platform.start());
 afterAll(() => platform.remove());
-
-const project = async (name: string) =>
-  (await platform.client.request("POST /api/projects", { body: { name } })).id;
-const at = (name: string, path: string) => `http://${name}.localhost:${platform.port}${path}`;
 
 describe("functions that do wrong get a clear answer", () => {
   beforeAll(async () => {

@@ -42,6 +42,13 @@ export class TestPlatform {
     return new Client({ api: this.api, token: this.token });
   }
 
+  /** Address of a path of a site. */
+  readonly at = (site: string, path: string): string => `http://${site}.localhost:${this.port}${path}`;
+
+  /** @returns Id of a project that is made. */
+  readonly newProject = async (name: string): Promise<string> =>
+    (await this.client.request("POST /api/projects", { body: { name } })).id;
+
   /** @throws When it ends before it is ready. */
   async start(env: Record<string, string> = {}): Promise<void> {
     this.port ||= await freePort();

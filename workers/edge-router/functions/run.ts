@@ -155,17 +155,11 @@ async function once(scope: Scope, code: string, asked: Question, seat: Seat): Pr
 }
 
 /** To the head of the answer; what is late is ended by the runtime with its request. An abort signal would cost more. */
-const within = <T>(work: Promise<T>): Promise<T | "late"> =>
-  new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve("late"), ANSWER_MS);
-    const settled =
-      <V>(settle: (value: V) => void) =>
-      (value: V) => {
-        clearTimeout(timer);
-        settle(value);
-      };
-    work.then(settled<T | "late">(resolve), settled(reject));
-  });
+function within<T>(work: Promise<T>): Promise<T | "late"> {
+  const late = Promise.withResolvers<"late">();
+  const timer = setTimeout(late.resolve, ANSWER_MS, "late");
+  return Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
+}
 
 /** A call is under way until the last byte of its answer has gone. */
 function tracked(scope: Scope, found: Response, seat: Seat): ReadableStream | null {
