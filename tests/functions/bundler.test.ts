@@ -1,7 +1,6 @@
 /** The bundler's own process: no source takes it from those who come after. */
 
 import { mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startBundler } from "@cloudify/platform";
@@ -9,6 +8,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bundled } from "#features/functions/bundle.ts";
 import { sourceParts } from "#scripts/platform/parts.ts";
 import { freePort } from "#tests/support/platform.ts";
+import { WORKERD } from "#tests/support/workerd.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "cloudify-bundler-"));
 const pids: number[] = [];
@@ -20,9 +20,8 @@ beforeAll(async () => {
   address = `http://127.0.0.1:${port}/`;
   const { bundler: parts } = sourceParts;
   if (!parts) throw new Error("the platform's parts have no bundler");
-  const binary = (createRequire(import.meta.url)("workerd") as { default: string }).default;
   const watch = { onEvent: () => undefined, onPid: (pid: number) => pids.push(pid) };
-  bundler = await startBundler(port, folder, watch, parts, binary);
+  bundler = await startBundler(port, folder, watch, parts, WORKERD);
   await vi.waitFor(() => fetch(address), 10_000);
 });
 afterAll(async () => {

@@ -29,8 +29,16 @@ export function placeOf(code: string, now: Millis): Placement {
   return place(circuits, code, now);
 }
 
-/** @param all Who was in the process that ended. @param at When it was last seen. */
-export function judge(where: Place, all: readonly Presence[], why: Reason, at: Millis): void {
+/** A process that ended. */
+export interface Fallen {
+  /** Who was in it. */
+  all: readonly Presence[];
+  /** When it was last seen, which may be long ago. */
+  at: Millis;
+}
+
+/** @param now From when on suspects are held. */
+export function judge(where: Place, { all, at }: Fallen, why: Reason, now: Millis): void {
   const isBlamed = why !== "retired" && why !== "start";
   const culprit = where === "quarantine" && isBlamed ? culpritOf(all) : null;
   const suspects = culprit === null ? suspectsOf(all, why, at) : new Set([culprit]);
@@ -39,7 +47,7 @@ export function judge(where: Place, all: readonly Presence[], why: Reason, at: M
     unexplained = doubt(unexplained, all, suspects, at);
     for (const one of doubted(unexplained)) suspects.add(one);
   }
-  circuits = ended(circuits, where, suspects, new Set(culprit === null ? [] : [culprit]), at);
+  circuits = ended(circuits, where, suspects, new Set(culprit === null ? [] : [culprit]), now);
 }
 
 /** It has run in quarantine, and its process goes on. */

@@ -7,8 +7,8 @@
  */
 import { type Clock, type Millis, SECOND } from "#core/time.ts";
 import type { Place } from "#features/functions/circuit.ts";
-import type { Presence, Reason } from "#features/functions/suspects.ts";
-import { acquit, judge, placeOf } from "./blame.ts";
+import type { Reason } from "#features/functions/suspects.ts";
+import { acquit, type Fallen, judge, placeOf } from "./blame.ts";
 import { type Flight, Presences } from "./presences.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -64,7 +64,7 @@ class Process {
   serial: number | null = null;
   isUp = true;
   /** Who was in it when it was seen to end, until that is judged. */
-  fallen: { all: Presence[]; at: Millis } | null = null;
+  fallen: Fallen | null = null;
   /** It should be replaced when nothing runs in it, but not before {@link retireAfter}. */
   isFull = false;
   retireAfter: Millis = 0;
@@ -118,7 +118,7 @@ function seated(where: Place, code: string, isNested: boolean, clock: Clock, pas
     opened() {
       flight.isOpenEnded = true;
     },
-    told: (alive) => told(where, flight, alive),
+    told: (alive) => told(where, flight, alive, clock.now()),
     full() {
       process.isFull = true;
     },
@@ -130,18 +130,18 @@ function seated(where: Place, code: string, isNested: boolean, clock: Clock, pas
 }
 
 /** A call is the first that its process says something to: it may have been replaced while nobody was in flight. */
-function told(where: Place, flight: Flight, alive: Alive): void {
+function told(where: Place, flight: Flight, alive: Alive, now: Millis): void {
   const process = processes[where];
   const { presences, generation, serial } = process;
   if (alive.serial === null || alive.serial === serial || flight.generation !== generation) return;
   // Somebody has noticed, and asks already.
   if (!process.isUp) return;
-  const before = presences
+  const all = presences
     .all(generation)
     .filter(({ since, leftAt }) => leftAt !== null && since < flight.since);
-  const at = Math.max(0, ...before.map(({ leftAt }) => leftAt ?? 0));
+  const at = Math.max(0, ...all.map(({ leftAt }) => leftAt ?? 0));
   const inside = [...presences.flights].filter((one) => one.generation === generation);
-  follow(where, alive, before, at, flight.since);
+  follow(where, alive, { all, at }, now, flight.since);
   for (const one of inside) one.generation = process.generation;
 }
 
@@ -223,26 +223,21 @@ async function waitFor(where: Place, clock: Clock, reach: Reach): Promise<boolea
 /** Judges the end of the last one, if it is another. */
 function arrived(where: Place, alive: Alive, now: Millis): void {
   const process = processes[where];
-  const { all, at } = process.fallen ?? { all: process.presences.all(process.generation), at: now };
+  const fallen = process.fallen ?? { all: process.presences.all(process.generation), at: now };
   process.isUp = true;
   process.fallen = null;
-  if (alive.serial !== process.serial) follow(where, alive, all, at);
-  else if (where === "quarantine") for (const { code, leftAt } of all) if (leftAt !== null) acquit(code);
+  if (alive.serial !== process.serial) follow(where, alive, fallen, now);
+  else if (where === "quarantine")
+    for (const { code, leftAt } of fallen.all) if (leftAt !== null) acquit(code);
 }
 
 /** Another process stands there than before. @param from Who came at this time or later is in it already. */
-function follow(
-  where: Place,
-  { serial, why }: Alive,
-  all: readonly Presence[],
-  at: Millis,
-  from?: Millis,
-): void {
+function follow(where: Place, { serial, why }: Alive, fallen: Fallen, now: Millis, from?: Millis): void {
   const process = processes[where];
   process.serial = serial;
   // It is the first, and those who are in it are.
   if (why === "start") return;
-  judge(where, all, why, at);
+  judge(where, fallen, why, now);
   process.generation++;
   process.isFull = false;
   process.presences.clear(from);
