@@ -1,14 +1,15 @@
 /**
- * The baseline: the same chain of processes that does nothing else. A gate, a Worker behind it that answers the same
- * bytes or asks on, and in a process of its own a Worker that loads Workers.
+ * The baseline: a chain of processes that does nothing else. The gate, a Worker behind it that answers the same bytes or
+ * asks on, and in a process of its own a Worker that loads Workers. The same again with the gate in the Worker's process.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readConfig, startGate } from "@cloudify/platform";
+import { gateWorker } from "@cloudify/platform";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { sourceParts } from "#scripts/platform/parts.ts";
 import { freePort } from "#tests/support/platform.ts";
+import { startGate } from "./gate.ts";
 
 const WORKER = `
 const text = "x".repeat(1000);
@@ -51,6 +52,8 @@ export default {
 export interface Bare {
   /** Of the gate. */
   port: number;
+  /** Of the gate that stands in the Worker's process. */
+  together: number;
   /** Of the Worker behind it, and of the one that loads Workers, asked directly. */
   direct: { worker: number; loader: number };
   stop(): Promise<void>;
@@ -59,19 +62,19 @@ export interface Bare {
 export async function startBare(): Promise<Bare> {
   const home = mkdtempSync(join(tmpdir(), "cloudify-bare-"));
   const port = await freePort();
+  const together = await freePort();
   const loader = await startWorker(join(home, "loader"), LOADER, { workerLoaders: { LOADER: {} } });
   const ISOLATES = { external: { address: loader.address, http: { cfBlobHeader: "MF-CF-Blob" } } };
   const bindings = { r2Buckets: { BUCKET: "bench" }, serviceBindings: { ISOLATES } };
-  const worker = await startWorker(join(home, "worker"), WORKER, bindings);
-  const gate = await startGate(
-    readConfig({ PORT: String(port), CLOUDIFY_HOME: home }),
-    { api: worker.address, edge: worker.address },
-    sourceParts,
-    (chunk) => process.stderr.write(chunk),
-  );
+  const inside = { host: "127.0.0.1", port: together, testCf: false };
+  // It says that it is open, too.
+  const front = await gateWorker(inside, sourceParts.gate, { API: NAME, EDGE: NAME, OPENED: NAME });
+  const worker = await startWorker(join(home, "worker"), WORKER, bindings, [front]);
+  const gate = await startGate(port, home, worker.address);
   const portOf = (address: string) => Number(address.split(":").at(-1));
   return {
     port,
+    together,
     direct: { worker: portOf(worker.address), loader: portOf(loader.address) },
     async stop() {
       await gate.stop();
@@ -82,10 +85,12 @@ export async function startBare(): Promise<Bare> {
   };
 }
 
+const NAME = "bare";
+
 /** A Worker in a process of its own, behind a socket that leads to nothing else. */
-async function startWorker(state: string, source: string, bindings: object) {
+async function startWorker(state: string, source: string, bindings: object, others: object[] = []) {
   const worker = {
-    name: "bare",
+    name: NAME,
     modules: [{ type: "ESModule" as const, path: "index.mjs", contents: source }],
     modulesRoot: "/",
     compatibilityDate: "2026-10-01",
@@ -96,12 +101,12 @@ async function startWorker(state: string, source: string, bindings: object) {
     port: 0,
     log: new Log(LogLevel.ERROR),
     resourcePersistencePath: state,
-    workers: [worker],
+    workers: [worker, ...others],
   };
   const miniflare = new Miniflare(
     convertV4MiniflareOptions(options as unknown as Parameters<typeof convertV4MiniflareOptions>[0]),
   );
   await miniflare.ready;
-  const { host } = await miniflare.unsafeGetDirectURL("bare");
+  const { host } = await miniflare.unsafeGetDirectURL(NAME);
   return { address: host, stop: () => miniflare.dispose() };
 }

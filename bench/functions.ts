@@ -14,16 +14,10 @@ const source = (i: number) =>
 export async function functions(platform: TestPlatform, bare: Bare): Promise<void> {
   await project(platform, "functions", named(MANY, "f"));
   const ours = { port: platform.port, host: `functions.localhost:${platform.port}` };
-  const theirs = { port: bare.port, host: "bare.localhost" };
   const requests = times(10_000, 200);
-  await compare(
-    "edge function, warm",
-    { ...ours, path: "/f0" },
-    { ...theirs, path: "/isolates/0" },
-    requests,
-  );
+  await compare("edge function, warm", { ...ours, path: "/f0" }, bare, "/isolates/0", requests);
   const [one, other] = [(i: number) => `/f${i % MANY}`, (i: number) => `/isolates/${i % MANY}`];
-  await compare("100 edge functions in turn", { ...ours, path: one }, { ...theirs, path: other }, requests);
+  await compare("100 edge functions in turn", { ...ours, path: one }, bare, other, requests);
   await alone(platform);
   await cold(platform, bare);
   await middleware(platform, bare);
@@ -63,8 +57,8 @@ async function middleware(platform: TestPlatform, bare: Bare): Promise<void> {
   const { id } = await platform.client.request("POST /api/projects", { body: { name: "guarded" } });
   await deployFunctions(platform.client, id, { pass }, config, { "a.txt": "x".repeat(1_000) });
   const ours = { port: platform.port, host: `guarded.localhost:${platform.port}`, path: "/a.txt" };
-  const theirs = { port: bare.port, host: "bare.localhost", path: "/isolates/0" };
-  await compare("middleware and a static file, beside a bare function", ours, theirs, times(5_000, 200));
+  const name = "middleware and a static file, beside a bare function";
+  await compare(name, ours, bare, "/isolates/0", times(5_000, 200));
 }
 
 const named = (count: number, prefix: string) =>

@@ -11,13 +11,16 @@ export async function hops(platform: TestPlatform, bare: Bare): Promise<void> {
   await deployFunctions(platform.client, id, { answer: source }, {}, { "a.txt": "x".repeat(1_000) });
   const ours = { port: platform.port, host: `hops.localhost:${platform.port}` };
   const through = { port: bare.port, host: "bare.localhost" };
+  const within = { port: bare.together, host: "bare.localhost" };
   const ways = {
     worker: { port: bare.direct.worker, host: "bare.localhost", path: "/memory" },
+    "gate and worker": { ...within, path: "/memory" },
+    "gate and worker → isolate": { ...within, path: "/isolates/0" },
     "gate → worker": { ...through, path: "/memory" },
     "gate → worker → second process": { ...through, path: "/isolates" },
-    "gate → worker → second process → isolate": { ...through, path: "/isolates/0" },
-    "gate → router, a file from memory": { ...ours, path: "/a.txt" },
-    "gate → router → isolates → function": { ...ours, path: "/answer" },
+    "gate → worker → isolate": { ...through, path: "/isolates/0" },
+    "gate and router, a file from memory": { ...ours, path: "/a.txt" },
+    "gate and router → isolates → function": { ...ours, path: "/answer" },
   };
   const found: Record<string, number> = {};
   for (const [name, way] of Object.entries(ways)) {
@@ -30,13 +33,14 @@ export async function hops(platform: TestPlatform, bare: Bare): Promise<void> {
   say("hops", {
     p50: found,
     cost: {
-      gate: cost("gate → worker", "worker"),
+      gate: cost("gate and worker", "worker"),
+      "gate in a process of its own": cost("gate → worker", "worker"),
       "second process": cost("gate → worker → second process", "gate → worker"),
-      loader: cost("gate → worker → second process → isolate", "gate → worker → second process"),
-      "router, for a file": cost("gate → router, a file from memory", "gate → worker"),
+      loader: cost("gate → worker → isolate", "gate → worker → second process"),
+      "router, for a file": cost("gate and router, a file from memory", "gate and worker"),
       "router and isolates, for a function": cost(
-        "gate → router → isolates → function",
-        "gate → worker → second process → isolate",
+        "gate and router → isolates → function",
+        "gate and worker → isolate",
       ),
     },
   });

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 
 export interface Workerd {
   pid: number;
-  /** The one with the platform's own Workers; the others are the gate, the bundler, and what runs functions. */
+  /** The one with the platform's own Workers; the others are the bundler, and what runs functions. */
   isPlatform: boolean;
 }
 

@@ -28,6 +28,6 @@ export async function router(platform: TestPlatform, bare: Bare): Promise<void> 
   ];
   for (const [name, project, path, other, requests] of cases) {
     const ours = { port: platform.port, host: `${project}.localhost:${platform.port}`, path };
-    await compare(name, ours, { port: bare.port, host: "bare.localhost", path: other }, requests);
+    await compare(name, ours, bare, other, requests);
   }
 }

@@ -43,8 +43,8 @@ await Promise.all([
     write(`${name}.mjs`, code);
     write(`${name}.json`, JSON.stringify(options));
   }),
-  ...(["gate", "isolates"] as const).map(async (name) =>
-    write(`${name}.mjs`, await shippedParts.script(name)),
-  ),
+  build({ ...shared, entryPoints: [shippedParts.gate.plugin], outfile: join(parts, "gate-plugin.mjs") }),
+  shippedParts.gate.code().then((code) => write("gate.mjs", code)),
+  shippedParts.isolates().then((code) => write("isolates.mjs", code)),
   shippedParts.migrations().then((all) => write("migrations.json", JSON.stringify(all))),
 ]);

@@ -28,7 +28,7 @@ async function start(): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(0));
   try {
     const { api, own } = await platform.start(() => {
-      console.error("The gate has ended; the platform stops.");
+      console.error("The platform has ended, and can't be started again; see the lines above.");
       void stop(1);
     });
     const of = (place: Place, at: number) => {

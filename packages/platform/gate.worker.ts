@@ -1,12 +1,14 @@
 /**
- * The gate: the one door to a local platform. It stands in plain workerd before Miniflare, whose own entry obeys headers
- * that any client can send. Knows no feature: it cleans the head, says where the request came from, and passes it on.
+ * The gate: the one door to a local platform. It has a socket of its own, since Miniflare's obey headers that any client
+ * can send. Knows no feature: it cleans the head, says where the request came from, and passes it on.
  */
 import { inspect } from "./gate-rules.ts";
 
 interface Env {
   API: Fetcher;
   EDGE: Fetcher;
+  /** Answers 200 once what stands behind is ready: the socket is there before. */
+  OPENED: Fetcher;
   /** JSON list of hosts at which the API answers. */
   HOSTS: string;
   TEST_CF: string;
@@ -14,45 +16,70 @@ interface Env {
 
 /** Read once: they are the process's own. */
 let hosts: ReadonlySet<string> | null = null;
+let isOpen = false;
+let isClosing = false;
+/** Requests whose answer has not begun. */
+let waiting = 0;
+
+/** When it closes, for those who are inside. */
+const GRACE_MS = 3_000;
 
 export default {
   async fetch(request, env): Promise<Response> {
-    const url = new URL(request.url);
-    const clientIp = addressOf(request.cf?.clientIp as string | undefined);
-    hosts ??= new Set(JSON.parse(env.HOSTS) as string[]);
-    const verdict = inspect(url, request.headers, clientIp, hosts, env.TEST_CF === "1");
-    if (!verdict.ok) return problem(verdict.status, verdict.code, "The request's head is too large.");
-    const { headers, cf, to } = verdict;
-    const { method } = request;
-    // RFC 9110, 9.3.1: what a GET carries means nothing, and the runtime would not send it on.
-    const isBodiless = method === "GET" || method === "HEAD";
-    const body = isBodiless ? null : request.body;
-    if (isBodiless && request.body !== null)
-      for (const name of ["content-length", "transfer-encoding"]) headers.delete(name);
+    if (isClosing) return closed("The platform is being stopped.");
+    isOpen ||= (await env.OPENED.fetch("http://gate.internal/")).ok;
+    if (!isOpen) return closed("The platform is being started.");
+    waiting++;
     try {
-      return await (to === "api" ? env.API : env.EDGE).fetch(url.href, {
-        method,
-        headers,
-        body,
-        redirect: "manual",
-        cf,
-        encodeResponseBody: "manual",
-      });
-    } catch {
-      // Either the sender's body broke off, or nothing stands behind: a question without a body tells which.
-      const upstream = to === "api" ? env.API : env.EDGE;
-      const isAlive =
-        body !== null &&
-        (await upstream.fetch(url.href, { method: "HEAD", headers }).then(
-          () => true,
-          () => false,
-        ));
-      return isAlive
-        ? problem(400, "bad_request", "The request's body could not be read to its end.")
-        : problem(503, "unavailable", "The platform behind this address does not answer at the moment.");
+      return await pass(request, env);
+    } finally {
+      waiting--;
     }
   },
+
+  /** The platform ends: nobody is let in any more, and those who are inside are waited for. */
+  async scheduled() {
+    isClosing = true;
+    for (const until = Date.now() + GRACE_MS; waiting > 0 && Date.now() < until; ) await scheduler.wait(10);
+  },
 } satisfies ExportedHandler<Env>;
+
+async function pass(request: Request, env: Env): Promise<Response> {
+  const url = new URL(request.url);
+  const clientIp = addressOf(request.cf?.clientIp as string | undefined);
+  hosts ??= new Set(JSON.parse(env.HOSTS) as string[]);
+  const verdict = inspect(url, request.headers, clientIp, hosts, env.TEST_CF === "1");
+  if (!verdict.ok) return problem(verdict.status, verdict.code, "The request's head is too large.");
+  const { headers, cf, to } = verdict;
+  const { method } = request;
+  // RFC 9110, 9.3.1: what a GET carries means nothing, and the runtime would not send it on.
+  const isBodiless = method === "GET" || method === "HEAD";
+  const body = isBodiless ? null : request.body;
+  if (isBodiless && request.body !== null)
+    for (const name of ["content-length", "transfer-encoding"]) headers.delete(name);
+  try {
+    return await (to === "api" ? env.API : env.EDGE).fetch(url.href, {
+      method,
+      headers,
+      body,
+      redirect: "manual",
+      cf,
+      encodeResponseBody: "manual",
+    });
+  } catch {
+    // Either the sender's body broke off, or nothing stands behind: a question without a body tells which.
+    const upstream = to === "api" ? env.API : env.EDGE;
+    const isAlive =
+      body !== null &&
+      (await upstream.fetch(url.href, { method: "HEAD", headers }).then(
+        () => true,
+        () => false,
+      ));
+    return isAlive
+      ? problem(400, "bad_request", "The request's body could not be read to its end.")
+      : problem(503, "unavailable", "The platform behind this address does not answer at the moment.");
+  }
+}
 
 /** `203.0.113.9:4711`, `[2001:db8::1]:4711`, `::ffff:203.0.113.9` → the address alone. */
 function addressOf(client: string | undefined): string | null {
@@ -60,8 +87,11 @@ function addressOf(client: string | undefined): string | null {
   return bare?.replace(/^::ffff:/, "") ?? null;
 }
 
+const closed = (why: string): Response =>
+  problem(503, "unavailable", why, { "retry-after": "1", connection: "close" });
+
 /** The gate is on its own: it can't borrow the platform's errors, but it says them alike. */
-function problem(status: number, code: string, detail: string): Response {
+function problem(status: number, code: string, detail: string, more: Record<string, string> = {}): Response {
   const body = JSON.stringify({
     type: `https://cloudify.dev/problems/${code}`,
     title: detail,
@@ -69,6 +99,6 @@ function problem(status: number, code: string, detail: string): Response {
     detail,
     code,
   });
-  const headers = { "content-type": "application/problem+json", "cache-control": "no-store" };
+  const headers = { "content-type": "application/problem+json", "cache-control": "no-store", ...more };
   return new Response(`${body}\n`, { status, headers });
 }

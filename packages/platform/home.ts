@@ -126,12 +126,13 @@ function isSame({ pid, began }: { pid: number; began: string }): boolean {
   return now === null || now === began;
 }
 
-/** Linux: what a process has started, so that a killed instance's can be ended too. Empty where there is no /proc. */
-export function childrenOf(pid: number): number[] {
+/** Linux: the processes of this program that a process has started itself. Empty where there is no /proc. */
+export function childrenOf(pid: number, program: string): number[] {
+  const isOfIt = (child: number) => readFileSync(`/proc/${child}/comm`, "utf8").trim() === program;
   try {
     const tasks = readdirSync(`/proc/${pid}/task`);
     const lists = tasks.map((task) => readFileSync(`/proc/${pid}/task/${task}/children`, "utf8"));
-    return lists.flatMap((list) => list.split(" ").filter(Boolean).map(Number));
+    return lists.flatMap((list) => list.split(" ").filter(Boolean).map(Number)).filter(isOfIt);
   } catch {
     return [];
   }

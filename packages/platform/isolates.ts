@@ -35,11 +35,11 @@ export async function startIsolates(
   name: "main" | "quarantine",
   port: number,
   config: IsolatesConfig,
-  parts: Pick<Parts, "script" | "runtime">,
+  parts: Pick<Parts, "isolates" | "runtime">,
 ): Promise<WatchedProcess> {
   const folder = join(config.folder, name);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "isolates.js"), await parts.script("isolates"));
+  writeFileSync(join(folder, "isolates.js"), await parts.isolates());
   writeFileSync(join(folder, "config.capnp"), configuration(name, port, config), { mode: 0o600 });
   const { key, onEvent, onPid } = config;
   const about = { name, port, folder, binary: parts.runtime.workerd, key, onEvent, onPid };

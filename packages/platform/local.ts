@@ -1,18 +1,18 @@
 /**
- * The whole platform on this machine: home → Workers → isolates → gate, each started after what it needs and stopped
- * before it. Knows neither where the Workers come from nor who asked for it.
+ * The whole platform on this machine: home → gate and Workers → isolates, each started after what it needs and stopped
+ * before it; then the gate opens, and it closes first. Knows neither where the Workers come from nor who asked for it.
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { D1Database } from "@cloudflare/workers-types";
 import { startBundler } from "./bundler.ts";
 import type { Config } from "./config.ts";
-import { checkPort, freePort, startGate } from "./gate.ts";
-import { childrenOf, loadKeys, lockHome, openHome } from "./home.ts";
+import { loadKeys, lockHome, openHome } from "./home.ts";
 import { startIsolates } from "./isolates.ts";
 import { migrate } from "./migrate.ts";
 import { type Platform, startPlatform } from "./miniflare.ts";
 import type { Parts } from "./parts.ts";
+import { checkPort, freePort } from "./ports.ts";
 import { tether } from "./tether.ts";
 
 const TICK_MS = 60_000;
@@ -48,8 +48,8 @@ export class LocalPlatform {
     this.#options = options;
   }
 
-  /** @param onGateEnd Called when the one door has ended, which it should not. @throws StartError; `stop` is still to be called. */
-  async start(onGateEnd: () => void): Promise<Started> {
+  /** @param onEnd Called when it has ended, which it should not. @throws StartError; `stop` is still to be called. */
+  async start(onEnd: () => void): Promise<Started> {
     const { config: asked, parts, allow, onOutput, onEvent } = this.#options;
     openHome(asked.home);
     const lock = lockHome(asked.home);
@@ -61,19 +61,24 @@ export class LocalPlatform {
     const bundler = await freePort();
     const key = randomBytes(32).toString("hex");
     const bindings = { ...bindingsOf(config, api), INTERNAL_KEY: key };
-    const platform = await startPlatform(config, { bindings, functions, bundler, allow, onOutput }, parts);
-    this.#stops.push(() => platform.miniflare.dispose());
+    let starts = 0;
+    const onProcess = (pid: number) => {
+      lock.addChild(pid);
+      const letGo = tether([pid]);
+      this.#stops.push(async () => letGo());
+      if (starts++ > 0)
+        onEvent({ level: "warn", at: "platform", pid, why: "has ended, and was started again" });
+    };
+    const told = { onOutput, onProcess, onEnd: () => this.#stopping ?? onEnd() };
+    const platform = await startPlatform(config, { bindings, functions, bundler, allow, ...told }, parts);
+    this.#stops.push(() => platform.stop());
     const db = await platform.miniflare.getD1Database("DB", "cloudify-api");
     await migrate(db, await parts.migrations());
     if (config.without.size === 0) await parts.seed(db, config.home, api);
-    const sockets = { api: await platform.socketOf("api"), edge: await platform.socketOf("edge-router") };
-    const children = childrenOf(process.pid);
-    for (const pid of children) lock.addChild(pid);
-    const letGo = tether(children);
-    this.#stops.push(async () => letGo());
+    const edge = await platform.socketOf("edge-router");
     const watch = { onEvent, onPid: (pid: number) => lock.addChild(pid) };
     for (const name of ["main", "quarantine"] as const) {
-      const about = { folder: join(config.home, "isolates"), platform: sockets.edge, key };
+      const about = { folder: join(config.home, "isolates"), platform: edge, key };
       const isolates = { ...about, ...watch, deployDomain: "localhost", allow };
       const place = await startIsolates(name, functions[name], isolates, parts);
       this.#stops.push(() => place.stop());
@@ -83,10 +88,8 @@ export class LocalPlatform {
       const place = await startBundler(bundler, folder, watch, parts.bundler, parts.runtime.workerd);
       this.#stops.push(() => place.stop());
     }
-    const gate = await startGate(config, sockets, parts, onOutput);
-    lock.addChild(gate.pid);
-    this.#stops.push(() => gate.stop());
-    void gate.ended.then(() => this.#stopping ?? onGateEnd());
+    this.#stops.push(() => platform.close());
+    platform.open();
     if (!config.without.has("cron")) this.#stops.push(tickEveryMinute(platform, onEvent));
     const own = (pid: number) => lock.addChild(pid);
     return { api, port: config.port, db: db as unknown as D1Database, own };

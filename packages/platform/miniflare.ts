@@ -1,20 +1,35 @@
 /**
- * The platform process: the Workers in one Miniflare, persisted under the home, each reached only through a direct
- * socket on loopback. Miniflare's unstable names appear here and nowhere else.
+ * The platform process: the Workers in one Miniflare, persisted under the home, and the gate before them. Each Worker has
+ * a direct socket on loopback too, for the platform's other processes. Miniflare's unstable names appear here and in the
+ * gate's plugin, and nowhere else.
  */
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import type { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { type Config, WORKERS, type WorkerName } from "./config.ts";
-import { freeBytes } from "./home.ts";
+import type * as Gate from "./gate.plugin.ts";
+import { addressOf, gateWorker } from "./gate.ts";
+import { childrenOf, freeBytes } from "./home.ts";
 import type { Parts } from "./parts.ts";
-import { V8_FLAGS } from "./workerd.ts";
+import { ended, V8_FLAGS } from "./workerd.ts";
 
 export interface Platform {
   miniflare: Miniflare;
   /** `host:port` of a Worker's direct socket. */
   socketOf(worker: WorkerName): Promise<string>;
+  /** Lets visitors in: until now the gate has told them to come again. */
+  open(): void;
+  /** Lets nobody in any more, and waits for a few seconds until those inside have been answered, and their lines written. */
+  close(): Promise<void>;
+  /** Ends it; the answers that are under way are waited for as long. */
+  stop(): Promise<void>;
 }
 
+/** More than the gate itself takes; one that hangs is not waited for. */
+const CLOSE_MS = 4_000;
+/** Lines are gathered for a moment, also those of calls that have been answered. */
+const LINES_MS = 250;
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 type V4Options = Parameters<typeof convertV4MiniflareOptions>[0];
@@ -28,14 +43,19 @@ export interface PlatformOptions {
   bundler: number;
   allow: readonly string[];
   onOutput(chunk: Buffer): void;
+  /** Takes the id of each process that runs it: the first, and each that took the place of one that had ended. */
+  onProcess(pid: number): void;
+  /** It has ended, and can't be started again. */
+  onEnd(): void;
 }
 
 export async function startPlatform(
   config: Config,
-  { bindings, functions, bundler, allow, onOutput }: PlatformOptions,
+  { bindings, functions, bundler, allow, onOutput, onProcess, onEnd }: PlatformOptions,
   parts: Parts,
 ): Promise<Platform> {
   const { convertV4MiniflareOptions, Log, LogLevel, Miniflare, Response } = parts.runtime.miniflare;
+  const { hold } = (await import(pathToFileURL(parts.gate.plugin).href)) as typeof Gate;
   // Asked for nothing but ingresses of regions, which on one machine are on loopback.
   const REGIONS_NET = {
     network: { allow: ["public", "private"], tlsOptions: { trustBrowserCas: true } },
@@ -56,16 +76,33 @@ export async function startPlatform(
   const workers = await Promise.all(
     WORKERS.map((worker) => workerOptions(worker, config, bindings, services(worker), parts)),
   );
+  let isOpen = false;
+  const OPENED = () => new Response(null, { status: isOpen ? 200 : 503 });
+  const behind = { API: "cloudify-api", EDGE: "cloudify-edge-router", OPENED };
+  const gate = await gateWorker(config, parts.gate, behind);
+  class Told extends Log {
+    override error(message: Error): void {
+      super.error(message);
+      if ("code" in message && message.code === "ERR_RUNTIME_FAILURE") onEnd();
+    }
+  }
+  let pid: number | null = null;
+  const others = new Set(childrenOf(process.pid, "workerd"));
+  const found = () => {
+    pid = childrenOf(process.pid, "workerd").find((one) => !others.has(one)) ?? null;
+    if (pid !== null) onProcess(pid);
+  };
   const options = {
     host: "127.0.0.1",
     port: 0,
-    log: new Log(LogLevel.ERROR),
+    log: new Told(LogLevel.ERROR),
+    unsafeHandleRuntimeRestart: found,
     // What Workers print is one JSON line each; what workerd itself prints is for whoever debugs it.
     handleStructuredLogs: ({ message }: { message: string }) => onOutput(Buffer.from(`${message}\n`)),
     resourcePersistencePath: join(config.home, "state"),
     unsafeLocalExplorer: false,
     telemetry: { enabled: false },
-    workers,
+    workers: [...workers, gate],
   } as unknown as V4Options;
   process.env.MINIFLARE_WORKERD_V8_FLAGS ??= V8_FLAGS.join(" ");
   const mine = SIGNALS.map((signal) => process.listeners(signal));
@@ -79,11 +116,27 @@ export async function startPlatform(
   onlyMine();
   await miniflare.ready;
   onlyMine();
+  found();
   return {
     miniflare,
     async socketOf(worker) {
       const url = await miniflare.unsafeGetDirectURL(`cloudify-${worker}`);
       return url.host;
+    },
+    open() {
+      isOpen = true;
+    },
+    async close() {
+      const closed = miniflare.getWorker(gate.name).then((worker) => worker.scheduled({ cron: "close" }));
+      await Promise.race([closed, wait(CLOSE_MS, undefined, { ref: false })]);
+      await wait(LINES_MS);
+    },
+    async stop() {
+      const letGo = hold(addressOf(config));
+      if (pid !== null) await ended(pid);
+      const disposed = miniflare.dispose();
+      letGo();
+      await disposed;
     },
   };
 }

@@ -27,8 +27,14 @@ export interface Migration {
 export interface Parts {
   runtime: Runtime;
   worker(name: WorkerName): Promise<WorkerPart>;
-  /** A script that runs in a workerd of its own, as one ES module. */
-  script(name: "gate" | "isolates"): Promise<string>;
+  /** What loads functions, in a workerd of its own, as one ES module. */
+  isolates(): Promise<string>;
+  gate: {
+    /** The Worker, as one ES module. */
+    code(): Promise<string>;
+    /** Path of the module that Miniflare loads as its plugin, `gate.plugin.ts`. */
+    plugin: string;
+  };
   /** What bundles functions from source, with esbuild's WebAssembly; `null`: none are taken. */
   bundler: (() => Promise<{ code: string; wasm: Uint8Array }>) | null;
   /** In the order in which they apply. */

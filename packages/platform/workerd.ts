@@ -1,6 +1,7 @@
 /** A workerd process whose life is held to ours: when this process dies, however it dies, it ends too. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as wait } from "node:timers/promises";
 
 export interface WorkerdProcess {
   pid: number;
@@ -22,6 +23,7 @@ export const v8Flags = `v8Flags = ${JSON.stringify(V8_FLAGS)},`;
 
 /** Asked to end, workerd waits for what is under way: a WebSocket is that for as long as its client likes. */
 const GRACE_MS = 3_000;
+const ASK_EVERY_MS = 20;
 
 /**
  * @param binary Path of workerd.
@@ -64,6 +66,17 @@ export async function spawnWorkerd(
       clearTimeout(late);
     },
   };
+}
+
+/** Asks a process that is not of ours to end, and waits until it has, or for as long as it may take. */
+export async function ended(pid: number): Promise<void> {
+  try {
+    process.kill(pid, "SIGTERM");
+    for (const until = Date.now() + GRACE_MS; Date.now() < until; await wait(ASK_EVERY_MS))
+      process.kill(pid, 0);
+  } catch {
+    // It is gone.
+  }
 }
 
 function cutOff(pid: number): void {

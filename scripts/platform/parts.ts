@@ -14,13 +14,15 @@ import { seed } from "./seed.ts";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-const SCRIPTS = { gate: "packages/platform/gate.worker.ts", isolates: "workers/edge-router/isolates.ts" };
-
 /** @param isShipped Small, and with no path of this machine. */
 const partsOf = (isShipped: boolean): Parts => ({
   runtime: { miniflare, workerd: workerd.default },
   worker: (name) => workerPart(name, isShipped),
-  script: (name) => bundle(join(ROOT, SCRIPTS[name]), isShipped),
+  isolates: () => bundle(join(ROOT, "workers/edge-router/isolates.ts"), isShipped),
+  gate: {
+    code: () => bundle(join(ROOT, "packages/platform/gate.worker.ts"), isShipped),
+    plugin: join(ROOT, "packages/platform/gate.plugin.ts"),
+  },
   bundler: async () => ({
     code: await bundle(join(ROOT, "workers/api/bundler.ts"), isShipped),
     wasm: readFileSync(fileURLToPath(import.meta.resolve("esbuild-wasm/esbuild.wasm"))),

@@ -19,7 +19,8 @@ export async function shippedParts(): Promise<Parts> {
       code: await read(`${name}.mjs`),
       options: JSON.parse(await read(`${name}.json`)) as Record<string, unknown>,
     }),
-    script: (name) => read(`${name}.mjs`),
+    isolates: () => read("isolates.mjs"),
+    gate: { code: () => read("gate.mjs"), plugin: join(FOLDER, "gate-plugin.mjs") },
     // Single functions are sent to a platform; here they are bundled before they get there.
     bundler: null,
     migrations: async () => JSON.parse(await read("migrations.json")) as Migration[],

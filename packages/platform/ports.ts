@@ -1,0 +1,37 @@
+/** Ports on this machine. */
+import { randomInt } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { StartError } from "./config.ts";
+import { codeOf } from "./home.ts";
+
+const FIRST_PORT = 20_000;
+const PORTS = 12_000;
+
+/** On loopback, and outside the range that the system takes ports from: a process that is replaced finds it free again. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    try {
+      return await checkPort("127.0.0.1", FIRST_PORT + randomInt(PORTS));
+    } catch {
+      // Taken; there are many.
+    }
+  }
+}
+
+/** Claims nothing; finds out early, in one line, what would go wrong late. @returns The port, chosen if it was 0. */
+export async function checkPort(host: string, port: number): Promise<number> {
+  const server = createServer();
+  try {
+    server.listen(port, host);
+    await once(server, "listening");
+    const address = server.address();
+    return typeof address === "object" && address ? address.port : port;
+  } catch (error) {
+    const why =
+      codeOf(error) === "EADDRINUSE" ? "is taken by another program" : `can't be used (${codeOf(error)})`;
+    throw new StartError(`Port ${port} on ${host} ${why}; set PORT to another one.`);
+  } finally {
+    server.close();
+  }
+}
