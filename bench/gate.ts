@@ -29,6 +29,7 @@ const config :Workerd.Config = (
 const gate :Workerd.Worker = (
   modules = [(name = "gate.js", esModule = embed "gate.js")],
   compatibilityDate = "2026-10-01",
+  compatibilityFlags = ["enable_request_signal"],
   bindings = [
     (name = "API", service = "upstream"),
     (name = "EDGE", service = "upstream"),

@@ -22,6 +22,8 @@ export async function gateWorker(
     modules: [{ type: "ESModule" as const, path: "index.mjs", contents: await code() }],
     modulesRoot: "/",
     compatibilityDate: "2026-10-01",
+    // It is told of clients that leave.
+    compatibilityFlags: ["enable_request_signal"],
     bindings: { HOSTS: JSON.stringify(hostsOf(config)), TEST_CF: config.testCf ? "1" : "0" },
     serviceBindings: { ...behind },
     unsafeBindings: [{ name: "SOCKET", type: GATE, plugin: socket, options: { address: addressOf(config) } }],

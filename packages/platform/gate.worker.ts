@@ -19,7 +19,7 @@ let hosts: ReadonlySet<string> | null = null;
 let isOpen = false;
 let isClosing = false;
 /** Requests whose answer has not begun. */
-let waiting = 0;
+const waiting = new Set<Request>();
 
 /** When it closes, for those who are inside. */
 const GRACE_MS = 3_000;
@@ -29,18 +29,21 @@ export default {
     if (isClosing) return closed("The platform is being stopped.");
     isOpen ||= (await env.OPENED.fetch("http://gate.internal/")).ok;
     if (!isOpen) return closed("The platform is being started.");
-    waiting++;
+    waiting.add(request);
+    // When the client leaves, the runtime goes no further here: not to what stands behind `finally` either.
+    request.signal.addEventListener("abort", () => waiting.delete(request));
     try {
       return await pass(request, env);
     } finally {
-      waiting--;
+      waiting.delete(request);
     }
   },
 
   /** The platform ends: nobody is let in any more, and those who are inside are waited for. */
   async scheduled() {
     isClosing = true;
-    for (const until = Date.now() + GRACE_MS; waiting > 0 && Date.now() < until; ) await scheduler.wait(10);
+    for (const until = Date.now() + GRACE_MS; waiting.size > 0 && Date.now() < until; )
+      await scheduler.wait(10);
   },
 } satisfies ExportedHandler<Env>;
 

@@ -117,6 +117,19 @@ test("when it stops, those who are inside get all of their answer, and what func
   expect(stdout).toContain("its last line");
 }, 60_000);
 
+test("a stop waits for nobody who has left", async () => {
+  const host = `gate.localhost:${platform.port}`;
+  const socket = connect(platform.port, "127.0.0.1");
+  socket.write(`GET /slow HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+  // Whoever came later has been answered: it is inside.
+  await get(platform.at("gate", "/a.txt"));
+  socket.resetAndDestroy();
+  const from = Date.now();
+  expect(await platform.stop()).toBe(0);
+  expect(Date.now() - from).toBeLessThan(3_000);
+  await platform.start();
+}, 60_000);
+
 /** Asks for a file, and reads nothing of it yet. @returns Reads it; how many bytes came. */
 function unread(address: string): Promise<() => Promise<number>> {
   const { host, port, pathname } = new URL(address);
