@@ -36,6 +36,30 @@ test("hosts tell the API from deployments", () => {
   expect(ask({}, "http://localhost:9999/")).toMatchObject({ to: "edge" });
 });
 
+test.each([
+  ["connection", "x-a, cf-connecting-ip"],
+  ["keep-alive", "timeout=5"],
+  ["te", "trailers"],
+  ["upgrade", "h2c"],
+])("%s ends with the client's connection", (name, value) => {
+  const verdict = ask({ [name]: value });
+  expect(verdict.ok && verdict.headers.get(name)).toBe(null);
+});
+
+test("a WebSocket is asked for as it was", () => {
+  const verdict = ask({ upgrade: "WebSocket", connection: "Upgrade", "sec-websocket-protocol": "chat" });
+  expect(verdict.ok && verdict.headers.get("upgrade")).toBe("WebSocket");
+  expect(verdict.ok && verdict.headers.get("sec-websocket-protocol")).toBe("chat");
+});
+
+test.each(["A.localhost:8787", "x@a.localhost:8787", "a.localhost:8787/path?"])(
+  "the host %s is told as it is read",
+  (host) => {
+    const verdict = ask({ host }, `http://${host}/`);
+    expect(verdict.ok && verdict.headers.get("host")).toBe("a.localhost:8787");
+  },
+);
+
 test("only a test may say where it is", () => {
   const header = { "x-cloudify-test-cf": '{"latitude":1.5,"country":"DE","colo":"FRA"}' };
   expect(ask(header, undefined, true)).toMatchObject({ cf: { latitude: "1.5", country: "DE" } });

@@ -3,6 +3,8 @@
 /** Only the platform sets these: from outside they are lies. */
 const STRIPPED =
   /^(?:mf-|cf-|x-forwarded-|x-real-ip$|x-vercel-|x-cloudify-|cdn-loop$|true-client-ip$|forwarded$)/;
+/** RFC 9110, 7.6.1: they end with the client's connection. */
+const OF_THE_CONNECTION = /^(?:connection|keep-alive|proxy-connection|te|trailer)$/;
 export const MAX_HEADER_BYTES = 32 * 1024;
 export const MAX_URL_BYTES = 16 * 1024;
 
@@ -41,9 +43,13 @@ export function inspect(
   const headers = new Headers();
   for (const [name, value] of from) {
     bytes += name.length + value.length;
-    if (!STRIPPED.test(name)) headers.append(name, value);
+    if (!STRIPPED.test(name) && !OF_THE_CONNECTION.test(name)) headers.append(name, value);
   }
   if (bytes > MAX_HEADER_BYTES) return { ok: false, status: 431, code: "headers_too_large" };
+  // No other protocol is spoken behind it.
+  if (headers.get("upgrade")?.toLowerCase() !== "websocket") headers.delete("upgrade");
+  // As it is read: `NAME.localhost`, `somebody@name.localhost` and `name.localhost/path?` all lead to one site.
+  headers.set("host", url.host);
   if (clientIp !== null) headers.set("cf-connecting-ip", clientIp);
   const cf = { clientAcceptEncoding: from.get("accept-encoding") ?? "", ...(isTest ? placeOf(from) : {}) };
   return { ok: true, headers, cf, to: hosts.has(url.host.toLowerCase()) ? "api" : "edge" };
