@@ -126,15 +126,24 @@ function isSame({ pid, began }: { pid: number; began: string }): boolean {
   return now === null || now === began;
 }
 
-/** Linux: the processes of this program that a process has started itself. Empty where there is no /proc. */
-export function childrenOf(pid: number, program: string): number[] {
-  const isOfIt = (child: number) => readFileSync(`/proc/${child}/comm`, "utf8").trim() === program;
+/** Linux: the processes that a process has started itself with this in their environment. Empty where there is no /proc. */
+export function childrenOf(pid: number, variable: string): number[] {
   try {
     const tasks = readdirSync(`/proc/${pid}/task`);
-    const lists = tasks.map((task) => readFileSync(`/proc/${pid}/task/${task}/children`, "utf8"));
-    return lists.flatMap((list) => list.split(" ").filter(Boolean).map(Number)).filter(isOfIt);
+    const lists = tasks.map((task) => textOf(`/proc/${pid}/task/${task}/children`));
+    const all = lists.flatMap((list) => list.split(" ").filter(Boolean).map(Number));
+    return all.filter((child) => textOf(`/proc/${child}/environ`).split("\0").includes(variable));
   } catch {
     return [];
+  }
+}
+
+/** Empty of what has just ended. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
   }
 }
 

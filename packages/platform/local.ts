@@ -62,10 +62,12 @@ export class LocalPlatform {
     const key = randomBytes(32).toString("hex");
     const bindings = { ...bindingsOf(config, api), INTERNAL_KEY: key };
     let starts = 0;
+    let letGo = () => {};
+    this.#stops.push(async () => letGo());
     const onProcess = (pid: number) => {
       lock.addChild(pid);
-      const letGo = tether([pid]);
-      this.#stops.push(async () => letGo());
+      letGo();
+      letGo = tether([pid]);
       if (starts++ > 0)
         onEvent({ level: "warn", at: "platform", pid, why: "has ended, and was started again" });
     };

@@ -31,6 +31,8 @@ const CLOSE_MS = 4_000;
 /** Lines are gathered for a moment, also those of calls that have been answered. */
 const LINES_MS = 250;
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+/** In the environment of its process, which is told by it from those of other platforms. */
+const MARK = "CLOUDIFY_GATE";
 
 type V4Options = Parameters<typeof convertV4MiniflareOptions>[0];
 
@@ -87,9 +89,10 @@ export async function startPlatform(
     }
   }
   let pid: number | null = null;
-  const others = new Set(childrenOf(process.pid, "workerd"));
+  const address = addressOf(config);
+  const processes = () => childrenOf(process.pid, `${MARK}=${address}`);
   const found = () => {
-    pid = childrenOf(process.pid, "workerd").find((one) => !others.has(one)) ?? null;
+    [pid = null] = processes();
     if (pid !== null) onProcess(pid);
   };
   const options = {
@@ -97,6 +100,7 @@ export async function startPlatform(
     port: 0,
     log: new Told(LogLevel.ERROR),
     unsafeHandleRuntimeRestart: found,
+    unsafeRuntimeEnv: { [MARK]: address },
     // What Workers print is one JSON line each; what workerd itself prints is for whoever debugs it.
     handleStructuredLogs: ({ message }: { message: string }) => onOutput(Buffer.from(`${message}\n`)),
     resourcePersistencePath: join(config.home, "state"),
@@ -132,8 +136,8 @@ export async function startPlatform(
       await wait(LINES_MS);
     },
     async stop() {
-      const letGo = hold(addressOf(config));
-      if (pid !== null) await ended(pid);
+      const letGo = hold(address);
+      if (pid !== null && processes().includes(pid)) await ended(pid);
       const disposed = miniflare.dispose();
       letGo();
       await disposed;
