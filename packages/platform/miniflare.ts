@@ -10,8 +10,9 @@ import type { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { type Config, WORKERS, type WorkerName } from "./config.ts";
 import type * as Gate from "./gate.plugin.ts";
 import { addressOf, gateWorker } from "./gate.ts";
-import { childrenOf, freeBytes } from "./home.ts";
+import { childrenOf, codeOf, freeBytes } from "./home.ts";
 import type { Parts } from "./parts.ts";
+import { portProblem } from "./ports.ts";
 import { ended, V8_FLAGS } from "./workerd.ts";
 
 export interface Platform {
@@ -118,8 +119,16 @@ export async function startPlatform(
         if (!mine[i]?.includes(one)) process.removeListener(signal, one);
   };
   onlyMine();
-  await miniflare.ready;
-  onlyMine();
+  try {
+    await miniflare.ready;
+  } catch (error) {
+    await miniflare.dispose().catch(() => undefined);
+    // Somebody took it since it was looked at.
+    if (codeOf(error) === "ERR_ADDRESS_IN_USE") throw portProblem(config.host, config.port, "EADDRINUSE");
+    throw error;
+  } finally {
+    onlyMine();
+  }
   found();
   return {
     miniflare,

@@ -28,10 +28,14 @@ export async function checkPort(host: string, port: number): Promise<number> {
     const address = server.address();
     return typeof address === "object" && address ? address.port : port;
   } catch (error) {
-    const why =
-      codeOf(error) === "EADDRINUSE" ? "is taken by another program" : `can't be used (${codeOf(error)})`;
-    throw new StartError(`Port ${port} on ${host} ${why}; set PORT to another one.`);
+    throw portProblem(host, port, codeOf(error));
   } finally {
     server.close();
   }
+}
+
+/** @param code As the system names what is wrong with it. */
+export function portProblem(host: string, port: number, code: string): StartError {
+  const why = code === "EADDRINUSE" ? "is taken by another program" : `can't be used (${code})`;
+  return new StartError(`Port ${port} on ${host} ${why}; set PORT to another one.`);
 }

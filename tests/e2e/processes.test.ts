@@ -1,8 +1,10 @@
-/** The platform's process, started by itself: beside another's. */
+/** The platform's process, started by itself: beside another's, and where it can't start. */
+import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readConfig } from "@cloudify/platform";
+import { readConfig, StartError } from "@cloudify/platform";
 import { afterAll, expect, test } from "vitest";
 import { sourceParts } from "#scripts/platform/parts.ts";
 import { freePort, until } from "#tests/support/platform.ts";
@@ -29,4 +31,14 @@ test("of two platforms in one program each ends its own process, also one that w
   expect(other.pids.map((pid) => existsSync(`/proc/${pid}`))).toEqual([true]);
   expect(one.pids).not.toContain(other.pids[0]);
   await other.platform.stop();
+});
+
+test("a port that is taken in the last moment is one clear line", async () => {
+  const taken = createServer().listen(await freePort(), "127.0.0.1");
+  await once(taken, "listening");
+  const { port } = taken.address() as { port: number };
+  const started = start(port);
+  await expect(started).rejects.toThrow(StartError);
+  await expect(started).rejects.toThrow(`Port ${port} on 127.0.0.1 is taken by another program`);
+  taken.close();
 });
