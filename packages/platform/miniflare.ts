@@ -130,6 +130,12 @@ export async function startPlatform(
     onlyMine();
   }
   found();
+  const tell = async () => {
+    // A proxy of Miniflare's holds this thread until it is answered, which one that hangs never does.
+    await miniflare.dispatchFetch("http://gate.internal/").catch(() => undefined);
+    const worker = await miniflare.getWorker(gate.name);
+    await worker.scheduled({ cron: "close" });
+  };
   return {
     miniflare,
     async socketOf(worker) {
@@ -140,8 +146,8 @@ export async function startPlatform(
       isOpen = true;
     },
     async close() {
-      const closed = miniflare.getWorker(gate.name).then((worker) => worker.scheduled({ cron: "close" }));
-      await Promise.race([closed, wait(CLOSE_MS, undefined, { ref: false })]);
+      isOpen = false;
+      await Promise.race([tell(), wait(CLOSE_MS, undefined, { ref: false })]);
       await wait(LINES_MS);
     },
     async stop() {

@@ -130,6 +130,14 @@ test("a stop waits for nobody who has left", async () => {
   await platform.start();
 }, 60_000);
 
+test("a process that hangs is ended too", async () => {
+  // By then cron has been called for the first time, which Miniflare does without a limit of time.
+  await platform.cli("whoami");
+  process.kill(processOf(platform.home), "SIGSTOP");
+  expect(await platform.stop()).toBe(0);
+  await platform.start();
+}, 60_000);
+
 /** Asks for a file, and reads nothing of it yet. @returns Reads it; how many bytes came. */
 function unread(address: string): Promise<() => Promise<number>> {
   const { host, port, pathname } = new URL(address);
