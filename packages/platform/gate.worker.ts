@@ -70,17 +70,8 @@ async function pass(request: Request, env: Env): Promise<Response> {
       encodeResponseBody: "manual",
     });
   } catch {
-    // Either the sender's body broke off, or nothing stands behind: a question without a body tells which.
-    const upstream = to === "api" ? env.API : env.EDGE;
-    const isAlive =
-      body !== null &&
-      (await upstream.fetch(url.href, { method: "HEAD", headers }).then(
-        () => true,
-        () => false,
-      ));
-    return isAlive
-      ? problem(400, "bad_request", "The request's body could not be read to its end.")
-      : problem(503, "unavailable", "The platform behind this address does not answer at the moment.");
+    // Both answer for what fails in them: this is a failure of the runtime's.
+    return problem(503, "unavailable", "The platform behind this address does not answer at the moment.");
   }
 }
 

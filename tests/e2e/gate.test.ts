@@ -54,6 +54,15 @@ test("nobody can say of oneself who one is, or ask for the runtime's own protoco
   expect(await raw(`CONNECT ${host} HTTP/1.1\r\nhost: ${host}\r\n\r\n`)).not.toMatch(/^HTTP\/1\.1 2/);
 });
 
+test("a body that breaks off is the fault of whoever sent it, and nothing that the API logs", async () => {
+  const head = `host: localhost:${platform.port}\r\nauthorization: Bearer ${platform.token}\r\ncontent-type: application/json`;
+  const bytes = `POST /api/projects HTTP/1.1\r\n${head}\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"nam\r\nno number\r\n`;
+  const said = await raw(bytes);
+  expect(said).toMatch(/^HTTP\/1\.1 400 /);
+  expect(said).toContain('"code":"bad_request"');
+  expect(platform.output).not.toContain('"at":"api"');
+});
+
 /** The platform's own process, as its home tells. */
 const processOf = (home: string): number => {
   const { children } = JSON.parse(readFileSync(join(home, "lock.json"), "utf8")) as {

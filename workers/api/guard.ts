@@ -67,8 +67,8 @@ const takeJson: Guard = async (c, next) => {
 };
 
 /** Counts what arrives when no length is named, so that a body without an end is cut off. */
-const limitTo = (maxBytes: number): Guard =>
-  bodyLimit({
+const limitTo = (maxBytes: number): Guard => {
+  const limit = bodyLimit({
     maxSize: maxBytes,
     onError: () => {
       throw new Problem("too_large", `A JSON body may have ${maxBytes} bytes here.`, {
@@ -76,3 +76,20 @@ const limitTo = (maxBytes: number): Guard =>
       });
     },
   });
+  return async (c, next) => {
+    let isRead = false;
+    const go = () => {
+      isRead = true;
+      return next();
+    };
+    try {
+      return await limit(c, go);
+    } catch (error) {
+      if (isRead || error instanceof Problem) throw error;
+      throw new Problem("bad_request", "The body ended before all of it had come.", {
+        fix: "Send it again.",
+        cause: error,
+      });
+    }
+  };
+};
