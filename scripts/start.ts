@@ -14,12 +14,17 @@ async function start(): Promise<void> {
   const places = readPlaces(process.env.CLOUDIFY_REGIONS);
   const environments = environmentsOf(process.env, places.length);
   const regions: LocalRegion[] = [];
+  let isStopping = false;
   const told = {
     onOutput: (chunk: Buffer) => void process.stderr.write(chunk),
-    onEvent: (event: Record<string, unknown>) => console.error(JSON.stringify(event)),
+    onEvent(event: Record<string, unknown>) {
+      // Ctrl-C reaches the platform's process too, which is started again until it is stopped.
+      if (!(isStopping && event.at === "platform")) console.error(JSON.stringify(event));
+    },
   };
   const platform = new LocalPlatform({ config, parts: sourceParts, allow: allowedNetworks(), ...told });
   const stop = async (code: number): Promise<never> => {
+    isStopping = true;
     await Promise.all(regions.map((region) => region.stop()));
     await platform.stop();
     process.exit(code);
