@@ -46,7 +46,8 @@ async function start(): Promise<void> {
     if (example !== null) console.log(`examples/hello is at ${example}`);
     console.log(`ready ${api}`);
   } catch (error) {
-    tell(error);
+    // A stop takes away what the start waits for.
+    if (!isStopping) tell(error);
     await stop(1);
   }
 }
