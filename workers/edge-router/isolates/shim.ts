@@ -12,6 +12,7 @@ import { consoleText } from "./console.ts";
 import { faultsText } from "./faults.ts";
 import { fetchText } from "./fetch.ts";
 import { FILES, filesAskedText, filesText } from "./files.ts";
+import { inflowText } from "./inflow.ts";
 
 const PRELUDE = `${RESERVED_MODULES}prelude.js`;
 export const MAIN = `${RESERVED_MODULES}main.js`;
@@ -127,6 +128,7 @@ watchFaults({ emit, inspect });
 
 ${filesAskedText}
 ${fetchText}
+${inflowText}
 // A location's cache is one for all who run there: customers have one that never holds anything.
 const noCache = {
   match: async () => undefined,
@@ -145,7 +147,7 @@ globalThis[Symbol.for("@vercel/request-context")] = context;
 `;
 
 const mainText = (entry: string): string =>
-  `import { begin, native, requests, requestState, flushEarly } from "./prelude.js";
+  `import { begin, native, requests, requestState, flushEarly, inflowOf, settled } from "./prelude.js";
 import * as entry from ${JSON.stringify(`../${entry}`)};
 ${HANDLER}`;
 
@@ -184,13 +186,14 @@ export default {
     const head = parse(request.headers.get("${HEAD_HEADER}"));
     const isMiddleware = head["${AS_MIDDLEWARE}"] !== undefined;
     if (isMiddleware) delete head["${AS_MIDDLEWARE}"];
-    const asked = new Request(request, { headers: head });
+    const inflow = inflowOf(request, head["content-length"]);
+    const asked = new Request(request, inflow === null ? { headers: head } : { headers: head, body: inflow.readable });
     const later = (work) => ctx.waitUntil(work);
     const waitUntil = (work) => later(Promise.resolve(work).catch((error) => console.error("waitUntil:", error)));
     const context = new Context(asked, waitUntil);
     const state = requestState(later);
     begin(state);
-    return requests.run({ hops, context, state }, async () => {
+    const answer = async () => {
       flushEarly();
       if (!handler) {
         console.error("The module has no default export that is a function, or an object with fetch().");
@@ -212,7 +215,8 @@ export default {
       if (why === null) return response;
       console.error("The handler returned " + why + ", which can't be sent.");
       return fault("unsendable");
-    });
+    };
+    return requests.run({ hops, context, state }, inflow === null ? answer : async () => settled(await answer(), asked, inflow, later));
   },
 };
 `;
