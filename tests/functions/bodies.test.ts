@@ -1,4 +1,4 @@
-/** Bodies of requests that nobody reads: who sends them gets an answer all the same. */
+/** Bodies that nobody reads: of requests, whose senders get their answers all the same, and of answers to HEAD. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { deployFunctions } from "#tests/support/functions.ts";
 import { get } from "#tests/support/http.ts";
@@ -29,6 +29,9 @@ beforeAll(async () => {
     later: `export default (request) => new Response(new ReadableStream({ async start(c) {
       c.enqueue(${bytes('"begun "')}); await new Promise((r) => setTimeout(r, 100));
       c.enqueue(${bytes("String((await request.text()).length)")}); c.close() } }))`,
+    endless: `export default () => new Response(new ReadableStream({
+      async pull(c) { await new Promise((r) => setTimeout(r, 50)); c.enqueue(${bytes('"tick"')}) }, cancel() { console.log("canceled") } }),
+      { headers: { "content-type": "text/event-stream", "content-length": "1000" } })`,
   };
   const routes = [
     { src: "^/guarded$", middlewarePath: "_middleware", continue: true },
@@ -70,4 +73,15 @@ test.each([false, true])("a long body that is read comes whole; chunked: %s", as
   for (const path of ["/whole", "/onward"])
     expect(await (await send(path, isChunked)).json()).toEqual([isChunked ? null : "4000000", 4_000_000]);
   expect(await (await send("/later", isChunked)).text()).toBe("begun 4000000");
+});
+
+test("HEAD is answered at once where the answer to GET never ends, and the stream is told", async () => {
+  const found = await get(at("/endless"), { method: "HEAD" });
+  expect([found.status, found.headers.get("content-type"), found.headers.get("content-length")]).toEqual([
+    200,
+    "text/event-stream",
+    "1000",
+  ]);
+  const log = async () => (await platform.cli("logs", "bodies.localhost")).stdout;
+  await expect.poll(log).toContain("canceled");
 });

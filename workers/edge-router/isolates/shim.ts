@@ -178,6 +178,11 @@ class Context {
   get signal() { return this.#asked.signal; }
 }
 
+// Of a HEAD the runtime reads the body to its end before the head of the answer goes, which a stream may never come to.
+const bare = (response) => {
+  response.body.cancel().catch(() => {});
+  return new Response(null, response);
+};
 const fault = (kind) => new Response(null, { status: 500, headers: { "${FAULT_HEADER}": kind } });
 
 export default {
@@ -212,7 +217,7 @@ export default {
         return fault("no-response");
       }
       const why = response.type === "error" ? "Response.error()" : response.bodyUsed ? "a Response whose body was read, or sent, before" : null;
-      if (why === null) return response;
+      if (why === null) return request.method === "HEAD" && response.body !== null ? bare(response) : response;
       console.error("The handler returned " + why + ", which can't be sent.");
       return fault("unsendable");
     };
