@@ -115,16 +115,25 @@ function put(store, level, text) {
   deliver(store, cut > 0 ? { level, text: shown, at: Date.now(), cut } : { level, text: shown, at: Date.now() });
 }
 const gap = (store, count) => deliver(store, { level: "warn", text: "", at: Date.now(), gap: count });
+// The runtime's inspect takes a DOMException for an object whose stack is one of its fields.
+const { DOMException } = globalThis;
+const asError = (item) => {
+  if (!(item instanceof DOMException)) return item;
+  const { name, message, stack } = item;
+  const frames = stack.indexOf("\\n    at ");
+  return native.Object.assign(new Error(), { stack: "DOMException [" + name + "]: " + message + (frames < 0 ? "" : stack.slice(frames)) });
+};
+const shown = (item, options) => inspect(asError(item), options);
 ${consoleText}
 installConsole(console, {
-  format: formatWithOptions,
-  inspect,
+  format: (options, ...args) => formatWithOptions(options, ...args.map(asError)),
+  inspect: shown,
   now: performance.now.bind(performance),
   emit,
   state: () => (requests.getStore()?.state ?? current).console,
 });
 ${faultsText}
-watchFaults({ emit, inspect });
+export const complain = watchFaults({ emit, inspect: shown });
 
 ${filesAskedText}
 ${fetchText}
@@ -147,7 +156,7 @@ globalThis[Symbol.for("@vercel/request-context")] = context;
 `;
 
 const mainText = (entry: string): string =>
-  `import { begin, native, requests, requestState, flushEarly, inflowOf, settled } from "./prelude.js";
+  `import { begin, native, requests, requestState, flushEarly, complain, inflowOf, settled } from "./prelude.js";
 import * as entry from ${JSON.stringify(`../${entry}`)};
 ${HANDLER}`;
 
@@ -208,7 +217,7 @@ export default {
       try {
         response = await handler(asked, context, env);
       } catch (error) {
-        console.error(error instanceof Error ? error : new Error("Thrown: " + String(error)));
+        complain(error);
         return fault("threw");
       }
       if (isMiddleware) response ??= new Response(null, { headers: { "x-middleware-next": "1" } });
