@@ -87,10 +87,13 @@ export default {
 /** What the runtime says when a call comes to no answer. */
 function faultOf(text: string): Fault {
   if (/would never generate a response|had hung/.test(text)) return "hung";
+  if (/^The Node\.js process\.exit/.test(text)) return "threw";
   return UNSENDABLE.test(text) ? "unsendable" : "load";
 }
 
-const UNSENDABLE = /Body has already been used|locked to a reader|must not be an error response|disturbed/;
+/** An illegal invocation: a Proxy stands around the Response. */
+const UNSENDABLE =
+  /Body has already been used|locked to a reader|must not be an error response|disturbed|^Illegal invocation/;
 
 const PASSED_ON = [HEAD_HEADER, HOPS_HEADER, "upgrade"];
 

@@ -37,6 +37,11 @@ function watchFaults({ emit, inspect }) {
     }
     globalThis[name] = watched;
   }
+  const { reportError } = globalThis;
+  globalThis.reportError = function (fault) {
+    tell(fault);
+    return Reflect.apply(reportError, globalThis, arguments);
+  };
   addEventListener("unhandledrejection", ({ reason }) => tell(reason));
 
   // The one that was added is the one that is taken away.
