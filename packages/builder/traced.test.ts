@@ -234,6 +234,15 @@ test("a .cjs is CommonJS to an isolate too: it is bundled for what it requires, 
   );
 });
 
+test.each(["index.ts", "./index.ts"])("an entrypoint in TypeScript is bundled: %s", async (entrypoint) => {
+  const files = {
+    "index.ts": "export default (request: Request): Response => new Response(request.method);",
+  };
+  const { made } = await read(project(files, JSON.stringify({ runtime: "edge", entrypoint })));
+  expect(await answerOf(made)).toBe("GET");
+  expect(JSON.parse(made[".vc-config.json"] ?? "")).toEqual({ runtime: "edge", entrypoint: "index.js" });
+});
+
 test("a function for Node.js keeps its tree", async () => {
   const config = JSON.stringify({ runtime: "nodejs22.x", handler: "api/hello.js", launcherType: "Nodejs" });
   expect((await read(project({ "api/hello.js": COMMON, ...PKG }, config))).made).toEqual({});
