@@ -71,6 +71,7 @@ const PKG = {
 };
 
 test.each<[string, Record<string, string>, string]>([
+  ["CommonJS of one's own", { "api/hello.js": 'exports.default = () => new Response("own");' }, "own"],
   ["CommonJS", { "api/hello.js": COMMON, "lib/util.js": 'exports.it = "util"', ...PKG }, "pkgutil"],
   [
     "a handler by its method in CommonJS",

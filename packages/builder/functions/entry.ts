@@ -8,8 +8,10 @@ export function entryOf(path: string, kind: "function" | "middleware"): string {
 const HANDLERS = `
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 const given = METHODS.filter((method) => typeof module[method] === "function");
-const whole = typeof module.default === "function" ? module.default : undefined;
-const fetcher = typeof module.default?.fetch === "function" ? module.default : undefined;
+// What CommonJS exports by the name of default lies one deeper, where it does not say that it was an ES module.
+const own = module.default?.default ?? module.default;
+const whole = typeof own === "function" ? own : undefined;
+const fetcher = typeof own?.fetch === "function" ? own : undefined;
 
 // As on Vercel a default handler goes before those by method.
 export default async function (request, context) {
@@ -29,7 +31,7 @@ export default async function (request, context) {
 `;
 
 const MIDDLEWARE = `
-const handler = module.default ?? module.middleware;
+const handler = module.default?.default ?? module.default ?? module.middleware;
 export default async function (request, context) {
   if (typeof handler !== "function") throw new Error("The middleware exports no default function.");
   const response = await handler(request, context);
