@@ -133,12 +133,12 @@ export class Outbound extends WorkerEntrypoint<IsolatesEnv, Call> {
     // A customer can have another number written here, and none that counts for less than one.
     const been = Number(headers.get(HOPS_HEADER));
     const hops = (Number.isSafeInteger(been) && been > 0 ? been : 0) + 1;
+    const isOurHost = isHostOf(url.hostname, this.env.DEPLOY_DOMAIN);
+    // Who asks us is a function, whatever it says of a client behind it; others know their own headers.
     for (const name of [...headers.keys()])
-      if (/^(?:x-cloudify-|mf-|cf-|x-vercel-)/.test(name)) headers.delete(name);
-    const isOurs = this.env.PLATFORM !== undefined && isHostOf(url.hostname, this.env.DEPLOY_DOMAIN);
+      if (OURS.test(name) || (isOurHost && OF_CLIENT.test(name))) headers.delete(name);
+    const isOurs = this.env.PLATFORM !== undefined && isOurHost;
     if (isOurs) {
-      // Who asks is a function, whatever it says of a client behind it.
-      for (const name of [...headers.keys()]) if (OF_CLIENT.test(name)) headers.delete(name);
       if (hops > MAX_HOPS) return new Response("loop detected\n", { status: 508 });
       headers.set(HOPS_HEADER, String(hops));
       headers.set(KEY_HEADER, this.env.INTERNAL_KEY ?? "");
@@ -164,7 +164,9 @@ export class Outbound extends WorkerEntrypoint<IsolatesEnv, Call> {
   }
 }
 
-const OF_CLIENT = /^(?:x-forwarded-|x-real-ip$|forwarded$|true-client-ip$|cdn-loop$)/;
+/** What processes of a platform obey, wherever they listen. */
+const OURS = /^(?:x-cloudify-|mf-)/;
+const OF_CLIENT = /^(?:cf-|x-vercel-|x-forwarded-|x-real-ip$|forwarded$|true-client-ip$|cdn-loop$)/;
 
 const isHostOf = (hostname: string, domain: string): boolean => hostname.endsWith(`.${domain}`);
 
