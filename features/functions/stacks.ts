@@ -19,6 +19,8 @@ export type Locate = (module: string, line: number, column: number) => Position 
  */
 const HEAD = /^[ \t]+at /;
 const TAIL = /:(\d+):(\d+)(\)?)(,| \{|(?: [\]}])+,?)?$/;
+/** What else is printed in one line with an error stands behind its last frame: `console.error(error, { id: 7 })`. */
+const MORE = /:(\d+):(\d+)(\)?)( .*)$/;
 
 interface Frame {
   at: string;
@@ -36,7 +38,7 @@ interface Frame {
 
 function frameOf(text: string): Frame | null {
   const at = HEAD.exec(text)?.[0];
-  const tail = at === undefined ? null : TAIL.exec(text);
+  const tail = at === undefined ? null : (TAIL.exec(text) ?? MORE.exec(text));
   if (at === undefined || !tail || tail.index < at.length) return null;
   const [, line = "", column = "", close = "", behind = ""] = tail;
   const rest = text.slice(at.length, tail.index);

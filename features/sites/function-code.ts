@@ -55,7 +55,7 @@ export async function compileFunction(
   const reserved = kept.find(([path]) => path.startsWith(RESERVED_MODULES));
   if (reserved)
     return refuse("invalid_output", `${at}: ${reserved[0]} is a name of the platform's.`, "Rename it.");
-  const listed = new Map(assets.map(({ name, path }) => [name, path.replace(/^\.\//, "")]));
+  const listed = new Map(assets.map(({ name, path }) => [name, path]));
   const lost = [...listed.values()].find((path) => !files.has(path));
   if (lost !== undefined)
     return refuse("invalid_output", `${at}: its asset ${lost} is not there.`, BUILD_AGAIN);
@@ -71,6 +71,11 @@ export async function compileFunction(
   const given: FunctionCode["modules"] = {};
   for (const [path, file] of kept.sort(([a], [b]) => (a < b ? -1 : 1))) {
     given[path] = await moduleOf(base, team, path, file);
+  }
+  const main = given[entrypoint];
+  if (!main || !("js" in main || "cjs" in main)) {
+    const detail = `${at}: its entrypoint ${entrypoint} is no JavaScript.`;
+    return refuse("invalid_output", detail, "Bundle it into a .js, .mjs or .cjs, or deploy it with the CLI.");
   }
   const modules = adaptModules(given);
   const checked = checkModules(modules, entrypoint);

@@ -15,6 +15,7 @@ import { compileFunction } from "./function-code.ts";
 import { isPinned } from "./function-regions.ts";
 import { type Candidate, groupFunctions, type Process } from "./groups.ts";
 import { isNode, readNodeFunction } from "./node-functions.ts";
+import { ownPath } from "./own-path.ts";
 import { type Pages, prerendersOf } from "./prerenders.ts";
 import { reachableBy } from "./reachable.ts";
 import { readJson } from "./read-json.ts";
@@ -30,9 +31,9 @@ const NOT_FOUND = /(?:^|\/)_not-found(?:\.rsc)?$/;
 
 const functionConfig = z.looseObject({
   runtime: z.string().default("without a runtime"),
-  entrypoint: z.string().optional(),
+  entrypoint: ownPath.optional(),
   environment: environment.optional(),
-  assets: z.array(z.looseObject({ name: z.string(), path: z.string() })).optional(),
+  assets: z.array(z.looseObject({ name: z.string(), path: ownPath })).optional(),
   regions: z.union([z.array(z.string()), z.string()]).optional(),
 });
 type Config = z.infer<typeof functionConfig>;

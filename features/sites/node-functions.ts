@@ -8,6 +8,7 @@ import type { Failure } from "#features/deployments/failures.ts";
 import { environment } from "./environment.ts";
 import { type Places, pinningOf } from "./function-regions.ts";
 import { type Candidate, MAX_GROUP_BYTES, sizeOf } from "./groups.ts";
+import { ownPath } from "./own-path.ts";
 
 /** Major versions that regions have. */
 const RUNTIME = /^nodejs(18|20|22|24)\.x$/;
@@ -20,7 +21,7 @@ const DURATION = 300;
 const MAX_DURATION = 900;
 
 const config = z.looseObject({
-  handler: z.string().optional(),
+  handler: ownPath.optional(),
   launcherType: z.string().default("Nodejs"),
   command: z.string().min(1).max(1_024).optional(),
   shouldAddHelpers: z.boolean().default(false),

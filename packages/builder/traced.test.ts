@@ -71,6 +71,7 @@ const PKG = {
 };
 
 test.each<[string, Record<string, string>, string]>([
+  ["CommonJS of one's own", { "api/hello.js": 'exports.default = () => new Response("own");' }, "own"],
   ["CommonJS", { "api/hello.js": COMMON, "lib/util.js": 'exports.it = "util"', ...PKG }, "pkgutil"],
   [
     "a handler by its method in CommonJS",
@@ -232,6 +233,15 @@ test("a .cjs is CommonJS to an isolate too: it is bundled for what it requires, 
     ["index.js"],
     expect.any(String),
   );
+});
+
+test.each(["index.ts", "./index.ts"])("an entrypoint in TypeScript is bundled: %s", async (entrypoint) => {
+  const files = {
+    "index.ts": "export default (request: Request): Response => new Response(request.method);",
+  };
+  const { made } = await read(project(files, JSON.stringify({ runtime: "edge", entrypoint })));
+  expect(await answerOf(made)).toBe("GET");
+  expect(JSON.parse(made[".vc-config.json"] ?? "")).toEqual({ runtime: "edge", entrypoint: "index.js" });
 });
 
 test("a function for Node.js keeps its tree", async () => {

@@ -102,8 +102,9 @@ async function configOf(folder: Folder): Promise<EdgeConfig | null> {
   try {
     const config = JSON.parse(await readFile(file.absolute, "utf8")) as Record<string, unknown>;
     const { runtime, entrypoint } = config;
-    const isEdge = runtime === "edge" && typeof entrypoint === "string" && folder.has(entrypoint);
-    return isEdge ? { ...config, entrypoint } : null;
+    if (runtime !== "edge" || typeof entrypoint !== "string") return null;
+    const path = entrypoint.replace(/^\.\//, "");
+    return folder.has(path) ? { ...config, entrypoint: path } : null;
   } catch {
     return null;
   }

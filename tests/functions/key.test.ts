@@ -1,4 +1,4 @@
-/** What the platform's processes prove themselves with leaves the platform on no way. */
+/** What leaves the platform with a function's request: nothing that its processes prove themselves with, and all of the function's. */
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -41,4 +41,26 @@ test("a function that calls a host whose rewrite leads outside does not carry th
     Object.keys(headers).filter((name) => name.startsWith("x-cloudify-")),
   );
   expect(ours).toEqual([]);
+});
+
+test("what a function says to others goes there, also by names that have a meaning here", async () => {
+  const { port } = outside.address() as AddressInfo;
+  const { id } = await platform.client.request("POST /api/projects", { body: { name: "outgoing" } });
+  const headers = {
+    "cf-access-client-id": "id",
+    "x-vercel-protection-bypass": "secret",
+    "x-forwarded-for": "203.0.113.9",
+  };
+  const sent = JSON.stringify({
+    ...headers,
+    "x-cloudify-hops": "0",
+    "x-cloudify-mine": "1",
+    "mf-route-override": "api",
+  });
+  await deployFunctions(platform.client, id, {
+    call: `export default () => fetch("http://127.0.0.1:${port}/", { headers: ${sent} })`,
+  });
+  expect(await (await get(`http://outgoing.localhost:${platform.port}/call`)).text()).toBe("outside");
+  expect(seen.at(-1)).toMatchObject(headers);
+  expect(Object.keys(seen.at(-1) ?? {}).filter((name) => /^(?:x-cloudify|mf)-/.test(name))).toEqual([]);
 });

@@ -62,6 +62,22 @@ test("an asset that is not in the function's folder", async () => {
   });
 });
 
+test("an entrypoint that is no JavaScript; one with a dot before it is there", async () => {
+  const files = (entrypoint: string) => ({
+    ...tree({}),
+    ...edge("api/hello", HANDLER, { "index.ts": HANDLER }),
+    "functions/api/hello.func/.vc-config.json": JSON.stringify({ runtime: "edge", entrypoint }),
+  });
+  expect(await deployTree(platform.client, project, files("index.ts"))).toMatchObject({
+    state: "error",
+    error: {
+      code: "invalid_output",
+      detail: expect.stringContaining("its entrypoint index.ts is no JavaScript"),
+    },
+  });
+  expect(await deployTree(platform.client, project, files("./index.js"))).toMatchObject({ state: "ready" });
+});
+
 test("a module that is there and does nothing is let pass, with a warning in the log", async () => {
   const done = await deployFunctions(platform.client, project, { index: `import "node:vm";\n${HANDLER}` });
   expect(await (await get(`http://strict.localhost:${platform.port}/`)).text()).toBe("ok");

@@ -8,11 +8,21 @@ const { at, newProject: project } = platform;
 beforeAll(() => platform.start());
 afterAll(() => platform.remove());
 
+const escaped = (text: string) => text.replace(/[[\]]/g, "\\$&");
+
 describe("functions that do wrong get a clear answer", () => {
   beforeAll(async () => {
     const id = await project("wrong");
     await deployFunctions(platform.client, id, {
       throws: `export default () => { throw new Error("boom") }`,
+      "throws-object": `export default () => { throw { code: 7 } }`,
+      "throws-null": `export default () => { throw Object.create(null) }`,
+      "throws-odd": `import { inspect } from "node:util"; export default () => { throw { [inspect.custom]() { throw 1 } } }`,
+      "throws-quietly": `console.error = null; export default () => { throw new Error("unheard of") }`,
+      exits: `export default () => process.exit(3)`,
+      reports: `export default () => { reportError(new RangeError("reported")); return new Response("went on") }`,
+      proxy: `export default () => new Proxy(new Response("x"), {})`,
+      aborted: `export default () => { try { AbortSignal.abort().throwIfAborted() } catch (e) { console.error("why:", e, { id: 7 }); throw e } }`,
       "at-load": `throw new Error("at load")`,
       number: `export default () => 5`,
       nothing: `export const x = 1`,
@@ -55,13 +65,37 @@ describe("functions that do wrong get a clear answer", () => {
       });
   });
 
-  test.each(["twice", "error"])("%s: a Response that can't be sent is told from code", async (name) => {
-    for (const _ of ["cold", "warm"])
+  test("whatever is thrown, it is said so, in the log as Node shows it", async () => {
+    for (const name of ["throws-object", "throws-null", "throws-odd", "throws-quietly", "aborted", "exits"])
       expect(await (await get(at("wrong", `/${name}`))).json()).toMatchObject({
-        code: "function_failed",
-        detail: "The function's Response can't be sent.",
+        detail: "The function threw an error.",
       });
+    const said = async () => (await platform.cli("logs", "wrong.localhost")).stdout;
+    await expect.poll(said).toContain("Thrown: { code: 7 }");
+    await expect.poll(said).toContain("Thrown: [Object: null prototype] {}");
+    await expect.poll(said).toContain("Thrown: something that can't be shown");
+    await expect.poll(said).toContain("Error: unheard of\n");
+    expect(await (await get(at("wrong", "/reports"))).text()).toBe("went on");
+    await expect.poll(said).toContain("Uncaught RangeError: reported\n");
+    await expect.poll(said).toContain("process.exit(3)");
+    const aborted = "DOMException [AbortError]: The operation was aborted";
+    await expect
+      .poll(said)
+      .toMatch(new RegExp(`why: ${escaped(aborted)}\\s+at default \\(index.js:1:\\d+\\) \\{ id: 7 \\}`));
+    expect((await said()).split(aborted)).toHaveLength(3);
+    expect(await said()).not.toContain("__cloudify");
   });
+
+  test.each(["twice", "error", "proxy"])(
+    "%s: a Response that can't be sent is told from code",
+    async (name) => {
+      for (const _ of ["cold", "warm"])
+        expect(await (await get(at("wrong", `/${name}`))).json()).toMatchObject({
+          code: "function_failed",
+          detail: "The function's Response can't be sent.",
+        });
+    },
+  );
 
   test("one that says that its process is full is not believed, cold or warm", async () => {
     const id = await project("full");

@@ -5,6 +5,7 @@ import { httpDate } from "#core/headers.ts";
 import { newId } from "#core/ids.ts";
 import { logText } from "#core/log.ts";
 import { Problem } from "#core/problem.ts";
+import { readRest } from "#core/rest.ts";
 import type { Seams } from "#features/base.ts";
 import { mountAgent } from "./agent/routes.ts";
 import { findFullDisk } from "./disk.ts";
@@ -13,7 +14,6 @@ import { documentOf } from "./document.ts";
 import type { ApiEnv } from "./env.ts";
 import { mountFeatures } from "./handlers.ts";
 import { invalid, toProblem } from "./problems.ts";
-import { readRest } from "./rest.ts";
 
 /** Of every reply that does not say otherwise: it is nobody's page, frame, script or cached copy. */
 const HEADERS = {

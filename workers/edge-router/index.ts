@@ -2,6 +2,7 @@
 import { httpDate } from "#core/headers.ts";
 import { newId } from "#core/ids.ts";
 import { Problem } from "#core/problem.ts";
+import { readRest } from "#core/rest.ts";
 import { pooledRandom, systemClock } from "#core/time.ts";
 import { HOPS_HEADER, KEY_HEADER, QUARANTINED_HEADER } from "#features/functions/call.ts";
 import type { Env } from "./env.ts";
@@ -23,7 +24,9 @@ export default {
     const keepAlive = (work: Promise<unknown>) => ctx.waitUntil(work);
     const scope: Scope = { env, clock, requestId, isFromQuarantine, keepAlive };
     try {
-      const response = await pipeline(scope, isInternal ? withoutOurs(request) : request, hops);
+      const asked = isInternal ? withoutOurs(request) : request;
+      const response = await pipeline(scope, asked, hops);
+      await readRest(asked);
       if (response.webSocket) return response;
       // RFC 9110, 6.6.1. Cloudflare's network would set it; workerd by itself does not.
       response.headers.set("date", httpDate(clock.now()));

@@ -87,10 +87,13 @@ export default {
 /** What the runtime says when a call comes to no answer. */
 function faultOf(text: string): Fault {
   if (/would never generate a response|had hung/.test(text)) return "hung";
+  if (/^The Node\.js process\.exit/.test(text)) return "threw";
   return UNSENDABLE.test(text) ? "unsendable" : "load";
 }
 
-const UNSENDABLE = /Body has already been used|locked to a reader|must not be an error response|disturbed/;
+/** An illegal invocation: a Proxy stands around the Response. */
+const UNSENDABLE =
+  /Body has already been used|locked to a reader|must not be an error response|disturbed|^Illegal invocation/;
 
 const PASSED_ON = [HEAD_HEADER, HOPS_HEADER, "upgrade"];
 
@@ -130,12 +133,12 @@ export class Outbound extends WorkerEntrypoint<IsolatesEnv, Call> {
     // A customer can have another number written here, and none that counts for less than one.
     const been = Number(headers.get(HOPS_HEADER));
     const hops = (Number.isSafeInteger(been) && been > 0 ? been : 0) + 1;
+    const isOurHost = isHostOf(url.hostname, this.env.DEPLOY_DOMAIN);
+    // Who asks us is a function, whatever it says of a client behind it; others know their own headers.
     for (const name of [...headers.keys()])
-      if (/^(?:x-cloudify-|mf-|cf-|x-vercel-)/.test(name)) headers.delete(name);
-    const isOurs = this.env.PLATFORM !== undefined && isHostOf(url.hostname, this.env.DEPLOY_DOMAIN);
+      if (OURS.test(name) || (isOurHost && OF_CLIENT.test(name))) headers.delete(name);
+    const isOurs = this.env.PLATFORM !== undefined && isOurHost;
     if (isOurs) {
-      // Who asks is a function, whatever it says of a client behind it.
-      for (const name of [...headers.keys()]) if (OF_CLIENT.test(name)) headers.delete(name);
       if (hops > MAX_HOPS) return new Response("loop detected\n", { status: 508 });
       headers.set(HOPS_HEADER, String(hops));
       headers.set(KEY_HEADER, this.env.INTERNAL_KEY ?? "");
@@ -161,7 +164,9 @@ export class Outbound extends WorkerEntrypoint<IsolatesEnv, Call> {
   }
 }
 
-const OF_CLIENT = /^(?:x-forwarded-|x-real-ip$|forwarded$|true-client-ip$|cdn-loop$)/;
+/** What processes of a platform obey, wherever they listen. */
+const OURS = /^(?:x-cloudify-|mf-)/;
+const OF_CLIENT = /^(?:cf-|x-vercel-|x-forwarded-|x-real-ip$|forwarded$|true-client-ip$|cdn-loop$)/;
 
 const isHostOf = (hostname: string, domain: string): boolean => hostname.endsWith(`.${domain}`);
 

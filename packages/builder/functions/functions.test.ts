@@ -69,6 +69,8 @@ test("every way to write a handler becomes one that an isolate calls", async () 
     "lib/greet.ts": "export const greet = (name: string): string => 'hello ' + name;",
     "api/default.ts": `import { greet } from "../lib/greet";\n${EDGE}export default () => new Response(greet("you"));`,
     "api/fetcher.js": `${EDGE}export default { fetch: () => new Response("fetched") };`,
+    "api/both.ts": `${EDGE}export const GET = () => new Response("got");\nexport default () => new Response("default");`,
+    "api/app.ts": `${EDGE}export const GET = () => new Response("got");\nexport default { fetch: () => new Response("app") };`,
     "api/methods.ts": `export const runtime = "edge";\nexport const GET = () => new Response("got", { headers: { "x-a": "1" } });`,
   });
   expect(await (await run("api/default", ask("/"))).text()).toBe("hello you");
@@ -76,6 +78,10 @@ test("every way to write a handler becomes one that an isolate calls", async () 
   expect(await (await run("api/methods", ask("/"))).text()).toBe("got");
   const head = await run("api/methods", ask("/", "HEAD"));
   expect([head.headers.get("x-a"), await head.text()]).toEqual(["1", ""]);
+  for (const method of ["GET", "POST"]) {
+    expect(await (await run("api/both", ask("/", method))).text()).toBe("default");
+    expect(await (await run("api/app", ask("/", method))).text()).toBe("app");
+  }
   const refused = await run("api/methods", ask("/", "POST"));
   expect([refused.status, refused.headers.get("allow")]).toEqual([405, "GET, HEAD, OPTIONS"]);
   expect(inputs.some((path) => path.endsWith("lib/greet.ts"))).toBe(true);

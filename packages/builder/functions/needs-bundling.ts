@@ -19,12 +19,13 @@ interface Edge {
 }
 
 const SCRIPT = /\.[cm]?js$/;
+const SOURCE = /\.(?:[cm]?ts|[jt]sx)$/;
 const TREE = "tree";
 
 /** @param entry Name of one of the files. */
 export async function needsBundling(folder: Folder, entry: string): Promise<boolean> {
   for (const file of folder.values()) if (file.link !== undefined) return true;
-  if (!SCRIPT.test(entry)) return false;
+  if (!SCRIPT.test(entry)) return SOURCE.test(entry);
   const paths = [...folder.keys()];
   const texts = new Map<string, string>();
   const edges: Edge[] = [];

@@ -3,14 +3,22 @@
  * runtime tells only a tail Worker of it; here it becomes a line of the call, and goes on as it would have gone.
  */
 
-/** `watchFaults({ emit, inspect })`: `emit(level, text)` takes each. */
+/**
+ * `watchFaults({ emit, inspect })`: `emit(level, text)` takes each. It gives what makes a line of what a handler has
+ * thrown.
+ */
 export const faultsText = `
 function watchFaults({ emit, inspect }) {
   const { Reflect, Proxy, Promise } = globalThis;
-  const tell = (fault) => {
-    const text = fault instanceof Error ? String(fault.stack ?? fault) : inspect(fault);
-    emit("error", "Uncaught " + text);
+  // What is thrown may be anything, also what can't be shown.
+  const shown = (fault) => {
+    try {
+      return inspect(fault);
+    } catch {
+      return "something that can't be shown";
+    }
   };
+  const tell = (fault) => emit("error", "Uncaught " + shown(fault));
   const told = (callback) => typeof callback !== "function" ? callback : function (...args) {
     try {
       return Reflect.apply(callback, this, args);
@@ -29,6 +37,11 @@ function watchFaults({ emit, inspect }) {
     }
     globalThis[name] = watched;
   }
+  const { reportError } = globalThis;
+  globalThis.reportError = function (fault) {
+    tell(fault);
+    return Reflect.apply(reportError, globalThis, arguments);
+  };
   addEventListener("unhandledrejection", ({ reason }) => tell(reason));
 
   // The one that was added is the one that is taken away.
@@ -67,5 +80,6 @@ function watchFaults({ emit, inspect }) {
     native.prototype.constructor = watched;
     globalThis[name] = watched;
   }
+  return (fault) => emit("error", (fault instanceof Error ? "" : "Thrown: ") + shown(fault));
 }
 `;

@@ -35,6 +35,17 @@ test("frames are mapped wherever they stand; those of the platform go; the other
   ]);
 });
 
+test("the last frame is one, too, where more is printed behind it", () => {
+  const stack = [
+    "failed Error: e",
+    "    at deep (index.js:2:5)",
+    "    at answer (__cloudify/main.js:51:26) { id: 7 }",
+  ];
+  expect(mapFrames(stack.join("\n"), at)).toBe("failed Error: e\n    at deep (api/a.ts:12:5) { id: 7 }");
+  const said = "they met\n    at index.js:2:5 sharp\n    at 10:20:30 or so";
+  expect(mapFrames(said, at)).toBe("they met\n    at api/a.ts:12:5 sharp\n    at 10:20:30 or so");
+});
+
 test("text without frames is no stack", () => {
   expect(hasFrames("look at index.js:1:2 please")).toBe(false);
   expect(hasFrames("Uncaught SyntaxError: x\n  at index.js:1:2")).toBe(true);
@@ -45,6 +56,7 @@ test("no line of a customer's makes it look for long", () => {
     `${"\n".repeat(2_660)} at ${"x".repeat(5_330)}`,
     `    at ${"(".repeat(4_000)}${":1:1 ] ".repeat(500)}x`,
     `    at ${"a ".repeat(2_000)}:1:${"2".repeat(4_000)}!`,
+    `    at ${":1".repeat(4_000)}!`,
   ];
   for (const text of nasty) expect(mapFrames(text, at)).toBe(text);
 });

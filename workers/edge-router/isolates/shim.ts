@@ -12,6 +12,7 @@ import { consoleText } from "./console.ts";
 import { faultsText } from "./faults.ts";
 import { fetchText } from "./fetch.ts";
 import { FILES, filesAskedText, filesText } from "./files.ts";
+import { inflowText } from "./inflow.ts";
 
 const PRELUDE = `${RESERVED_MODULES}prelude.js`;
 export const MAIN = `${RESERVED_MODULES}main.js`;
@@ -114,19 +115,29 @@ function put(store, level, text) {
   deliver(store, cut > 0 ? { level, text: shown, at: Date.now(), cut } : { level, text: shown, at: Date.now() });
 }
 const gap = (store, count) => deliver(store, { level: "warn", text: "", at: Date.now(), gap: count });
+// The runtime's inspect takes a DOMException for an object whose stack is one of its fields.
+const { DOMException } = globalThis;
+const asError = (item) => {
+  if (!(item instanceof DOMException)) return item;
+  const { name, message, stack } = item;
+  const frames = stack.indexOf("\\n    at ");
+  return native.Object.assign(new Error(), { stack: "DOMException [" + name + "]: " + message + (frames < 0 ? "" : stack.slice(frames)) });
+};
+const shown = (item, options) => inspect(asError(item), options);
 ${consoleText}
 installConsole(console, {
-  format: formatWithOptions,
-  inspect,
+  format: (options, ...args) => formatWithOptions(options, ...args.map(asError)),
+  inspect: shown,
   now: performance.now.bind(performance),
   emit,
   state: () => (requests.getStore()?.state ?? current).console,
 });
 ${faultsText}
-watchFaults({ emit, inspect });
+export const complain = watchFaults({ emit, inspect: shown });
 
 ${filesAskedText}
 ${fetchText}
+${inflowText}
 // A location's cache is one for all who run there: customers have one that never holds anything.
 const noCache = {
   match: async () => undefined,
@@ -145,7 +156,7 @@ globalThis[Symbol.for("@vercel/request-context")] = context;
 `;
 
 const mainText = (entry: string): string =>
-  `import { begin, native, requests, requestState, flushEarly } from "./prelude.js";
+  `import { begin, native, requests, requestState, flushEarly, complain, inflowOf, settled } from "./prelude.js";
 import * as entry from ${JSON.stringify(`../${entry}`)};
 ${HANDLER}`;
 
@@ -176,6 +187,11 @@ class Context {
   get signal() { return this.#asked.signal; }
 }
 
+// Of a HEAD the runtime reads the body to its end before the head of the answer goes, which a stream may never come to.
+const bare = (response) => {
+  response.body.cancel().catch(() => {});
+  return new Response(null, response);
+};
 const fault = (kind) => new Response(null, { status: 500, headers: { "${FAULT_HEADER}": kind } });
 
 export default {
@@ -184,13 +200,14 @@ export default {
     const head = parse(request.headers.get("${HEAD_HEADER}"));
     const isMiddleware = head["${AS_MIDDLEWARE}"] !== undefined;
     if (isMiddleware) delete head["${AS_MIDDLEWARE}"];
-    const asked = new Request(request, { headers: head });
+    const inflow = inflowOf(request, head["content-length"]);
+    const asked = new Request(request, inflow === null ? { headers: head } : { headers: head, body: inflow.readable });
     const later = (work) => ctx.waitUntil(work);
     const waitUntil = (work) => later(Promise.resolve(work).catch((error) => console.error("waitUntil:", error)));
     const context = new Context(asked, waitUntil);
     const state = requestState(later);
     begin(state);
-    return requests.run({ hops, context, state }, async () => {
+    const answer = async () => {
       flushEarly();
       if (!handler) {
         console.error("The module has no default export that is a function, or an object with fetch().");
@@ -200,7 +217,7 @@ export default {
       try {
         response = await handler(asked, context, env);
       } catch (error) {
-        console.error(error instanceof Error ? error : new Error("Thrown: " + String(error)));
+        complain(error);
         return fault("threw");
       }
       if (isMiddleware) response ??= new Response(null, { headers: { "x-middleware-next": "1" } });
@@ -209,10 +226,11 @@ export default {
         return fault("no-response");
       }
       const why = response.type === "error" ? "Response.error()" : response.bodyUsed ? "a Response whose body was read, or sent, before" : null;
-      if (why === null) return response;
+      if (why === null) return request.method === "HEAD" && response.body !== null ? bare(response) : response;
       console.error("The handler returned " + why + ", which can't be sent.");
       return fault("unsendable");
-    });
+    };
+    return requests.run({ hops, context, state }, inflow === null ? answer : async () => settled(await answer(), asked, inflow, later));
   },
 };
 `;
