@@ -29,6 +29,9 @@ beforeAll(async () => {
     later: `export default (request) => new Response(new ReadableStream({ async start(c) {
       c.enqueue(${bytes('"begun "')}); await new Promise((r) => setTimeout(r, 100));
       c.enqueue(${bytes("String((await request.text()).length)")}); c.close() } }))`,
+    after: `export default (request, { waitUntil }) => {
+      waitUntil(request.text().then((text) => console.log("read " + text.length + " behind it"), (error) => console.log("lost: " + error)));
+      return new Response(new URL(request.url).search ? null : "taken", { status: 202 }) }`,
     endless: `export default () => new Response(new ReadableStream({
       async pull(c) { await new Promise((r) => setTimeout(r, 50)); c.enqueue(${bytes('"tick"')}) }, cancel() { console.log("canceled") } }),
       { headers: { "content-type": "text/event-stream", "content-length": "1000" } })`,
@@ -84,4 +87,16 @@ test("HEAD is answered at once where the answer to GET never ends, and the strea
   ]);
   const log = async () => (await platform.cli("logs", "bodies.localhost")).stdout;
   await expect.poll(log).toContain("canceled");
+});
+
+test("what a function reads of a long body behind its answer is there", async () => {
+  for (const [i, path] of ["/after", "/after?empty"].entries()) {
+    const found = await send(path, i === 1);
+    await found.text();
+    expect(found.status).toBe(202);
+  }
+  const log = async () => (await platform.cli("logs", "bodies.localhost")).stdout;
+  const read = async () => (await log()).match(/read 4000000 behind it/g)?.length;
+  await expect.poll(read).toBe(2);
+  expect(await log()).not.toContain("lost:");
 });

@@ -7,22 +7,24 @@ import { MOST_BYTES, PATIENCE_MS } from "#core/rest.ts";
 
 /** The runtime reads so much by itself. */
 const SHORT_BYTES = 64 * 1024;
+/** Whoever reads, in `waitUntil` say, takes a part at least so often. */
+const READING_MS = 250;
 
 /**
  * `inflowOf(request, length)` is `null` for a short body. `settled(response, asked, inflow, later)` is the answer; its end
  * waits for what the function leaves.
  */
 export const inflowText = `
-const { IdentityTransformStream, FixedLengthStream, Uint8Array } = globalThis;
+const { IdentityTransformStream, FixedLengthStream, TypeError, Uint8Array } = globalThis;
 export function inflowOf({ body }, length) {
   const bytes = native.Number(length);
   if (body === null || bytes <= ${SHORT_BYTES}) return null;
   const { readable, writable } = bytes > 0 ? new FixedLengthStream(bytes) : new IdentityTransformStream();
   const writer = writable.getWriter();
-  const inflow = { readable, isWanted: true, isOver: false, over: null, leave };
+  const inflow = { readable, isWanted: true, isOver: false, over: null, taken: 0, leave };
   function leave() {
     inflow.isWanted = false;
-    writer.abort().catch(() => {});
+    writer.abort(new TypeError("The rest of the body is not there any more: the answer had been given, and nobody read on.")).catch(() => {});
   }
   writer.closed.catch(leave);
   inflow.over = pour(body, writer, inflow).catch(() => {}).then(() => { inflow.isOver = true; });
@@ -36,7 +38,7 @@ async function pour(body, writer, inflow) {
     while (left > 0) {
       const { done, value } = await reader.read(new Uint8Array(${SHORT_BYTES}));
       if (done) return inflow.isWanted ? await writer.close() : undefined;
-      if (inflow.isWanted) await writer.write(value).catch(inflow.leave);
+      if (inflow.isWanted) await writer.write(value).then(() => inflow.taken++, inflow.leave);
       else left -= value.byteLength;
     }
     await reader.cancel();
@@ -45,13 +47,18 @@ async function pour(body, writer, inflow) {
   }
 }
 const passed = (ms) => new native.Promise((resolve) => setTimeout(resolve, ms));
-export async function settled(response, { body }, inflow, later) {
+export async function settled(response, asked, inflow, later) {
+  const { body } = asked;
   // What was read to its end is known to be a moment later.
   if (!inflow.isOver) await passed(0);
   if (inflow.isOver || response.body === body || response.webSocket) return response;
-  const settle = () => {
+  const settle = async () => {
+    for (let seen = -1; asked.bodyUsed && inflow.isWanted && !inflow.isOver && seen !== inflow.taken; ) {
+      seen = inflow.taken;
+      await native.Promise.race([inflow.over, passed(${READING_MS})]);
+    }
     inflow.leave();
-    return native.Promise.race([inflow.over, passed(${PATIENCE_MS})]);
+    await native.Promise.race([inflow.over, passed(${PATIENCE_MS})]);
   };
   if (response.body === null) return settle().then(() => response);
   const { readable, writable } = new IdentityTransformStream();
