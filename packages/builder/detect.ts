@@ -67,6 +67,19 @@ export async function findFramework(root: string, slug: string | null): Promise<
   return frameworkList.find((one) => one.slug === found && found !== null) ?? null;
 }
 
+/** Whether it is a Build Output tree: it has what one serves, or, if routes are all that there is, is of its version. */
+export async function isTree(folder: string): Promise<boolean> {
+  const config = await readFile(join(folder, "config.json"), "utf8").catch(() => null);
+  if (config === null) return false;
+  for (const name of ["static", "functions"]) if (await isDirectory(join(folder, name))) return true;
+  try {
+    const { version, routes } = JSON.parse(config) as { version?: unknown; routes?: unknown };
+    return version === 3 && Array.isArray(routes);
+  } catch {
+    return false;
+  }
+}
+
 const kindOf = async (path: string) => stat(path).catch(() => null);
 export const isDirectory = async (path: string): Promise<boolean> =>
   (await kindOf(path))?.isDirectory() ?? false;
