@@ -222,7 +222,8 @@ class Resolver<Output, Answer> {
     if (route.mitigate === "deny") return { to: "deny" };
     if (route.locale) {
       const language = this.#asked.header("accept-language");
-      const to = localeTarget(route.locale, this.#at.pathname, this.#asked.cookies, language);
+      const place = { host: this.#asked.host, path: this.#at.pathname };
+      const to = localeTarget(route.locale, place, this.#asked.cookies, language);
       if (to !== null) return this.#leave(to, 307, captures);
     }
     const { middlewarePath: name } = route;
