@@ -47,9 +47,11 @@ function localTarget(template: string, target: string): string {
 
 const singleSlash = (target: string): string => target.replace(/^[/\\]{2,}/, "/");
 
-/** Where a redirect leads. @param from The request's own query. */
+/** Where a redirect leads: an address is ASCII (RFC 3986, 2), whatever its template is. @param from The request's own query. */
 export const locationOf = (template: string, captures: Captures, from: URLSearchParams): string =>
-  mergeQuery(localTarget(template, headerSafe(substituteAddress(template, captures))), from);
+  mergeQuery(localTarget(template, asciiOf(headerSafe(substituteAddress(template, captures)))), from);
+
+const asciiOf = (address: string): string => address.replace(/[^\0-\x7f]+/g, encodeURI);
 
 /** Adds the request's parameters that the target does not set itself; keeps a fragment at the end. */
 export function mergeQuery(target: string, from: URLSearchParams): string {
