@@ -10,8 +10,8 @@ import { canonicalJson, sha256 } from "#core/encoding.ts";
 import type { Failure } from "#features/deployments/failures.ts";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
 import { type FunctionEntry, MAX_FUNCTIONS } from "#features/functions/function.ts";
-import { environment } from "./environment.ts";
 import { compileFunction } from "./function-code.ts";
+import { environment, nameInFolder } from "./function-fields.ts";
 import { isPinned } from "./function-regions.ts";
 import { type Candidate, groupFunctions, type Process } from "./groups.ts";
 import { isNode, readNodeFunction } from "./node-functions.ts";
@@ -30,7 +30,7 @@ const NOT_FOUND = /(?:^|\/)_not-found(?:\.rsc)?$/;
 
 const functionConfig = z.looseObject({
   runtime: z.string().default("without a runtime"),
-  entrypoint: z.string().optional(),
+  entrypoint: nameInFolder.optional(),
   environment: environment.optional(),
   assets: z.array(z.looseObject({ name: z.string(), path: z.string() })).optional(),
   regions: z.union([z.array(z.string()), z.string()]).optional(),

@@ -5,7 +5,7 @@
 import type { WorkloadFile } from "@cloudify/protocol";
 import { z } from "zod";
 import type { Failure } from "#features/deployments/failures.ts";
-import { environment } from "./environment.ts";
+import { environment, nameInFolder } from "./function-fields.ts";
 import { type Places, pinningOf } from "./function-regions.ts";
 import { type Candidate, MAX_GROUP_BYTES, sizeOf } from "./groups.ts";
 
@@ -20,7 +20,7 @@ const DURATION = 300;
 const MAX_DURATION = 900;
 
 const config = z.looseObject({
-  handler: z.string().optional(),
+  handler: nameInFolder.optional(),
   launcherType: z.string().default("Nodejs"),
   command: z.string().min(1).max(1_024).optional(),
   shouldAddHelpers: z.boolean().default(false),

@@ -101,9 +101,9 @@ async function configOf(folder: Folder): Promise<EdgeConfig | null> {
   if (!file || file.link !== undefined) return null;
   try {
     const config = JSON.parse(await readFile(file.absolute, "utf8")) as Record<string, unknown>;
-    const { runtime, entrypoint } = config;
-    const isEdge = runtime === "edge" && typeof entrypoint === "string" && folder.has(entrypoint);
-    return isEdge ? { ...config, entrypoint } : null;
+    const { runtime, entrypoint: given } = config;
+    const entrypoint = typeof given === "string" ? given.replace(/^\.\//, "") : "";
+    return runtime === "edge" && folder.has(entrypoint) ? { ...config, entrypoint } : null;
   } catch {
     return null;
   }

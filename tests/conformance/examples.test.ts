@@ -72,11 +72,13 @@ const prerender = (expiration: number | false, fallback: string, more: object = 
   });
 
 test("edge-functions", async () => {
-  await deploy(
-    "edge-functions",
-    written(edge("index", `export default () => new Response("from the edge")`), {}),
-  );
-  expect(await ask("edge-functions", "/")).toMatchObject({ status: 200, body: "from the edge" });
+  const code = `export default () => new Response("from the edge")`;
+  const named = { runtime: "edge", entrypoint: "./index.js" };
+  const files = { ...edge("index", code), ...edge("named", code) };
+  files["functions/named.func/.vc-config.json"] = JSON.stringify(named);
+  await deploy("edge-functions", written(files, {}));
+  for (const path of ["/", "/named"])
+    expect(await ask("edge-functions", path)).toMatchObject({ status: 200, body: "from the edge" });
   expect((await ask("edge-functions", "/elsewhere")).status).toBe(404);
 });
 
