@@ -166,8 +166,11 @@ test("a function that renders one page of many is told which, in the query and a
   };
   const routes = [{ handle: "filesystem" }, { src: "/blog/(?<slug>[^/]*)", dest: "/post?slug=$slug" }];
   await deploy("posts", written(files, { routes }));
-  const found = await ask("posts", "/blog/three%20four?other=1");
-  expect(JSON.parse(found.body)).toEqual(["?other=1&slug=three+four", "slug=three+four"]);
+  const asked = async (given?: Ask) =>
+    JSON.parse((await ask("posts", "/blog/three%20four?other=1", given)).body);
+  // “The allowQuery filter still applies.”
+  expect(await asked()).toEqual(["?slug=three+four", "slug=three+four"]);
+  expect(await asked({ method: "POST" })).toEqual(["?other=1&slug=three+four", "slug=three+four"]);
 });
 
 test("a route that only adds headers ends its phase, and nothing more", async () => {
