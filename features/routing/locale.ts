@@ -2,9 +2,10 @@
 import { isAbsolute } from "./substitute.ts";
 import type { Locale } from "./table.ts";
 
-/** What the visitor asks for; the path as in a URL. */
 interface Place {
-  host: string;
+  /** What the visitor asked for. */
+  url: URL;
+  /** Where routes have led that since. */
   path: string;
 }
 
@@ -35,11 +36,11 @@ export function localeTarget(
   return null;
 }
 
-/** Languages may have hosts of their own: who is there is sent nowhere. */
-function isHere(to: string, { host, path }: Place): boolean {
+/** Languages may have hosts of their own, where routes lead to their pages: who is there is sent nowhere. */
+function isHere(to: string, { url, path }: Place): boolean {
   if (!isAbsolute(to) || !URL.canParse(to)) return to === path;
   const { hostname, pathname } = new URL(to);
-  return hostname === host && pathname === path;
+  return hostname === url.hostname && pathname === url.pathname;
 }
 
 function languages(header: string | null): string[] {

@@ -222,7 +222,7 @@ class Resolver<Output, Answer> {
     if (route.mitigate === "deny") return { to: "deny" };
     if (route.locale) {
       const language = this.#asked.header("accept-language");
-      const place = { host: this.#asked.host, path: this.#at.pathname };
+      const place = { url: this.#original, path: this.#at.pathname };
       const to = localeTarget(route.locale, place, this.#asked.cookies, language);
       if (to !== null) return this.#leave(to, 307, captures);
     }
