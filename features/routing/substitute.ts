@@ -47,11 +47,12 @@ function localTarget(template: string, target: string): string {
 
 const singleSlash = (target: string): string => target.replace(/^[/\\]{2,}/, "/");
 
-/** Where a redirect leads: an address is ASCII (RFC 3986, 2), whatever its template is. @param from The request's own query. */
+/** Where a redirect leads. @param from The request's own query. */
 export const locationOf = (template: string, captures: Captures, from: URLSearchParams): string =>
-  mergeQuery(localTarget(template, asciiOf(headerSafe(substituteAddress(template, captures)))), from);
+  mergeQuery(localTarget(template, addressOf(headerSafe(substituteAddress(template, captures)))), from);
 
-const asciiOf = (address: string): string => address.replace(/[^\0-\x7f]+/g, encodeURI);
+/** What stands in no address (RFC 3986, 2) is escaped: a template may hold it, and so may a header or cookie that was captured. */
+const addressOf = (text: string): string => text.replace(/[^!#-;=?-[\]_a-z|~]+/g, encodeURI);
 
 /** Adds the request's parameters that the target does not set itself; keeps a fragment at the end. */
 export function mergeQuery(target: string, from: URLSearchParams): string {
