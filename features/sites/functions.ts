@@ -14,6 +14,8 @@ import { compileFunction } from "./function-code.ts";
 import { environment, nameInFolder } from "./function-fields.ts";
 import { isPinned } from "./function-regions.ts";
 import { type Candidate, groupFunctions, type Process } from "./groups.ts";
+import type { PlainIndex } from "./index-files.ts";
+import { navigationsOf } from "./navigations.ts";
 import { isNode, readNodeFunction } from "./node-functions.ts";
 import { type Pages, prerendersOf } from "./prerenders.ts";
 import { reachableBy } from "./reachable.ts";
@@ -25,8 +27,11 @@ import type { Work } from "./work.ts";
 /** A function for Node.js names each of its files there. */
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 const SHOWN = 10;
-/** Next.js's page for what is not there: without it the platform says the same. */
-const NOT_FOUND = /(?:^|\/)_not-found(?:\.rsc)?$/;
+/**
+ * Next.js's page for what is not there: without it the platform says the same. And manifests of its pages at the edge, which
+ * `vercel build` takes for pages.
+ */
+const UNMISSED = /(?:^|\/)(?:_not-found(?:\.rsc)?|react-loadable-manifest)$/;
 
 const functionConfig = z.looseObject({
   runtime: z.string().default("without a runtime"),
@@ -49,11 +54,12 @@ interface Made {
 
 export type Collected = ({ ok: true } & Made) | { ok: false; failure: Failure };
 
-/** @param dests Of all routes: where they lead. */
+/** @param index Of its static files. @param dests Of all routes: where they lead. */
 export async function collectFunctions(
   base: Base,
   team: string,
   files: readonly ManifestFile[],
+  index: PlainIndex,
   dests: readonly string[],
   work: Work,
 ): Promise<Collected> {
@@ -65,7 +71,7 @@ export async function collectFunctions(
     return refuse("invalid_output", detail, FEWER);
   }
   const functions: Record<string, FunctionEntry> = {};
-  const prerenders = { ...pages.prerenders };
+  const prerenders = { ...pages.prerenders, ...navigationsOf(units, pages, index) };
   const foreign = strayOf(files, units, pages);
   const warnings: string[] = [];
   const candidates: Candidate[] = [];
@@ -88,7 +94,7 @@ export async function collectFunctions(
       if (isPinned(config.regions)) unpinned.push(name);
     } else if (resumed.has(name) || isReachable(name)) {
       // Its page is served, or it would only say that there is none.
-      const isNeeded = resumed.has(name) || (!Object.hasOwn(prerenders, name) && !NOT_FOUND.test(name));
+      const isNeeded = resumed.has(name) || (!Object.hasOwn(prerenders, name) && !UNMISSED.test(name));
       const isAsked = work.places.own.length > 0 && prerenders[name]?.bypass !== undefined;
       if (isNode(config.runtime)) {
         const node = readNodeFunction(name, folderOf(name), config, workloadFiles(unit.files), work.places);

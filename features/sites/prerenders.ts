@@ -32,6 +32,8 @@ const PARTIAL = /^application\/x-nextjs-pre-render *; *state-length=(\d+) *; *or
 const OF_NEXT = /^nxt[PI]/;
 /** Of Next.js's draft mode. */
 const BYPASS_COOKIE = "__prerender_bypass";
+/** How Next.js's builder names the file of an answer that a route handler gave. */
+const OF_HANDLER = /\.body$/;
 /** Said to whoever keeps pages, not to visitors. */
 const UNSAID: readonly string[] = ["content-type", "x-next-cache-tags"];
 
@@ -41,6 +43,8 @@ export type Pages =
       prerenders: Record<string, Prerender>;
       /** Of these, the ones that stand for many pages, each to be rendered when it is first asked for. */
       onDemand: ReadonlySet<string>;
+      /** Of these, the answers of route handlers rather than pages. */
+      handlers: ReadonlySet<string>;
       /** Paths of their files, which may be named as they like. */
       fallbacks: ReadonlySet<string>;
       /** Output's name → parameters that tell which page of many is asked for. */
@@ -53,6 +57,7 @@ export async function prerendersOf(base: Base, team: string, files: readonly Man
   const prerenders: Record<string, Prerender> = {};
   const fallbacks = new Set<string>();
   const onDemand = new Set<string>();
+  const handlers = new Set<string>();
   const told = new Map<string, string[]>();
   for (const file of files) {
     const name = /^functions\/(.+)\.prerender-config\.json$/.exec(file.path)?.[1];
@@ -72,6 +77,7 @@ export async function prerendersOf(base: Base, team: string, files: readonly Man
     const stored = byPath.get(folder + given) ?? byPath.get(`functions/${given}`);
     if (!stored) return refuse(`${file.path}: its fallback ${given} is not there.`);
     fallbacks.add(stored.path);
+    if (OF_HANDLER.test(stored.path)) handlers.add(name);
     const headers = Object.entries(initialHeaders ?? {}).flatMap(([key, value]) =>
       fieldsOf(key.toLowerCase(), value),
     );
@@ -100,7 +106,7 @@ export async function prerendersOf(base: Base, team: string, files: readonly Man
       ...(around.bypass.length > 0 ? { bypass: around.bypass } : {}),
     };
   }
-  return { ok: true, prerenders, onDemand, fallbacks, allowQuery: told };
+  return { ok: true, prerenders, onDemand, handlers, fallbacks, allowQuery: told };
 }
 
 /** Cookies are fields of their own, and `vercel build` puts them into one; of a date a comma is a part. */

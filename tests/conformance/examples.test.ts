@@ -267,6 +267,36 @@ test("image-optimization: the image is served, and what is not done yet is said"
   expect(warnings).toEqual([expect.stringContaining("images are not optimised yet")]);
 });
 
+test("functions for Node that nobody misses, as Next.js's builder writes them beside edge functions, need no region", async () => {
+  const files = {
+    ...edge("edge", `export default () => new Response("from the edge")`),
+    ...nodeFunction("robots.txt"),
+    ...nodeFunction("_not-found"),
+    ...nodeFunction("icon.svg.rsc"),
+    ...nodeFunction("srv/react-loadable-manifest"),
+    "functions/robots.txt.prerender-config.json": prerender(false, "robots.txt.prerender-fallback.body", {
+      allowQuery: [],
+      initialHeaders: { "set-cookie": "a=1; Expires=Wed, 09 Jun 2027 10:18:14 GMT,b=2; Path=/" },
+      fallback: { fsPath: "robots.txt.prerender-fallback.body", contentType: "text/plain" },
+    }),
+    "functions/robots.txt.prerender-fallback.body": "User-agent: *",
+    "static/icon.svg": "<svg/>",
+  };
+  // A client's navigation asks for it so.
+  const links = { "functions/robots.txt.rsc.func": "robots.txt.func" };
+  await deploy("unmissed", written(files, {}, links));
+  expect((await ask("unmissed", "/edge")).body).toBe("from the edge");
+  expect((await ask("unmissed", "/icon.svg.rsc")).body).toBe("<svg/>");
+  for (const path of ["/robots.txt", "/robots.txt.rsc"]) {
+    const found = await get(`http://unmissed.localhost:${platform.port}${path}`);
+    expect([await found.text(), found.headers.get("content-type")]).toEqual(["User-agent: *", "text/plain"]);
+    expect(found.headers.getSetCookie()).toEqual([
+      "a=1; Expires=Wed, 09 Jun 2027 10:18:14 GMT",
+      "b=2; Path=/",
+    ]);
+  }
+});
+
 test("serverless-functions: refused by name, one that is a link to another too", async () => {
   const root = written(nodeFunction("index", "python3.12"), {}, { "functions/another.func": "index.func" });
   const { code, detail } = await refusal("serverless", root);
