@@ -252,7 +252,7 @@ class Resolver<Output, Answer> {
     if (this.#at.external !== null) return done;
     if (before) return this.#check(phase, before);
     if (route.continue) return next;
-    return route.dest === undefined ? ended(route.status) : done;
+    return route.dest === undefined ? ended(route) : done;
   }
 
   #transform(transform: Transform, captures: Captures): void {
