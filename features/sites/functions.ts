@@ -39,8 +39,12 @@ const functionConfig = z.looseObject({
   environment: environment.optional(),
   assets: z.array(z.looseObject({ name: z.string(), path: z.string() })).optional(),
   regions: z.union([z.array(z.string()), z.string()]).optional(),
+  framework: z.looseObject({ slug: z.unknown() }).optional().catch(undefined),
 });
 type Config = z.infer<typeof functionConfig>;
+
+const isNextNode = ({ runtime, framework }: Config): boolean =>
+  isNode(runtime) && framework?.slug === "nextjs";
 
 interface Made {
   functions: Record<string, FunctionEntry>;
@@ -71,7 +75,7 @@ export async function collectFunctions(
     return refuse("invalid_output", detail, FEWER);
   }
   const functions: Record<string, FunctionEntry> = {};
-  const prerenders = { ...pages.prerenders, ...navigationsOf(units, pages, index) };
+  const prerenders = { ...pages.prerenders };
   const foreign = strayOf(files, units, pages);
   const warnings: string[] = [];
   const candidates: Candidate[] = [];
@@ -80,6 +84,11 @@ export async function collectFunctions(
   let isRegional = false;
   const read = await readConfigs(base, team, units);
   if (!read.ok) return read;
+  const navigations = navigationsOf(units, pages, index);
+  for (const { name, config } of read.units) {
+    const page = isNextNode(config) ? navigations.get(name) : undefined;
+    if (page) prerenders[name] = page;
+  }
   // Rendered for who asks, rather than once for all.
   for (const { name, config } of read.units)
     if (isNode(config.runtime) && pages.onDemand.has(name) && isReachable(name)) delete prerenders[name];

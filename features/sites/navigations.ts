@@ -4,25 +4,30 @@
  * it. Pages have a form of their own for navigations, and are left alone. Pure.
  */
 import type { PlainIndex } from "./index-files.ts";
-import type { Pages } from "./prerenders.ts";
 import type { Prerender } from "./site.ts";
 import type { Unit } from "./units.ts";
 
+/** See `Pages`. */
+interface Prerendered {
+  prerenders: Readonly<Record<string, Prerender>>;
+  handlers: ReadonlySet<string>;
+}
+
 const OF_NAVIGATION = /\.rsc$/;
 
-/** @param files The static ones. @returns Output's name → the page that stands for it. */
+/** @param files The static ones. @returns Output's name → the page that stands for it, if it is a function of Next.js for Node. */
 export function navigationsOf(
   units: ReadonlyMap<string, Unit>,
-  { prerenders, handlers }: Pick<Extract<Pages, { ok: true }>, "prerenders" | "handlers">,
+  { prerenders, handlers }: Prerendered,
   files: PlainIndex,
-): Record<string, Prerender> {
-  const found: Record<string, Prerender> = {};
+): ReadonlyMap<string, Prerender> {
+  const found = new Map<string, Prerender>();
   for (const [name, unit] of units) {
     const base = name.replace(OF_NAVIGATION, "");
     if (base === name || Object.hasOwn(prerenders, name)) continue;
     const isSame = handlers.has(base) && units.get(base) === unit;
     const page = isSame ? prerenders[base] : pageOf(files.get(base));
-    if (page) found[name] = page;
+    if (page) found.set(name, page);
   }
   return found;
 }

@@ -53,11 +53,12 @@ async function ask(name: string, path: string, given: Ask = {}) {
 }
 
 /** A function for Node, or for something else that nothing runs. */
-const nodeFunction = (name: string, runtime = "nodejs22.x"): Record<string, string> => ({
+const nodeFunction = (name: string, runtime = "nodejs22.x", more: object = {}): Record<string, string> => ({
   [`functions/${name}.func/.vc-config.json`]: JSON.stringify({
     runtime,
     handler: "index.js",
     launcherType: "Nodejs",
+    ...more,
   }),
   [`functions/${name}.func/index.js`]: "module.exports = (req, res) => res.end('rendered anew');",
 });
@@ -268,12 +269,13 @@ test("image-optimization: the image is served, and what is not done yet is said"
 });
 
 test("functions for Node that nobody misses, as Next.js's builder writes them beside edge functions, need no region", async () => {
-  const files = {
+  const names = ["robots.txt", "_not-found", "icon.svg.rsc", "srv/react-loadable-manifest"];
+  const ofNext = names.map((name) => nodeFunction(name, "nodejs24.x", { framework: { slug: "nextjs" } }));
+  const files: Record<string, string> = {
+    ...Object.assign({}, ...ofNext),
     ...edge("edge", `export default () => new Response("from the edge")`),
-    ...nodeFunction("robots.txt"),
-    ...nodeFunction("_not-found"),
-    ...nodeFunction("icon.svg.rsc"),
-    ...nodeFunction("srv/react-loadable-manifest"),
+    ...edge("own.svg.rsc", `export default () => new Response("own")`),
+    "static/own.svg": "<svg/>",
     "functions/robots.txt.prerender-config.json": prerender(false, "robots.txt.prerender-fallback.body", {
       allowQuery: [],
       initialHeaders: { "set-cookie": "a=1; Expires=Wed, 09 Jun 2027 10:18:14 GMT,b=2; Path=/" },
@@ -287,6 +289,7 @@ test("functions for Node that nobody misses, as Next.js's builder writes them be
   await deploy("unmissed", written(files, {}, links));
   expect((await ask("unmissed", "/edge")).body).toBe("from the edge");
   expect((await ask("unmissed", "/icon.svg.rsc")).body).toBe("<svg/>");
+  expect((await ask("unmissed", "/own.svg.rsc")).body).toBe("own");
   for (const path of ["/robots.txt", "/robots.txt.rsc"]) {
     const found = await get(`http://unmissed.localhost:${platform.port}${path}`);
     expect([await found.text(), found.headers.get("content-type")]).toEqual(["User-agent: *", "text/plain"]);
