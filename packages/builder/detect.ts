@@ -67,16 +67,20 @@ export async function findFramework(root: string, slug: string | null): Promise<
   return frameworkList.find((one) => one.slug === found && found !== null) ?? null;
 }
 
-/** Whether it is a Build Output tree: it has what one serves, or, if routes are all that there is, is of its version. */
+/**
+ * Whether it is a Build Output tree. Other tools have a `config.json` and `functions/`, too: without `static/` it has to say
+ * its version, or be broken, which is said where it is compiled.
+ */
 export async function isTree(folder: string): Promise<boolean> {
   const config = await readFile(join(folder, "config.json"), "utf8").catch(() => null);
   if (config === null) return false;
-  for (const name of ["static", "functions"]) if (await isDirectory(join(folder, name))) return true;
+  if (await isDirectory(join(folder, "static"))) return true;
+  const hasFunctions = await isDirectory(join(folder, "functions"));
   try {
     const { version, routes } = JSON.parse(config) as { version?: unknown; routes?: unknown };
-    return version === 3 && Array.isArray(routes);
+    return version === 3 && (hasFunctions || Array.isArray(routes));
   } catch {
-    return false;
+    return hasFunctions;
   }
 }
 

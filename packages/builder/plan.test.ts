@@ -48,7 +48,8 @@ test.each<[string, Record<string, string>, string]>([
 
 test.each<[string, Record<string, string>]>([
   ["files", { "config.json": "{}", "static/a.txt": "" }],
-  ["functions", { "config.json": "{}", "functions/a.func/.vc-config.json": "{}" }],
+  ["functions", { "config.json": '{"version":3}', "functions/a.func/.vc-config.json": "{}" }],
+  ["functions, with a broken configuration,", { "config.json": "{", "functions/a": "" }],
   ["routes", { "config.json": '{"version":3,"routes":[]}' }],
 ])("a tree of nothing but %s is taken as it is, deployed and served", async (_, files) => {
   const root = written(files);
@@ -58,9 +59,15 @@ test.each<[string, Record<string, string>]>([
 });
 
 test("a configuration of something else makes no tree of a folder", async () => {
-  const root = written({ "config.json": '{"version":3}', "index.html": "" });
-  await expect(planBuild(root, {}, "prebuilt")).rejects.toMatchObject({ code: "no_output" });
-  expect(await planLive(root, null, false)).toMatchObject({ kind: "static" });
+  for (const config of ['{"version":3}', '{"routes":[]}', '{"version":1}']) {
+    const root = written({ "config.json": config, "index.html": "" });
+    await expect(planBuild(root, {}, "prebuilt")).rejects.toMatchObject({ code: "no_output" });
+    expect(await planLive(root, null, false)).toMatchObject({ kind: "static" });
+  }
+  const beside = { ".vercel/output/config.json": "{}", "config.json": "{}", "functions/index.js": "" };
+  const root = written(beside);
+  const output = join(root, ".vercel/output");
+  expect(await planBuild(root, {}, "prebuilt")).toMatchObject({ kind: "prebuilt", output });
 });
 
 test("of two trees that are there, the one that was written last is deployed", async () => {
