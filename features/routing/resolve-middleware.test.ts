@@ -48,6 +48,12 @@ test("where it leads elsewhere, it is not asked about that again", async () => {
   expect(found).toMatchObject({ kind: "output", output: "/b" });
 });
 
+test("a route that transforms leads nobody past a middleware, as Next.js's builder names server actions", async () => {
+  const set = { type: "request.headers", op: "set", target: { key: "x-server-action-name" }, args: "act" };
+  const routes = [{ src: "/(.*)", transforms: [set] }, matched("^/a$", {})];
+  expect((await ask("/a", routes, () => GO_ON)).asked).toEqual(["_middleware"]);
+});
+
 test("two middlewares are asked in turn, and the first that answers ends it", async () => {
   const routes = [matched("^/a$", {}, "one"), matched("^/.*$", {}, "two"), matched("^/.*$", {}, "three")];
   const { asked, found } = await ask("/a", routes, (name) =>

@@ -222,7 +222,8 @@ class Resolver<Output, Answer> {
     if (route.mitigate === "deny") return { to: "deny" };
     if (route.locale) {
       const language = this.#asked.header("accept-language");
-      const to = localeTarget(route.locale, this.#at.pathname, this.#asked.cookies, language);
+      const place = { url: this.#original, path: this.#at.pathname };
+      const to = localeTarget(route.locale, place, this.#asked.cookies, language);
       if (to !== null) return this.#leave(to, 307, captures);
     }
     const { middlewarePath: name } = route;
@@ -251,7 +252,7 @@ class Resolver<Output, Answer> {
     if (this.#at.external !== null) return done;
     if (before) return this.#check(phase, before);
     if (route.continue) return next;
-    return route.dest === undefined ? ended(route.status) : done;
+    return route.dest === undefined ? ended(route) : done;
   }
 
   #transform(transform: Transform, captures: Captures): void {

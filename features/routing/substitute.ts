@@ -49,7 +49,10 @@ const singleSlash = (target: string): string => target.replace(/^[/\\]{2,}/, "/"
 
 /** Where a redirect leads. @param from The request's own query. */
 export const locationOf = (template: string, captures: Captures, from: URLSearchParams): string =>
-  mergeQuery(localTarget(template, headerSafe(substituteAddress(template, captures))), from);
+  mergeQuery(localTarget(template, addressOf(headerSafe(substituteAddress(template, captures)))), from);
+
+/** What stands in no address (RFC 3986, 2) is escaped: a template may hold it, and so may a header or cookie that was captured. */
+const addressOf = (text: string): string => text.replace(/[^!#-;=?-[\]_a-z|~]+/g, encodeURI);
 
 /** Adds the request's parameters that the target does not set itself; keeps a fragment at the end. */
 export function mergeQuery(target: string, from: URLSearchParams): string {

@@ -62,7 +62,7 @@ export async function compile(base: Base, team: string, manifest: string, work: 
   const { config } = parsed;
   const indexed = indexFiles(files, config.overrides);
   if (!indexed.ok) return indexed;
-  const made = await collectFunctions(base, team, files, destsOf(config.routes), work);
+  const made = await collectFunctions(base, team, files, indexed.index, destsOf(config.routes), work);
   if (!made.ok) return made;
   const missing = middlewareMissing(config.routes, made.functions);
   if (missing !== null) {

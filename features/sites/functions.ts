@@ -10,12 +10,13 @@ import { canonicalJson, sha256 } from "#core/encoding.ts";
 import type { Failure } from "#features/deployments/failures.ts";
 import type { ManifestFile } from "#features/deployments/manifest.ts";
 import { type FunctionEntry, MAX_FUNCTIONS } from "#features/functions/function.ts";
-import { environment } from "./environment.ts";
 import { compileFunction } from "./function-code.ts";
+import { environment, nameInFolder } from "./function-fields.ts";
 import { isPinned } from "./function-regions.ts";
 import { type Candidate, groupFunctions, type Process } from "./groups.ts";
+import type { PlainIndex } from "./index-files.ts";
+import { navigationsOf } from "./navigations.ts";
 import { isNode, readNodeFunction } from "./node-functions.ts";
-import { ownPath } from "./own-path.ts";
 import { type Pages, prerendersOf } from "./prerenders.ts";
 import { reachableBy } from "./reachable.ts";
 import { readJson } from "./read-json.ts";
@@ -26,17 +27,24 @@ import type { Work } from "./work.ts";
 /** A function for Node.js names each of its files there. */
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 const SHOWN = 10;
-/** Next.js's page for what is not there: without it the platform says the same. */
-const NOT_FOUND = /(?:^|\/)_not-found(?:\.rsc)?$/;
+/**
+ * Next.js's page for what is not there: without it the platform says the same. And manifests of its pages at the edge, which
+ * `vercel build` takes for pages.
+ */
+const UNMISSED = /(?:^|\/)(?:_not-found(?:\.rsc)?|react-loadable-manifest)$/;
 
 const functionConfig = z.looseObject({
   runtime: z.string().default("without a runtime"),
-  entrypoint: ownPath.optional(),
+  entrypoint: nameInFolder.optional(),
   environment: environment.optional(),
-  assets: z.array(z.looseObject({ name: z.string(), path: ownPath })).optional(),
+  assets: z.array(z.looseObject({ name: z.string(), path: nameInFolder })).optional(),
   regions: z.union([z.array(z.string()), z.string()]).optional(),
+  framework: z.looseObject({ slug: z.unknown() }).optional().catch(undefined),
 });
 type Config = z.infer<typeof functionConfig>;
+
+const isNextNode = ({ runtime, framework }: Config): boolean =>
+  isNode(runtime) && framework?.slug === "nextjs";
 
 interface Made {
   functions: Record<string, FunctionEntry>;
@@ -50,11 +58,12 @@ interface Made {
 
 export type Collected = ({ ok: true } & Made) | { ok: false; failure: Failure };
 
-/** @param dests Of all routes: where they lead. */
+/** @param index Of its static files. @param dests Of all routes: where they lead. */
 export async function collectFunctions(
   base: Base,
   team: string,
   files: readonly ManifestFile[],
+  index: PlainIndex,
   dests: readonly string[],
   work: Work,
 ): Promise<Collected> {
@@ -75,6 +84,11 @@ export async function collectFunctions(
   let isRegional = false;
   const read = await readConfigs(base, team, units);
   if (!read.ok) return read;
+  const navigations = navigationsOf(units, pages, index);
+  for (const { name, config } of read.units) {
+    const page = isNextNode(config) ? navigations.get(name) : undefined;
+    if (page) prerenders[name] = page;
+  }
   // Rendered for who asks, rather than once for all.
   for (const { name, config } of read.units)
     if (isNode(config.runtime) && pages.onDemand.has(name) && isReachable(name)) delete prerenders[name];
@@ -89,7 +103,7 @@ export async function collectFunctions(
       if (isPinned(config.regions)) unpinned.push(name);
     } else if (resumed.has(name) || isReachable(name)) {
       // Its page is served, or it would only say that there is none.
-      const isNeeded = resumed.has(name) || (!Object.hasOwn(prerenders, name) && !NOT_FOUND.test(name));
+      const isNeeded = resumed.has(name) || (!Object.hasOwn(prerenders, name) && !UNMISSED.test(name));
       const isAsked = work.places.own.length > 0 && prerenders[name]?.bypass !== undefined;
       if (isNode(config.runtime)) {
         const node = readNodeFunction(name, folderOf(name), config, workloadFiles(unit.files), work.places);

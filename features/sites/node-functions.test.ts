@@ -35,6 +35,10 @@ test("an environment may be a list, as the specification has it: later records w
   expect(read({ environment: [{ A: 1 }] })).toMatchObject({ ok: false });
 });
 
+test("a handler may be named from the folder", () => {
+  expect(read({ handler: "./index.js" })).toMatchObject({ candidate: { run: { handler: "index.js" } } });
+});
+
 test("a function of the web's kind is called as one", () => {
   expect(read({ useWebApi: true })).toMatchObject({ candidate: { run: { isWeb: true } } });
   const plain = read({});

@@ -5,10 +5,9 @@
 import type { WorkloadFile } from "@cloudify/protocol";
 import { z } from "zod";
 import type { Failure } from "#features/deployments/failures.ts";
-import { environment } from "./environment.ts";
+import { environment, nameInFolder } from "./function-fields.ts";
 import { type Places, pinningOf } from "./function-regions.ts";
 import { type Candidate, MAX_GROUP_BYTES, sizeOf } from "./groups.ts";
-import { ownPath } from "./own-path.ts";
 
 /** Major versions that regions have. */
 const RUNTIME = /^nodejs(18|20|22|24)\.x$/;
@@ -21,7 +20,7 @@ const DURATION = 300;
 const MAX_DURATION = 900;
 
 const config = z.looseObject({
-  handler: ownPath.optional(),
+  handler: nameInFolder.optional(),
   launcherType: z.string().default("Nodejs"),
   command: z.string().min(1).max(1_024).optional(),
   shouldAddHelpers: z.boolean().default(false),

@@ -11,13 +11,16 @@ import type { Prerender } from "./site.ts";
 
 const MAX_CONFIG_BYTES = 64 * 1024;
 
-const fallbackFile = z.union([z.string(), z.looseObject({ fsPath: z.string() })]);
+const fallbackFile = z.union([
+  z.string(),
+  z.looseObject({ fsPath: z.string(), contentType: z.string().optional() }),
+]);
 const prerenderConfig = z.looseObject({
   expiration: z.union([z.number(), z.literal(false)]).optional(),
   allowQuery: z.array(z.string()).nullish(),
   fallback: fallbackFile.nullish(),
   initialStatus: z.number().int().min(200).max(599).nullish(),
-  initialHeaders: z.record(z.string(), z.string()).nullish(),
+  initialHeaders: z.record(z.string(), z.union([z.string(), z.array(z.string())])).nullish(),
   chain: z.looseObject({ outputPath: z.string(), headers: z.record(z.string(), z.string()) }).nullish(),
   bypassToken: z.string().nullish(),
   experimentalBypassFor: z.unknown().optional(),
@@ -29,6 +32,8 @@ const PARTIAL = /^application\/x-nextjs-pre-render *; *state-length=(\d+) *; *or
 const OF_NEXT = /^nxt[PI]/;
 /** Of Next.js's draft mode. */
 const BYPASS_COOKIE = "__prerender_bypass";
+/** How Next.js's builder names the file of an answer that a route handler gave. */
+const OF_HANDLER = /\.body$/;
 /** Said to whoever keeps pages, not to visitors. */
 const UNSAID: readonly string[] = ["content-type", "x-next-cache-tags"];
 
@@ -38,6 +43,8 @@ export type Pages =
       prerenders: Record<string, Prerender>;
       /** Of these, the ones that stand for many pages, each to be rendered when it is first asked for. */
       onDemand: ReadonlySet<string>;
+      /** Of these, the answers of route handlers rather than pages. */
+      handlers: ReadonlySet<string>;
       /** Paths of their files, which may be named as they like. */
       fallbacks: ReadonlySet<string>;
       /** Output's name → parameters that tell which page of many is asked for. */
@@ -50,6 +57,7 @@ export async function prerendersOf(base: Base, team: string, files: readonly Man
   const prerenders: Record<string, Prerender> = {};
   const fallbacks = new Set<string>();
   const onDemand = new Set<string>();
+  const handlers = new Set<string>();
   const told = new Map<string, string[]>();
   for (const file of files) {
     const name = /^functions\/(.+)\.prerender-config\.json$/.exec(file.path)?.[1];
@@ -64,15 +72,15 @@ export async function prerendersOf(base: Base, team: string, files: readonly Man
     // Next.js names a page of many by its parameters, in brackets.
     const isMany = allowQuery ? allowQuery.length > 0 : name.includes("[");
     if (expiration !== false && isMany) onDemand.add(name);
-    const given = typeof fallback === "string" ? fallback : fallback.fsPath;
+    const { fsPath: given, contentType } = typeof fallback === "string" ? { fsPath: fallback } : fallback;
     const folder = file.path.slice(0, file.path.lastIndexOf("/") + 1);
     const stored = byPath.get(folder + given) ?? byPath.get(`functions/${given}`);
     if (!stored) return refuse(`${file.path}: its fallback ${given} is not there.`);
     fallbacks.add(stored.path);
-    const headers = Object.entries(initialHeaders ?? {}).map(([key, value]): [string, string] => [
-      key.toLowerCase(),
-      value,
-    ]);
+    if (OF_HANDLER.test(stored.path)) handlers.add(name);
+    const headers = Object.entries(initialHeaders ?? {}).flatMap(([key, value]) =>
+      fieldsOf(key.toLowerCase(), value),
+    );
     const own = headers.find(([key]) => key === "content-type")?.[1];
     const [, stateBytes, origin] = PARTIAL.exec(own ?? "") ?? [];
     const { chain } = parsed.value;
@@ -81,7 +89,7 @@ export async function prerendersOf(base: Base, team: string, files: readonly Man
       file: {
         sha256: stored.sha256,
         size: stored.size,
-        type: origin ?? own ?? contentTypeOf(stored.path),
+        type: origin ?? own ?? contentType ?? contentTypeOf(stored.path),
       },
       status: initialStatus ?? 200,
       headers: headers.filter(([key]) => !UNSAID.includes(key)),
@@ -98,8 +106,15 @@ export async function prerendersOf(base: Base, team: string, files: readonly Man
       ...(around.bypass.length > 0 ? { bypass: around.bypass } : {}),
     };
   }
-  return { ok: true, prerenders, onDemand, fallbacks, allowQuery: told };
+  return { ok: true, prerenders, onDemand, handlers, fallbacks, allowQuery: told };
 }
+
+/** Cookies are fields of their own, and `vercel build` puts them into one; of a date a comma is a part. */
+const fieldsOf = (name: string, value: string | string[]): [string, string][] => {
+  if (name !== "set-cookie") return [[name, [value].flat().join(", ")]];
+  const cookies = [value].flat().flatMap((one) => one.split(/,\s*(?=[^\s;,=]+=)/));
+  return cookies.map((cookie) => [name, cookie]);
+};
 
 function bypassOf(
   { bypassToken, experimentalBypassFor }: z.infer<typeof prerenderConfig>,

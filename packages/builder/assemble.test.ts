@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { servedFiles } from "./assemble.ts";
+import { configOf, servedFiles } from "./assemble.ts";
 import { parseConfig } from "./config.ts";
 import { discover } from "./functions/discover.ts";
 
@@ -50,4 +50,30 @@ test("what lies in an output directory is served, beside functions too", async (
   const pages = ["README.md", "api/client.js", "api/data.json", "package.json"];
   const root = folder(["api/hello.ts", ...pages.map((path) => `public/${path}`)]);
   expect(await served(root, "public")).toEqual(pages);
+});
+
+test("a page that a middleware guards by its file's name has no other name", () => {
+  const files = ["admin.html", "a b/admin (1).html", "open.html", "both.html"].map((path) => ({
+    path,
+    absolute: path,
+    size: 0,
+    changedAt: 0,
+  }));
+  const routesFor = (matcher: unknown) => {
+    const source = { file: "middleware.ts", name: "_middleware", kind: "middleware" } as const;
+    const made = { source, matcher, bundled: { files: new Map(), inputs: [] } };
+    const { routes } = configOf(files, config, null, [made]);
+    return routes.slice(routes.findIndex((one) => "handle" in one) + 1);
+  };
+  const page = { src: "^/((?:.*/)?[^/.]+)$", dest: "/$1.html", check: true };
+  expect(routesFor(["/admin.html", "/:folder/:name.html", "/both.html", "/both"])).toEqual([
+    { src: "^/admin$" },
+    { src: "^/a%20b/admin%20\\(1\\)$" },
+    page,
+  ]);
+  // Asked only of some, it is not asked of all.
+  const has = [{ type: "header", key: "x-some" }];
+  expect(routesFor(["/admin.html", { source: "/admin", has }])).toEqual([{ src: "^/admin$" }, page]);
+  for (const matcher of [undefined, "/:path*", ["/admin.html", "/admin"]])
+    expect(routesFor(matcher)).toEqual([page]);
 });

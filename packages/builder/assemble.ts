@@ -4,12 +4,13 @@
  */
 import { cp, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import type { Route } from "@vercel/routing-utils";
+import { isHandler, type Route } from "@vercel/routing-utils";
 import type { ProjectConfig } from "./config.ts";
 import { replaceTree } from "./draft.ts";
 import { collectFiles, type FoundFile } from "./files.ts";
 import type { FunctionSource } from "./functions/discover.ts";
 import { type MadeFunction, writeFunctions } from "./functions/emit.ts";
+import { middlewareRoutes } from "./functions/routes.ts";
 import { isFunction, routeTable } from "./functions/table.ts";
 import { BuildProblem } from "./problem.ts";
 
@@ -106,9 +107,12 @@ export function configOf(
       ? errorPage(config.cleanUrls === true, made.map((one) => one.source).some(isFunction))
       : []),
   ];
+  const kept = isPlain ? namedOnce(pages, made) : [];
   return {
     version: 3,
-    routes: routeTable(config, built, made),
+    routes: routeTable(config, built, made).flatMap((one) =>
+      isHandler(one) && one.handle === "miss" ? [one, ...kept] : [one],
+    ),
     ...(config.cleanUrls ? { overrides } : {}),
     ...(framework === null ? {} : { framework: { slug: framework } }),
     cloudify: { directoryRedirect: isPlain },
@@ -117,6 +121,21 @@ export function configOf(
 
 /** A page is found without its ending. */
 const PAGES: Route[] = [{ handle: "miss" }, { src: "^/((?:.*/)?[^/.]+)$", dest: "/$1.html", check: true }];
+
+/** But for one that a middleware guards by the name of its file alone: under the other it would not be asked. These routes end the phase. */
+function namedOnce(pages: readonly string[], made: readonly MadeFunction[]): Route[] {
+  const guards = made
+    .flatMap(({ source, matcher }) => (source.kind === "middleware" ? middlewareRoutes(matcher) : []))
+    .map(({ src, has, missing }) => ({ src: new RegExp(src, "i"), isAlways: !has && !missing }));
+  const bare = pages.map((path) => pathnameOf(path.slice(0, -".html".length)));
+  const open = bare.filter((path) => !guards.some(({ src, isAlways }) => isAlways && src.test(path)));
+  const isPassed = (path: string) => guards.some(({ src }) => src.test(`${path}.html`) && !src.test(path));
+  return open.filter(isPassed).map((path) => ({ src: `^${path.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$` }));
+}
+
+/** As requests have it. */
+const pathnameOf = (path: string): string =>
+  new URL(`http://site.internal/${path.replace(/[%?#]/g, encodeURIComponent)}`).pathname;
 
 /** As on Vercel it is for pages: whoever calls an API gets the bare status. */
 const errorPage = (isClean: boolean, hasFunctions: boolean): Route[] => [

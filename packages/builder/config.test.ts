@@ -31,3 +31,11 @@ test.each([{}, { regions: [] }, { regions: null }, { version: 2, name: "shop" }]
     expect(parseConfig("vercel.json", JSON.stringify(config)).warnings).toEqual([]);
   },
 );
+
+test("how long functions may run refuses nothing, and is warned of; a builder of their own is refused", () => {
+  const parse = (functions: unknown) => parseConfig("vercel.json", JSON.stringify({ functions }));
+  const tuned = { "api/*.ts": { maxDuration: 30, memory: 1_024, includeFiles: "data/**" } };
+  expect(parse(tuned).warnings).toEqual([expect.stringMatching(/^`functions` of vercel\.json is not used/)]);
+  for (const functions of [{ "api/*.php": { runtime: "vercel-php@0.7" } }, [], { "api/a.ts": 1 }])
+    expect(() => parse(functions)).toThrow("vercel.json sets functions.");
+});

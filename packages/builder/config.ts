@@ -111,8 +111,10 @@ export function parseConfig(file: string, text: string): ProjectConfig {
     throw new BuildProblem("invalid_config", `${file} does not hold an object.`, 'Begin it with "{".');
   }
   const config = json as Record<string, unknown>;
+  const isTuned = tunesOnly(config.functions);
   const unknown = Object.keys(config).filter(
-    (key) => ![...ROUTING, ...SETTINGS].includes(key) && !HARMLESS.has(key),
+    (key) =>
+      ![...ROUTING, ...SETTINGS].includes(key) && !HARMLESS.has(key) && !(key === "functions" && isTuned),
   );
   if (unknown.length > 0) {
     const fix = "Take it out: nothing uses it yet, and it would not be right to ignore it.";
@@ -150,9 +152,20 @@ export function parseConfig(file: string, text: string): ProjectConfig {
     cleanUrls: flag("cleanUrls"),
     trailingSlash: flag("trailingSlash"),
     routes: transform(file, config, text),
-    warnings: unusedIn(file, config),
+    warnings: [...unusedIn(file, config), ...(isTuned ? [untuned(file)] : [])],
   };
 }
+
+/** Whether `functions` says no more of them than how long they may run, where, and with what: none is built by another. */
+function tunesOnly(functions: unknown): boolean {
+  if (functions === null || typeof functions !== "object" || Array.isArray(functions)) return false;
+  return Object.values(functions).every(
+    (one: unknown) => one !== null && typeof one === "object" && !("runtime" in one),
+  );
+}
+
+const untuned = (file: string): string =>
+  `\`functions\` of ${file} is not used: what is built here runs at the edge, within the platform's own limits`;
 
 function transform(file: string, config: Record<string, unknown>, text: string): Route[] {
   const routing = Object.fromEntries(ROUTING.flatMap((key) => (key in config ? [[key, config[key]]] : [])));

@@ -67,6 +67,23 @@ export async function findFramework(root: string, slug: string | null): Promise<
   return frameworkList.find((one) => one.slug === found && found !== null) ?? null;
 }
 
+/**
+ * Whether it is a Build Output tree. Other tools have a `config.json` and `functions/`, too: without `static/` it has to say
+ * its version, or be broken, which is said where it is compiled.
+ */
+export async function isTree(folder: string): Promise<boolean> {
+  const config = await readFile(join(folder, "config.json"), "utf8").catch(() => null);
+  if (config === null) return false;
+  if (await isDirectory(join(folder, "static"))) return true;
+  const hasFunctions = await isDirectory(join(folder, "functions"));
+  try {
+    const { version, routes } = JSON.parse(config) as { version?: unknown; routes?: unknown };
+    return version === 3 && (hasFunctions || Array.isArray(routes));
+  } catch {
+    return hasFunctions;
+  }
+}
+
 const kindOf = async (path: string) => stat(path).catch(() => null);
 export const isDirectory = async (path: string): Promise<boolean> =>
   (await kindOf(path))?.isDirectory() ?? false;

@@ -2,15 +2,21 @@ import { mkdirSync, mkdtempSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { expect, test } from "vitest";
+import { planLive } from "./live/plan.ts";
 import { planBuild } from "./plan.ts";
 
-/** @returns The folder that is served, relative to the project's. */
-async function servedOf(files: Record<string, string>, at = ""): Promise<string> {
+function written(files: Record<string, string>, at = ""): string {
   const root = join(mkdtempSync(join(tmpdir(), "cloudify-plan-")), at);
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
   }
+  return root;
+}
+
+/** @returns The folder that is served, relative to the project's. */
+async function servedOf(files: Record<string, string>, at = ""): Promise<string> {
+  const root = written(files, at);
   const plan = await planBuild(root, {}, "auto");
   return plan.kind === "static" ? relative(root, plan.folder) : expect.unreachable(`it is ${plan.kind}`);
 }
@@ -38,6 +44,30 @@ test.each<[string, Record<string, string>, string]>([
   ["that was built elsewhere", { ...PAGE, ...BUILT }, ""],
 ])("a package %s is served whole: its `public` is one folder of it", async (_, files, at) => {
   expect(await servedOf(files, at)).toBe("");
+});
+
+test.each<[string, Record<string, string>]>([
+  ["files", { "config.json": "{}", "static/a.txt": "" }],
+  ["functions", { "config.json": '{"version":3}', "functions/a.func/.vc-config.json": "{}" }],
+  ["functions, with a broken configuration,", { "config.json": "{", "functions/a": "" }],
+  ["routes", { "config.json": '{"version":3,"routes":[]}' }],
+])("a tree of nothing but %s is taken as it is, deployed and served", async (_, files) => {
+  const root = written(files);
+  for (const plan of [await planBuild(root, {}, "prebuilt"), await planLive(root, root, false)])
+    expect(plan).toMatchObject({ kind: "prebuilt", output: root });
+  expect(await planLive(root, null, false)).toMatchObject({ kind: "prebuilt", output: root });
+});
+
+test("a configuration of something else makes no tree of a folder", async () => {
+  for (const config of ['{"version":3}', '{"routes":[]}', '{"version":1}']) {
+    const root = written({ "config.json": config, "index.html": "" });
+    await expect(planBuild(root, {}, "prebuilt")).rejects.toMatchObject({ code: "no_output" });
+    expect(await planLive(root, null, false)).toMatchObject({ kind: "static" });
+  }
+  const beside = { ".vercel/output/config.json": "{}", "config.json": "{}", "functions/index.js": "" };
+  const root = written(beside);
+  const output = join(root, ".vercel/output");
+  expect(await planBuild(root, {}, "prebuilt")).toMatchObject({ kind: "prebuilt", output });
 });
 
 test("of two trees that are there, the one that was written last is deployed", async () => {

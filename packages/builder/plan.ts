@@ -8,6 +8,7 @@ import {
   findLockfile,
   isDirectory,
   isFile,
+  isTree,
   type Lockfile,
   type PackageJson,
   readPackage,
@@ -105,8 +106,7 @@ export async function planBuild(folder: string, settings: BuildSettings, mode: M
 }
 
 async function prebuilt(root: string): Promise<BuildPlan> {
-  const here = (await isFile(join(root, "config.json"))) && (await isDirectory(join(root, "static")));
-  const name = here ? "" : await newestOf(root, PREBUILT);
+  const name = (await isTree(root)) ? "" : await newestOf(root, PREBUILT);
   if (name === null) {
     throw new BuildProblem(
       "no_output",

@@ -101,10 +101,9 @@ async function configOf(folder: Folder): Promise<EdgeConfig | null> {
   if (!file || file.link !== undefined) return null;
   try {
     const config = JSON.parse(await readFile(file.absolute, "utf8")) as Record<string, unknown>;
-    const { runtime, entrypoint } = config;
-    if (runtime !== "edge" || typeof entrypoint !== "string") return null;
-    const path = entrypoint.replace(/^\.\//, "");
-    return folder.has(path) ? { ...config, entrypoint: path } : null;
+    const { runtime, entrypoint: given } = config;
+    const entrypoint = typeof given === "string" ? given.replace(/^\.\//, "") : "";
+    return runtime === "edge" && folder.has(entrypoint) ? { ...config, entrypoint } : null;
   } catch {
     return null;
   }

@@ -53,11 +53,12 @@ async function ask(name: string, path: string, given: Ask = {}) {
 }
 
 /** A function for Node, or for something else that nothing runs. */
-const nodeFunction = (name: string, runtime = "nodejs22.x"): Record<string, string> => ({
+const nodeFunction = (name: string, runtime = "nodejs22.x", more: object = {}): Record<string, string> => ({
   [`functions/${name}.func/.vc-config.json`]: JSON.stringify({
     runtime,
     handler: "index.js",
     launcherType: "Nodejs",
+    ...more,
   }),
   [`functions/${name}.func/index.js`]: "module.exports = (req, res) => res.end('rendered anew');",
 });
@@ -72,11 +73,13 @@ const prerender = (expiration: number | false, fallback: string, more: object = 
   });
 
 test("edge-functions", async () => {
-  await deploy(
-    "edge-functions",
-    written(edge("index", `export default () => new Response("from the edge")`), {}),
-  );
-  expect(await ask("edge-functions", "/")).toMatchObject({ status: 200, body: "from the edge" });
+  const code = `export default () => new Response("from the edge")`;
+  const named = { runtime: "edge", entrypoint: "./index.js" };
+  const files = { ...edge("index", code), ...edge("named", code) };
+  files["functions/named.func/.vc-config.json"] = JSON.stringify(named);
+  await deploy("edge-functions", written(files, {}));
+  for (const path of ["/", "/named"])
+    expect(await ask("edge-functions", path)).toMatchObject({ status: 200, body: "from the edge" });
   expect((await ask("edge-functions", "/elsewhere")).status).toBe(404);
 });
 
@@ -164,8 +167,11 @@ test("a function that renders one page of many is told which, in the query and a
   };
   const routes = [{ handle: "filesystem" }, { src: "/blog/(?<slug>[^/]*)", dest: "/post?slug=$slug" }];
   await deploy("posts", written(files, { routes }));
-  const found = await ask("posts", "/blog/three%20four?other=1");
-  expect(JSON.parse(found.body)).toEqual(["?other=1&slug=three+four", "slug=three+four"]);
+  const asked = async (given?: Ask) =>
+    JSON.parse((await ask("posts", "/blog/three%20four?other=1", given)).body);
+  // “The allowQuery filter still applies.”
+  expect(await asked()).toEqual(["?slug=three+four", "slug=three+four"]);
+  expect(await asked({ method: "POST" })).toEqual(["?other=1&slug=three+four", "slug=three+four"]);
 });
 
 test("a route that only adds headers ends its phase, and nothing more", async () => {
@@ -260,6 +266,38 @@ test("image-optimization: the image is served, and what is not done yet is said"
   expect((await ask("images", "/_vercel/image?url=%2Fimages%2Fa.svg&w=256&q=75")).status).toBe(404);
   const { warnings } = await platform.json<Deployed>("inspect", id);
   expect(warnings).toEqual([expect.stringContaining("images are not optimised yet")]);
+});
+
+test("functions for Node that nobody misses, as Next.js's builder writes them beside edge functions, need no region", async () => {
+  const names = ["robots.txt", "_not-found", "icon.svg.rsc", "srv/react-loadable-manifest"];
+  const ofNext = names.map((name) => nodeFunction(name, "nodejs24.x", { framework: { slug: "nextjs" } }));
+  const files: Record<string, string> = {
+    ...Object.assign({}, ...ofNext),
+    ...edge("edge", `export default () => new Response("from the edge")`),
+    ...edge("own.svg.rsc", `export default () => new Response("own")`),
+    "static/own.svg": "<svg/>",
+    "functions/robots.txt.prerender-config.json": prerender(false, "robots.txt.prerender-fallback.body", {
+      allowQuery: [],
+      initialHeaders: { "set-cookie": "a=1; Expires=Wed, 09 Jun 2027 10:18:14 GMT,b=2; Path=/" },
+      fallback: { fsPath: "robots.txt.prerender-fallback.body", contentType: "text/plain" },
+    }),
+    "functions/robots.txt.prerender-fallback.body": "User-agent: *",
+    "static/icon.svg": "<svg/>",
+  };
+  // A client's navigation asks for it so.
+  const links = { "functions/robots.txt.rsc.func": "robots.txt.func" };
+  await deploy("unmissed", written(files, {}, links));
+  expect((await ask("unmissed", "/edge")).body).toBe("from the edge");
+  expect((await ask("unmissed", "/icon.svg.rsc")).body).toBe("<svg/>");
+  expect((await ask("unmissed", "/own.svg.rsc")).body).toBe("own");
+  for (const path of ["/robots.txt", "/robots.txt.rsc"]) {
+    const found = await get(`http://unmissed.localhost:${platform.port}${path}`);
+    expect([await found.text(), found.headers.get("content-type")]).toEqual(["User-agent: *", "text/plain"]);
+    expect(found.headers.getSetCookie()).toEqual([
+      "a=1; Expires=Wed, 09 Jun 2027 10:18:14 GMT",
+      "b=2; Path=/",
+    ]);
+  }
 });
 
 test("serverless-functions: refused by name, one that is a link to another too", async () => {

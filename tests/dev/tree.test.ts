@@ -1,7 +1,8 @@
 /** `cloudify dev` on what another tool builds: a Build Output tree is served as it is, and watched. */
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test, vi } from "vitest";
+import { edge } from "#tests/support/functions.ts";
 import { folder, tree } from "#tests/support/sites.ts";
 import { type DevSession, RELOAD_LIMIT_MS, reloadTime, soon, startSessions } from "./session.ts";
 
@@ -41,6 +42,15 @@ test("that is all of a folder is served anew in less than a second", async () =>
   );
   console.log(`a file of a tree: ${times.join(", ")} ms`);
   expect(Math.min(...times)).toBeLessThan(RELOAD_LIMIT_MS);
+});
+
+test("a function that is a link to another answers under both names, and follows a change", async () => {
+  const output = folder({ ...tree({}), ...edge("a", `export default () => new Response("one")`) });
+  symlinkSync("a.func", join(output, "functions/b.func"));
+  const session = await open({}, "--output", output);
+  expect([await session.text("/a"), await session.text("/b")]).toEqual(["one", "one"]);
+  writeFileSync(join(output, "functions/a.func/index.js"), `export default () => new Response("two")`);
+  await soon(() => session.text("/b")).toBe("two");
 });
 
 test("that is built while it runs is served: the first, one in its place, and one after none", async () => {

@@ -28,6 +28,9 @@ export interface OutputFile {
   size: number;
   /** A path, or the bytes themselves. */
   from: string | Uint8Array;
+  /** As a manifest has them: see `FoundFile`. */
+  isExecutable?: true;
+  link?: string;
 }
 
 export interface LiveOutput {
@@ -153,8 +156,9 @@ export class LiveBuilder {
     const unknown = found.filter((file) => known(file) === undefined);
     for (const file of await hashFiles(unknown, () => undefined)) this.#digests.set(file.absolute, file);
     return found.map((file) => {
-      const { path, absolute, size } = file;
-      return { path: prefix + path, sha256: known(file)?.sha256 ?? "", size, from: absolute };
+      const { absolute, changedAt: _, link, ...about } = file;
+      const own = { ...about, path: prefix + file.path, sha256: known(file)?.sha256 ?? "" };
+      return link === undefined ? { ...own, from: absolute } : { ...own, from: Buffer.from(link), link };
     });
   }
 }

@@ -1,6 +1,6 @@
 /** How a folder is served while it is worked on: as a deployment would be built, or by its framework's own server. */
 import { join, resolve } from "node:path";
-import { isDirectory, isFile } from "../detect.ts";
+import { isTree } from "../detect.ts";
 import { collectFiles } from "../files.ts";
 import { discover } from "../functions/discover.ts";
 import { type BuildPlan, planBuild } from "../plan.ts";
@@ -41,10 +41,6 @@ async function tree(root: string, output: string): Promise<LivePlan> {
     "Give the folder that holds config.json, or leave --output out.",
   );
 }
-
-const isTree = async (folder: string): Promise<boolean> =>
-  (await isFile(join(folder, "config.json"))) &&
-  ((await isDirectory(join(folder, "static"))) || (await isDirectory(join(folder, "functions"))));
 
 const isEmpty = async (root: string, folder: string): Promise<boolean> =>
   (await collectFiles(folder, true)).length === 0 && (await discover(root)).length === 0;

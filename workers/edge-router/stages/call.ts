@@ -34,16 +34,22 @@ export function callEntry(
   asked: Asked,
   entry: FunctionEntry,
 ): Promise<Answered> {
-  const told = entry.allowQuery
-    ? { ...asked, more: [...(asked.more ?? []), matchesOf(asked, entry.allowQuery)] }
-    : asked;
+  const told = entry.allowQuery ? askedFor(asked, entry.allowQuery) : asked;
   return "code" in entry
     ? callFunction(scope, target, told, entry)
     : callWorkload(scope, target, told, entry);
 }
 
-/** Which page of many is asked for, as functions behind a prerender configuration read it on Vercel. */
-function matchesOf({ url }: Asked, allowQuery: readonly string[]): HeaderList[number] {
-  const own = [...url.searchParams].filter(([name]) => allowQuery.includes(name));
-  return ["x-now-route-matches", new URLSearchParams(own).toString()];
+/**
+ * One page of many, for all who ask for it: which one, functions behind a prerender configuration read as on Vercel, and of
+ * the query only what tells pages apart. (“The allowQuery filter still applies”, says the specification of `passQuery`.)
+ */
+function askedFor(asked: Asked, allowQuery: readonly string[]): Asked {
+  const own = new URLSearchParams([...asked.url.searchParams].filter(([name]) => allowQuery.includes(name)));
+  const more: HeaderList = [...(asked.more ?? []), ["x-now-route-matches", own.toString()]];
+  // What is no question is for whoever sent it.
+  if (asked.request.method !== "GET" && asked.request.method !== "HEAD") return { ...asked, more };
+  const url = new URL(asked.url);
+  url.search = own.toString();
+  return { ...asked, url, more };
 }

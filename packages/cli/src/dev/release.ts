@@ -26,7 +26,7 @@ export class Releases {
    */
   async release(output: LiveOutput, isForced: boolean): Promise<string> {
     const { client, project } = this.#stage;
-    const files = output.files.map(({ path, sha256, size }) => ({ path, sha256, size }));
+    const files = output.files.map(({ from: _, ...file }) => file);
     const manifest = JSON.stringify(files);
     if (this.#live?.manifest === manifest && !isForced) return this.#live.id;
     await this.#upload(output.files);

@@ -1,4 +1,4 @@
-/** `environment` of a function's configuration. */
+/** What several kinds of a function's configuration have in common. */
 import { z } from "zod";
 
 const record = z.record(z.string(), z.string());
@@ -8,3 +8,6 @@ export const environment = z.union([
   record,
   z.array(record).transform((all) => Object.assign({}, ...all) as Record<string, string>),
 ]);
+
+/** Of a file in the function's folder. */
+export const nameInFolder = z.string().transform((name) => name.replace(/^\.\//, ""));
