@@ -46,6 +46,12 @@ export function place({ codes, guilty }: Circuits, code: string, now: Millis): P
 }
 
 /**
+ * Whether its stream may keep its process from being replaced before others come in, who then share that. A suspect of
+ * one end may have stood beside the culprit; of two, the second perhaps ended whom it shared with.
+ */
+export const mayShare = ({ codes }: Circuits, code: string): boolean => (codes.get(code)?.strikes ?? 0) < 2;
+
+/**
  * A process has ended.
  *
  * @param suspects Who may have done it. @param culprits Who must have: only what happens in quarantine is proof enough.
