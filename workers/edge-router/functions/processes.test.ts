@@ -112,7 +112,8 @@ test("a stream in quarantine that holds its thread is ended before anybody is le
     alive.quarantine = { serial: 2, why: "silence" };
     stream.leave();
   });
-  expect(await called("neighbour")).toBe("quarantine");
+  // With that it is proved, and who only stood beside it goes home.
+  expect(await called("neighbour")).toBe("main");
   expect(await processes.enter(idOf("streams"), false, clock, reach)).toMatchObject({ reason: "open" });
 });
 
