@@ -29,6 +29,11 @@ describe("functions that do wrong get a clear answer", () => {
       twice: `export default () => { const r = new Response("once"); r.text(); return r }`,
       locked: `export default () => { const r = new Response("once"); r.body.getReader(); return r }`,
       error: `export default () => Response.error()`,
+      proxy: `export default () => new Proxy(new Response("x"), {})`,
+      socket: `export default () => new Response(null, { status: 101, webSocket: new WebSocketPair()[0] })`,
+      "can't-be-shown": `export default () => { throw { toString() { throw 1 } } }`,
+      "throws-a-trap": `export default () => { throw Object.defineProperty(new Error("x"), "stack", { get() { throw new Error("y") } }) }`,
+      "own-console": `console.error = () => { throw new Error("z") }; export default () => { throw new Error("behind it") }`,
       recurses: `const f = () => f() + 1; export default () => new Response(String(f()))`,
       timers: `export default () => { setInterval(() => {}, 1); return new Response("left a timer") }`,
       waits: `export default (r, c) => { c.waitUntil(Promise.reject(new Error("later"))); return new Response("ok") }`,
@@ -55,13 +60,25 @@ describe("functions that do wrong get a clear answer", () => {
       });
   });
 
-  test.each(["twice", "error"])("%s: a Response that can't be sent is told from code", async (name) => {
-    for (const _ of ["cold", "warm"])
+  test.each(["throws", "can't-be-shown", "throws-a-trap", "own-console"])(
+    "%s: is told from code",
+    async (name) => {
       expect(await (await get(at("wrong", `/${name}`))).json()).toMatchObject({
-        code: "function_failed",
-        detail: "The function's Response can't be sent.",
+        detail: "The function threw an error.",
       });
-  });
+    },
+  );
+
+  test.each(["twice", "error", "proxy", "socket"])(
+    "%s: a Response that can't be sent is told from code",
+    async (name) => {
+      for (const _ of ["cold", "warm"])
+        expect(await (await get(at("wrong", `/${name}`))).json()).toMatchObject({
+          code: "function_failed",
+          detail: "The function's Response can't be sent.",
+        });
+    },
+  );
 
   test("one that says that its process is full is not believed, cold or warm", async () => {
     const id = await project("full");
@@ -91,5 +108,7 @@ describe("functions that do wrong get a clear answer", () => {
     await expect.poll(said).toContain("at load");
     await expect.poll(said).toContain("The handler returned 5, not a Response.");
     await expect.poll(said).toContain("waitUntil: Error: later");
+    await expect.poll(said).toContain("What the function threw or returned can't be shown.");
+    await expect.poll(said).toContain("behind it");
   });
 });

@@ -122,6 +122,7 @@ installConsole(console, {
   emit,
   state: () => (requests.getStore()?.state ?? current).console,
 });
+native.printError = console.error;
 ${faultsText}
 watchFaults({ emit, inspect });
 
@@ -157,7 +158,7 @@ export const shimOf = (code: FunctionCode, lines: Lines): Record<string, string>
 });
 
 const HANDLER = `
-const { Response, Request, Promise, String, Number, Object, parse } = native;
+const { Response, Request, Promise, String, Number, Object, parse, printError } = native;
 const exported = entry.default ?? globalThis._ENTRIES?.[Object.keys(globalThis._ENTRIES ?? {})[0]]?.default;
 const inner = exported?.default ?? exported;
 const handler = typeof inner === "function" ? inner
@@ -176,6 +177,14 @@ class Context {
   get signal() { return this.#asked.signal; }
 }
 
+// What is to be shown is a customer's, and may throw when it is looked at.
+const tell = (shown) => {
+  try {
+    printError(...shown());
+  } catch {
+    printError("What the function threw or returned can't be shown.");
+  }
+};
 const fault = (kind) => new Response(null, { status: 500, headers: { "${FAULT_HEADER}": kind } });
 
 export default {
@@ -193,24 +202,24 @@ export default {
     return requests.run({ hops, context, state }, async () => {
       flushEarly();
       if (!handler) {
-        console.error("The module has no default export that is a function, or an object with fetch().");
+        tell(() => ["The module has no default export that is a function, or an object with fetch()."]);
         return fault("load");
       }
       let response;
       try {
         response = await handler(asked, context, env);
       } catch (error) {
-        console.error(error instanceof Error ? error : new Error("Thrown: " + String(error)));
+        tell(() => [error instanceof Error ? error : new Error("Thrown: " + String(error))]);
         return fault("threw");
       }
       if (isMiddleware) response ??= new Response(null, { headers: { "x-middleware-next": "1" } });
       if (!(response instanceof Response)) {
-        console.error("The handler returned %o, not a Response.", response);
+        tell(() => ["The handler returned %o, not a Response.", response]);
         return fault("no-response");
       }
       const why = response.type === "error" ? "Response.error()" : response.bodyUsed ? "a Response whose body was read, or sent, before" : null;
       if (why === null) return response;
-      console.error("The handler returned " + why + ", which can't be sent.");
+      tell(() => ["The handler returned " + why + ", which can't be sent."]);
       return fault("unsendable");
     });
   },
