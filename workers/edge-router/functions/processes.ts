@@ -87,7 +87,7 @@ export async function enter(code: string, isNested: boolean, clock: Clock, reach
     if (placed.to === "nowhere") return { ok: false, reason: "open", retryAt: placed.retryAt };
     const where = placed.to;
     const isBeside = where === "quarantine" && isNested;
-    const pass = where === "quarantine" && !isBeside ? await turnstile.enter(code) : () => undefined;
+    const pass = where === "quarantine" && !isBeside ? await turnstile.enter(code, clock) : () => undefined;
     if (pass === null) return { ok: false, reason: "away" };
     if (!(await isReady(where, isBeside ? null : code, clock, reach))) {
       pass();
