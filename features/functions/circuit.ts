@@ -4,8 +4,8 @@
  *
  *     main ─its process ends with it in flight→ quarantine ─again→ open ─time→ quarantine ─time→ main
  *
- * In quarantine each function has a process of its own, so that a second end has one culprit and an innocent neighbour
- * of the first goes home. A project of which several were proved guilty has all of its functions in quarantine for a
+ * In quarantine each function has a process of its own, so that a second end has one culprit, and innocent neighbours of
+ * the first go home. A project of which several were proved guilty has all of its functions in quarantine for a
  * while: it could end the process of all with each of a thousand. The rules know neither clock nor process.
  */
 import { HOUR, MINUTE, type Millis } from "#core/time.ts";
@@ -21,6 +21,8 @@ interface Held {
   until: Millis;
   /** How often its process ended; doubles the time. */
   strikes: number;
+  /** The end of `main` for which it is held; `null`: it is not, or that is explained. */
+  suspectedAt: Millis | null;
 }
 
 export interface Circuits {
@@ -46,6 +48,12 @@ export function place({ codes, guilty }: Circuits, code: string, now: Millis): P
 }
 
 /**
+ * Whether its stream may keep its process from being replaced before others come in, who then share that. A suspect of
+ * one end may have stood beside the culprit; of two, the second perhaps ended whom it shared with.
+ */
+export const mayShare = ({ codes }: Circuits, code: string): boolean => (codes.get(code)?.strikes ?? 0) < 2;
+
+/**
  * A process has ended.
  *
  * @param suspects Who may have done it. @param culprits Who must have: only what happens in quarantine is proof enough.
@@ -53,21 +61,36 @@ export function place({ codes, guilty }: Circuits, code: string, now: Millis): P
 export function ended(
   { codes, guilty }: Circuits,
   where: Place,
-  suspects: Iterable<string>,
+  suspects: ReadonlySet<string>,
   culprits: ReadonlySet<string>,
   now: Millis,
 ): Circuits {
   const next = new Map(codes);
   const proved = new Map(guilty);
+  const explained = new Set<Millis | null>();
   for (const code of suspects) {
-    const strikes = (next.get(code)?.strikes ?? 0) + 1;
+    const before = next.get(code);
+    const strikes = (before?.strikes ?? 0) + 1;
     const until = now + Math.min(LONGEST_MS, FIRST_MS * 2 ** (strikes - 1));
-    const isProved = where === "quarantine" && culprits.has(code);
-    next.set(code, { level: isProved ? "open" : "quarantine", until, strikes });
+    const since = before?.suspectedAt ?? null;
+    if (where === "main" || !culprits.has(code)) {
+      next.set(code, { level: "quarantine", until, strikes, suspectedAt: where === "main" ? now : since });
+      continue;
+    }
+    next.set(code, { level: "open", until, strikes, suspectedAt: null });
     const project = projectOf(code);
-    if (isProved) proved.set(project, new Map(proved.get(project)).set(nameOf(code), now + LONGEST_MS));
+    proved.set(project, new Map(proved.get(project)).set(nameOf(code), now + LONGEST_MS));
+    if (since !== null) explained.add(since);
   }
+  for (const [code, held] of next)
+    if (explained.has(held.suspectedAt) && !suspects.has(code)) release(next, code, held, now);
   return { codes: next, guilty: proved };
+}
+
+/** Who only stood beside the culprit is held no longer, and has no strike for it. */
+function release(codes: Map<string, Held>, code: string, held: Held, now: Millis): void {
+  if (held.strikes === 1) codes.delete(code);
+  else codes.set(code, { ...held, until: now, strikes: held.strikes - 1, suspectedAt: null });
 }
 
 /** Forgets who has behaved for as long as they were held. */

@@ -84,6 +84,42 @@ test("each line of a key in PEM is masked, since Node prints them apart", () => 
   for (const line of key.trim().split("\n")) expect(shown).not.toContain(line);
 });
 
+test("a long value is masked whole, and one that was cut anywhere up to its end", () => {
+  const value = Array.from({ length: 1_000 }, (_, i) => i.toString(36)).join("-");
+  for (const length of [255, 256, 257, 261, 262, 263, 512, 700, value.length]) {
+    const long = value.slice(0, length);
+    const mask = maskFor([long]);
+    expect(mask.mask(`<${long}>`)).toBe("<[masked]>");
+    for (let cut = 4; cut <= length; cut++) expect(mask.maskCut(`<${long.slice(0, cut)}`)).toBe("<[masked]");
+  }
+});
+
+test("the longest of values that stand at one place is masked", () => {
+  const all = ["secret-a", "secret-a-b", "secret-a-b-c", "secret-b"];
+  const mask = maskFor(all);
+  for (const value of all) expect(mask.mask(`<${value}>, <secret->`)).toBe("<[masked]>, <secret->");
+  expect(mask.mask("secret-a-b-secret-a-c")).toBe("[masked]-[masked]-c");
+});
+
+/** Whoever writes a log serves others meanwhile. */
+test("no environment makes a line take long", () => {
+  const letters = (i: number) => i.toString(26).padStart(3, "0");
+  const environments = [
+    Array.from({ length: 5_000 }, (_, i) => `value${letters(i)}`),
+    [Array.from({ length: 5_000 }, (_, i) => `value${letters(i)}`).join("\n")],
+    [Array.from({ length: 350 }, (_, i) => "a".repeat(8 + i)).join("\n")],
+    Array.from({ length: 8 }, (_, i) => "a".repeat(8_000) + letters(i)),
+  ];
+  const lines = ["value".repeat(1_600), "a".repeat(8_000), `${"a".repeat(357)}b`.repeat(22)];
+  for (const values of environments) {
+    const mask = maskFor(values);
+    for (const line of lines) mask.maskCut(line);
+    const startedAt = performance.now();
+    for (const line of lines) mask.maskCut(line);
+    expect(performance.now() - startedAt).toBeLessThan(250);
+  }
+});
+
 test("short values are left alone", () => {
   expect(maskFor(["true", "8080", ""]).mask("it is true: 8080")).toBe("it is true: 8080");
 });

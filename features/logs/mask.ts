@@ -4,11 +4,14 @@
  * neither where the values nor where the lines come from.
  */
 import { SECRET_LENGTH, secretForms } from "@cloudify/protocol";
+import { Needles } from "./needles.ts";
 
 /** Of a line's end that was cut, so many characters of a value are taken for its beginning. */
 const END_LENGTH = 4;
 /** A shorter form says next to nothing of its value. */
 const NEEDLE_LENGTH = 6;
+/** A longer one is looked for in pieces, which all stand in the text where it does. */
+const PIECE_LENGTH = 256;
 const MASKED = "[masked]";
 
 /** What a console puts between two arguments, or around a part of a list. It is looked through. */
@@ -24,40 +27,49 @@ export interface Mask {
 /** @param values Of an environment, in any order. */
 export function maskFor(values: readonly string[]): Mask {
   const forms = values.filter((value) => value.length >= SECRET_LENGTH).flatMap(secretForms);
-  const needles = [...new Set(forms.map(bare))].filter((form) => form.length >= NEEDLE_LENGTH);
-  const mask = (text: string): string => {
-    if (needles.length === 0) return text;
-    const searched = bare(text);
-    const found = needles.flatMap((needle) => rangesOf(searched, needle));
+  const needles = new Needles(
+    forms
+      .map(bare)
+      .filter((form) => form.length >= NEEDLE_LENGTH)
+      .flatMap(piecesOf),
+  );
+  const show = (text: string, isCut: boolean): string => {
+    if (needles.longest === 0) return text;
+    const found = rangesIn(bare(text), needles, isCut);
     return found.length === 0 ? text : without(text, found);
   };
-  const maskCut = (text: string): string => {
-    const masked = mask(text);
-    const searched = bare(masked);
-    const from = Math.min(...needles.map((needle) => beginningAt(searched, needle)));
-    return Number.isFinite(from) ? without(masked, [[from, searched.length]]) : masked;
-  };
-  return { mask, maskCut };
+  return { mask: (text) => show(text, false), maskCut: (text) => show(text, true) };
+}
+
+function piecesOf(form: string): string[] {
+  const pieces: string[] = [];
+  let at = 0;
+  for (; form.length - at >= PIECE_LENGTH + NEEDLE_LENGTH; at += PIECE_LENGTH)
+    pieces.push(form.slice(at, at + PIECE_LENGTH));
+  return [...pieces, form.slice(at)];
 }
 
 const bare = (text: string): string => text.replace(BETWEEN, "");
 
 type Range = [from: number, to: number];
 
-function rangesOf(text: string, needle: string): Range[] {
+/** In order; they neither touch nor overlap. @param isCut At its end. */
+function rangesIn(text: string, needles: Needles, isCut: boolean): Range[] {
   const found: Range[] = [];
-  for (let at = text.indexOf(needle); at !== -1; at = text.indexOf(needle, at + needle.length))
-    found.push([at, at + needle.length]);
+  const add = (from: number, to: number) => {
+    const last = found.at(-1);
+    if (last && from <= last[1]) last[1] = Math.max(last[1], to);
+    else found.push([from, to]);
+  };
+  for (let at = 0; at < text.length; at++) {
+    const length = needles.at(text, at);
+    if (length > 0) add(at, at + length);
+    else if (isCut && text.length - at >= END_LENGTH && needles.isBegunAt(text, at)) add(at, text.length);
+  }
+  // Of a piece's beginning, too little may be there to know it by.
+  const last = found.at(-1);
+  if (isCut && last && text.length - last[1] < END_LENGTH) last[1] = text.length;
   return found;
-}
-
-/** Where the text's end begins to be the needle's beginning; infinity when it is not. */
-function beginningAt(text: string, needle: string): number {
-  const head = needle.slice(0, END_LENGTH);
-  const first = Math.max(0, text.length - needle.length + 1);
-  for (let at = text.indexOf(head, first); at !== -1; at = text.indexOf(head, at + 1))
-    if (needle.startsWith(text.slice(at))) return at;
-  return Number.POSITIVE_INFINITY;
 }
 
 /** @param ranges Of the text as it was searched: without what is looked through. */
@@ -72,19 +84,9 @@ function without(text: string, ranges: Range[]): string {
   for (; done < text.length; done++) places.push(done);
   let shown = "";
   let at = 0;
-  for (const [from, to] of joined(ranges)) {
+  for (const [from, to] of ranges) {
     shown += text.slice(at, places[from]) + MASKED;
     at = (places[to - 1] ?? text.length) + 1;
   }
   return shown + text.slice(at);
-}
-
-function joined(ranges: Range[]): Range[] {
-  const all: Range[] = [];
-  for (const [from, to] of ranges.sort((a, b) => a[0] - b[0])) {
-    const last = all.at(-1);
-    if (last && from <= last[1]) last[1] = Math.max(last[1], to);
-    else all.push([from, to]);
-  }
-  return all;
 }

@@ -16,7 +16,7 @@ import {
 } from "#features/functions/function.ts";
 import {
   linkedMap,
-  MAX_MAP_BYTES,
+  MAX_MAP_COST,
   type StoredMaps,
   slimMap,
   withoutInlineMap,
@@ -139,7 +139,7 @@ async function mapsOf(
 ): Promise<{ maps: Record<string, string>; warnings: string[] }> {
   const maps: Record<string, string> = {};
   const warnings: string[] = [];
-  let bytes = 0;
+  let cost = 0;
   for (const [path, module] of Object.entries(modules)) {
     const text = "js" in module ? module.js : "cjs" in module ? module.cjs : null;
     if (text === null) continue;
@@ -155,19 +155,20 @@ async function mapsOf(
     const given =
       inline ?? (file && !isTooLarge ? await (await readBlob(base, team, file.sha256)).text() : "");
     const slim = slimMap(given);
-    bytes += slim?.length ?? 0;
-    if (slim !== null && bytes <= MAX_MAP_BYTES) maps[path] = slim;
-    else
+    if (slim !== null && cost + slim.cost <= MAX_MAP_COST) {
+      cost += slim.cost;
+      maps[path] = slim.json;
+    } else
       warnings.push(
-        `${at}/${path}: stacks name the bundle, since its source map ${whyNot(slim, isTooLarge)}`,
+        `${at}/${path}: stacks name the bundle, since its source map ${whyNot(slim !== null, isTooLarge)}`,
       );
   }
   return { maps, warnings };
 }
 
-const whyNot = (slim: string | null, isTooLarge: boolean): string =>
-  isTooLarge || slim !== null
-    ? `is too large (at most ${MAX_MAP_BYTES} bytes without sources)`
+const whyNot = (isMap: boolean, isTooLarge: boolean): string =>
+  isTooLarge || isMap
+    ? `is too large (at most ${MAX_MAP_COST} characters without sources, and less when it has many lines)`
     : "can't be read";
 
 function beside(path: string, link: string): string {

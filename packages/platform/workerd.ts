@@ -26,6 +26,12 @@ const GRACE_MS = 3_000;
 const ASK_EVERY_MS = 20;
 
 /**
+ * Each of a function's fetches to a host of the platform holds files here and in the platform's own process alike, and
+ * either ends when it has none left: so the processes of functions have fewer, and end first.
+ */
+const SHARE_OF_FILES = 3;
+
+/**
  * @param binary Path of workerd.
  * @param folder Where it runs, and where its configuration lies.
  * @param onError Takes what it prints about itself.
@@ -38,9 +44,10 @@ export async function spawnWorkerd(
 ): Promise<WorkerdProcess> {
   // The shell waits for workerd; beside it `cat` waits for the end of the pipe, which closes with us. One that is asked to
   // end waits for what is under way, which may be for ever.
+  const files = `n=$(ulimit -n); [ "$n" = unlimited ] || ulimit -n $((n / ${SHARE_OF_FILES})); `;
   const script =
     'exec 3<&0; "$0" "$@" 3<&- </dev/null & pid=$!; echo $pid; (cat <&3 >/dev/null; kill $pid 2>&-; sleep 5; kill -9 $pid 2>&-) >&- 2>&- & wait $pid 2>&-';
-  const child = spawn("sh", ["-c", script, binary, "serve", "--experimental", config], {
+  const child = spawn("sh", ["-c", files + script, binary, "serve", "--experimental", config], {
     cwd: folder,
     stdio: ["pipe", "pipe", "pipe"],
     detached: true,

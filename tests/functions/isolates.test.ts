@@ -1,5 +1,5 @@
 /** The isolates' own process, beside a platform that does not always answer. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -24,6 +24,7 @@ const CODE: FunctionCode = {
 const folder = mkdtempSync(join(tmpdir(), "cloudify-isolates-"));
 let isAway = true;
 let asked = 0;
+let pid = 0;
 const platform = createServer((req, res) => {
   if (req.url !== "/code") return res.writeHead(204).end();
   asked++;
@@ -37,7 +38,7 @@ beforeAll(async () => {
   const port = await freePort();
   address = `http://127.0.0.1:${port}/`;
   const own = { folder, platform: `127.0.0.1:${(platform.address() as AddressInfo).port}`, key: KEY };
-  const watch = { onEvent: () => undefined, onPid: () => undefined };
+  const watch = { onEvent: () => undefined, onPid: (one: number) => (pid = one) };
   const about = { ...own, ...watch, deployDomain: "localhost", allow: ["public"] };
   const parts = { ...sourceParts, runtime: { ...sourceParts.runtime, workerd: WORKERD } };
   isolates = await startIsolates("main", port, about, parts);
@@ -69,4 +70,10 @@ test("code that could not be read is read again at the next call", async () => {
   const before = asked;
   expect(await (await call()).text()).toBe("well");
   expect(asked).toBe(before);
+});
+
+test("it may open fewer files than what started it: the platform's own process has some left when it has none", () => {
+  const filesOf = (process: number | "self") =>
+    Number(/Max open files\s+(\d+)/.exec(readFileSync(`/proc/${process}/limits`, "utf8"))?.[1]);
+  expect(filesOf(pid)).toBe(Math.floor(filesOf("self") / 3));
 });

@@ -68,6 +68,26 @@ test.each(["spin", "memory", "streams"])(
   },
 );
 
+test("one that holds the thread behind its first byte is found, and does not share its process meanwhile", async () => {
+  const seen: number[] = [];
+  let isOver = false;
+  const others = (async () => {
+    while (!isOver) seen.push((await get(at("neighbour", "/hello"))).status);
+  })();
+  const call = async () => {
+    const found = await get(at("streams", "/streams"));
+    await found.text().catch(() => undefined);
+    return found.status;
+  };
+  try {
+    await expect.poll(call, { timeout: 30_000, interval: 200 }).toBe(504);
+  } finally {
+    isOver = true;
+    await others;
+  }
+  expect(seen.filter((status) => status !== 200)).toEqual([]);
+}, 60_000);
+
 test("one that holds the thread long after its answer is found too, and then ends nothing of others'", async () => {
   const ends = () => platform.output.match(/"at":"watchdog"[^\n]*"main"[^\n]*silent/g)?.length ?? 0;
   const begun = ends();

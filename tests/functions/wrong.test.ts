@@ -21,7 +21,6 @@ describe("functions that do wrong get a clear answer", () => {
       "throws-quietly": `console.error = null; export default () => { throw new Error("unheard of") }`,
       exits: `export default () => process.exit(3)`,
       reports: `export default () => { reportError(new RangeError("reported")); return new Response("went on") }`,
-      proxy: `export default () => new Proxy(new Response("x"), {})`,
       aborted: `export default () => { try { AbortSignal.abort().throwIfAborted() } catch (e) { console.error("why:", e, { id: 7 }); throw e } }`,
       "at-load": `throw new Error("at load")`,
       number: `export default () => 5`,
@@ -39,6 +38,11 @@ describe("functions that do wrong get a clear answer", () => {
       twice: `export default () => { const r = new Response("once"); r.text(); return r }`,
       locked: `export default () => { const r = new Response("once"); r.body.getReader(); return r }`,
       error: `export default () => Response.error()`,
+      proxy: `export default () => new Proxy(new Response("x"), {})`,
+      socket: `export default () => new Response(null, { status: 101, webSocket: new WebSocketPair()[0] })`,
+      "can't-be-shown": `export default () => { throw { toString() { throw 1 } } }`,
+      "throws-a-trap": `export default () => { throw Object.defineProperty(new Error("x"), "stack", { get() { throw new Error("y") } }) }`,
+      "own-console": `console.error = () => { throw new Error("z") }; export default () => { throw new Error("behind it") }`,
       recurses: `const f = () => f() + 1; export default () => new Response(String(f()))`,
       timers: `export default () => { setInterval(() => {}, 1); return new Response("left a timer") }`,
       waits: `export default (r, c) => { c.waitUntil(Promise.reject(new Error("later"))); return new Response("ok") }`,
@@ -66,7 +70,15 @@ describe("functions that do wrong get a clear answer", () => {
   });
 
   test("whatever is thrown, it is said so, in the log as Node shows it", async () => {
-    for (const name of ["throws-object", "throws-null", "throws-odd", "throws-quietly", "aborted", "exits"])
+    const all = [
+      "throws-object",
+      "throws-null",
+      "throws-odd",
+      "throws-a-trap",
+      "throws-quietly",
+      "own-console",
+    ];
+    for (const name of [...all, "can't-be-shown", "aborted", "exits"])
       expect(await (await get(at("wrong", `/${name}`))).json()).toMatchObject({
         detail: "The function threw an error.",
       });
@@ -86,7 +98,7 @@ describe("functions that do wrong get a clear answer", () => {
     expect(await said()).not.toContain("__cloudify");
   });
 
-  test.each(["twice", "error", "proxy"])(
+  test.each(["twice", "error", "proxy", "socket"])(
     "%s: a Response that can't be sent is told from code",
     async (name) => {
       for (const _ of ["cold", "warm"])
@@ -125,5 +137,6 @@ describe("functions that do wrong get a clear answer", () => {
     await expect.poll(said).toContain("at load");
     await expect.poll(said).toContain("The handler returned 5, not a Response.");
     await expect.poll(said).toContain("waitUntil: Error: later");
+    await expect.poll(said).toContain("behind it");
   });
 });

@@ -86,14 +86,15 @@ export default {
 
 /** What the runtime says when a call comes to no answer. */
 function faultOf(text: string): Fault {
+  if (text.startsWith("Failed to start Worker")) return "load";
+  if (text.startsWith("The Node.js process.exit")) return "threw";
   if (/would never generate a response|had hung/.test(text)) return "hung";
-  if (/^The Node\.js process\.exit/.test(text)) return "threw";
   return UNSENDABLE.test(text) ? "unsendable" : "load";
 }
 
 /** An illegal invocation: a Proxy stands around the Response. */
 const UNSENDABLE =
-  /Body has already been used|locked to a reader|must not be an error response|disturbed|^Illegal invocation/;
+  /Body has already been used|locked to a reader|must not be an error response|disturbed|Illegal invocation|tried to return a WebSocket/;
 
 const PASSED_ON = [HEAD_HEADER, HOPS_HEADER, "upgrade"];
 

@@ -4,6 +4,7 @@ import {
   type Circuits,
   ended,
   forgive,
+  mayShare,
   noCircuits,
   type Place,
   type Placement,
@@ -28,6 +29,9 @@ export function placeOf(code: string, now: Millis): Placement {
   circuits = forgive(circuits, now);
   return place(circuits, code, now);
 }
+
+/** Whether its stream keeps its process, in quarantine. */
+export const keepsProcess = (code: string): boolean => mayShare(circuits, code);
 
 /** A process that ended. */
 export interface Fallen {

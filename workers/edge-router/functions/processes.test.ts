@@ -1,4 +1,4 @@
-import { beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Place } from "#features/functions/circuit.ts";
 import type { Alive, Reach } from "./processes.ts";
 
@@ -7,15 +7,25 @@ let processes: typeof import("./processes.ts");
 let now: number;
 let alive: Record<Place, Alive>;
 const clock = { now: () => now };
-const reach: Reach = { ask: async (where) => alive[where], retire: async () => undefined };
+/** Processes that do not answer. */
+let silent: Set<Place>;
+let retired: Place[];
+const reach: Reach = {
+  ask: async (where) => (silent.has(where) ? null : alive[where]),
+  retire: async (where) => void retired.push(where),
+};
 const idOf = (name: string) => `project-of-${name}/dpl/code/-/${name}`;
 
 beforeEach(async () => {
   vi.resetModules();
   processes = await import("./processes.ts");
   now = 0;
+  silent = new Set();
+  retired = [];
   alive = { main: { serial: 1, why: "start" }, quarantine: { serial: 1, why: "start" } };
 });
+
+afterEach(() => vi.unstubAllGlobals());
 
 async function seatOf(name: string) {
   const entered = await processes.enter(idOf(name), false, clock, reach);
@@ -67,4 +77,56 @@ test("a connection that broke while its process goes on is no end, of anybody", 
   seat.leave();
   expect(await processes.hasEnded(seat, clock, reach)).toBe(false);
   expect([await called("breaks", false), await called("neighbour", false)]).toEqual(["main", "main"]);
+});
+
+/** What happens while they wait for a process. */
+function whileWaiting(happens: () => void): void {
+  vi.stubGlobal("scheduler", {
+    wait: async (ms: number) => {
+      now += ms;
+      happens();
+    },
+  });
+}
+
+/** They were in flight together when a process fell silent, and have heard of it. */
+async function endedTogether(where: Place, ...seats: Awaited<ReturnType<typeof seatOf>>[]): Promise<void> {
+  now += 2_000;
+  alive[where] = { serial: (alive[where].serial ?? 0) + 1, why: "silence" };
+  for (const seat of seats) {
+    processes.broke(seat, clock);
+    seat.leave();
+  }
+  for (const seat of seats) expect(await processes.hasEnded(seat, clock, reach)).toBe(true);
+}
+
+test("a stream in quarantine that holds its thread is ended before anybody is let in beside it", async () => {
+  await endedTogether("main", await seatOf("streams"), await seatOf("neighbour"));
+  const stream = await seatOf("streams");
+  expect(stream.where).toBe("quarantine");
+  stream.answered();
+  now += 1_200;
+  silent.add("quarantine");
+  whileWaiting(() => {
+    silent.clear();
+    alive.quarantine = { serial: 2, why: "silence" };
+    stream.leave();
+  });
+  // With that it is proved, and who only stood beside it goes home.
+  expect(await called("neighbour")).toBe("main");
+  expect(await processes.enter(idOf("streams"), false, clock, reach)).toMatchObject({ reason: "open" });
+});
+
+test("who shared the end of a process in quarantine shares no other by a stream", async () => {
+  await endedTogether("main", await seatOf("streams"), await seatOf("neighbour"));
+  for (const isFirst of [true, false]) {
+    const stream = await seatOf("streams");
+    stream.told(alive.quarantine);
+    stream.answered();
+    now += 1_200;
+    whileWaiting(() => undefined);
+    const beside = await seatOf("neighbour");
+    expect([beside.where, retired]).toEqual(["quarantine", isFirst ? [] : ["quarantine"]]);
+    if (isFirst) await endedTogether("quarantine", stream, beside);
+  }
 });

@@ -8,7 +8,7 @@
 import { type Clock, type Millis, SECOND } from "#core/time.ts";
 import type { Place } from "#features/functions/circuit.ts";
 import type { Reason } from "#features/functions/suspects.ts";
-import { acquit, type Fallen, judge, placeOf } from "./blame.ts";
+import { acquit, type Fallen, judge, keepsProcess, placeOf } from "./blame.ts";
 import { type Flight, Presences } from "./presences.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -87,7 +87,7 @@ export async function enter(code: string, isNested: boolean, clock: Clock, reach
     if (placed.to === "nowhere") return { ok: false, reason: "open", retryAt: placed.retryAt };
     const where = placed.to;
     const isBeside = where === "quarantine" && isNested;
-    const pass = where === "quarantine" && !isBeside ? await turnstile.enter(code) : () => undefined;
+    const pass = where === "quarantine" && !isBeside ? await turnstile.enter(code, clock) : () => undefined;
     if (pass === null) return { ok: false, reason: "away" };
     if (!(await isReady(where, isBeside ? null : code, clock, reach))) {
       pass();
@@ -172,11 +172,15 @@ async function empty(where: Place, clock: Clock, reach: Reach): Promise<void> {
   const process = processes[where];
   const { flights } = process.presences;
   for (const until = clock.now() + DRAIN_MS; flights.size > 0; ) {
-    const hasStreams = [...flights].some((one) => one.hasAnswered && clock.now() - one.since > SECOND);
-    if (hasStreams || clock.now() > until) {
+    const streams = [...flights].filter((one) => one.hasAnswered && clock.now() - one.since > SECOND);
+    const isKept = streams.some(({ code }) => where === "main" || keepsProcess(code));
+    if (isKept || clock.now() > until) {
       process.retireAfter = clock.now() + AGAIN_MS;
+      // One that holds its thread is ended before others come in: they would share the blame.
+      process.isUp = (await reach.ask(where)) !== null;
       return;
     }
+    if (streams.length === flights.size) break;
     await scheduler.wait(ASK_EVERY_MS);
   }
   process.isFull = false;

@@ -11,14 +11,14 @@ export const faultsText = `
 function watchFaults({ emit, inspect }) {
   const { Reflect, Proxy, Promise } = globalThis;
   // What is thrown may be anything, also what can't be shown.
-  const shown = (fault) => {
+  const shown = (label, fault) => {
     try {
-      return inspect(fault);
+      return label(fault) + inspect(fault);
     } catch {
-      return "something that can't be shown";
+      return "Thrown: something that can't be shown";
     }
   };
-  const tell = (fault) => emit("error", "Uncaught " + shown(fault));
+  const tell = (fault) => emit("error", shown(() => "Uncaught ", fault));
   const told = (callback) => typeof callback !== "function" ? callback : function (...args) {
     try {
       return Reflect.apply(callback, this, args);
@@ -80,6 +80,6 @@ function watchFaults({ emit, inspect }) {
     native.prototype.constructor = watched;
     globalThis[name] = watched;
   }
-  return (fault) => emit("error", (fault instanceof Error ? "" : "Thrown: ") + shown(fault));
+  return (fault) => emit("error", shown((one) => (one instanceof Error ? "" : "Thrown: "), fault));
 }
 `;

@@ -1,7 +1,7 @@
 import { transform } from "esbuild";
 import { expect, test } from "vitest";
 import type { Call } from "#features/functions/call.ts";
-import { linkedMap, slimMap, withoutInlineMap } from "#features/functions/maps.ts";
+import { linkedMap, MAX_MAP_COST, slimMap, withoutInlineMap } from "#features/functions/maps.ts";
 import { hasFrames, mapFrames } from "#features/functions/stacks.ts";
 import { Maps } from "./maps.ts";
 
@@ -69,7 +69,7 @@ test("a map of esbuild's leads to the line and column of the source, and keeps n
     sourcefile: "api/a.ts",
     minify: true,
   });
-  const slim = slimMap(made.map) ?? "";
+  const slim = slimMap(made.map)?.json ?? "";
   expect(slim).not.toContain("type T");
   const maps = new Maps(async () => ({ "index.js": slim }));
   const column = made.code.indexOf("new Error") + 1;
@@ -77,6 +77,49 @@ test("a map of esbuild's leads to the line and column of the source, and keeps n
   expect(await maps.map(call, `Error: x\n    at a (index.js:1:${column})`)).toBe(
     "Error: x\n    at a (api/a.ts:4:9)",
   );
+});
+
+test("a map that takes far more to open than to read counts for what it takes", () => {
+  const flat = { version: 3, sources: ["a"], names: [], mappings: "AAAA" };
+  const section = (line: unknown, map: object = flat) => ({ offset: { line, column: 0 }, map });
+  const indexed = (...sections: object[]) => ({ version: 3, sections });
+  const cost = (map: object) => slimMap(JSON.stringify(map))?.cost;
+  expect(cost(flat)).toBeLessThan(200);
+  // As bundlers write them: many sections, each further down.
+  const many = Array.from({ length: 2_000 }, (_, i) => section(i * 20));
+  expect(cost(indexed(...many))).toBeLessThan(MAX_MAP_COST / 4);
+  for (const dear of [
+    indexed(section(300_000_000)),
+    { ...flat, sourceRoot: "x/../".repeat(200_000), sources: Array(1_000).fill("a") },
+    { ...flat, mappings: "C;".repeat(1_000_000) },
+  ])
+    expect(cost(dear)).toBeGreaterThan(MAX_MAP_COST);
+  // What can't be counted is no map.
+  for (const odd of [
+    indexed(section("3", { ...flat, mappings: "A;".repeat(100_000) })),
+    indexed(section(0, { ...flat, ...indexed(section(300_000_000)) })),
+    { ...flat, sourceRoot: ["http://a/".padEnd(1_000, "b")] },
+  ])
+    expect(cost(odd)).toBeUndefined();
+});
+
+test("of many functions' maps only the last are kept, and each is read once for all who ask meanwhile", async () => {
+  const read: string[] = [];
+  const large = JSON.stringify({
+    version: 3,
+    sources: ["a.ts"],
+    names: [],
+    mappings: ";".repeat(MAX_MAP_COST / 3),
+  });
+  const maps = new Maps(async ({ code }) => {
+    read.push(code);
+    return { "index.js": large };
+  });
+  const stackOf = (code: string) =>
+    maps.map({ team: "t", code } as Call, "Error: x\n    at a (index.js:1:1)");
+  await Promise.all([stackOf("a"), stackOf("a")]);
+  for (const code of ["b", "a", "c", "a", "b"]) await stackOf(code);
+  expect(read.join()).toBe("a,b,c,b");
 });
 
 test("maps that can't be read leave the stack as it is", async () => {

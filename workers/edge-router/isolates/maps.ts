@@ -1,17 +1,24 @@
 /** Source maps of the functions that run here: read when a stack is written, kept for a while. */
 import { AnyMap, originalPositionFor, type TraceMap } from "@jridgewell/trace-mapping";
 import type { Call } from "#features/functions/call.ts";
+import { MAX_MAP_COST } from "#features/functions/maps.ts";
 import { hasFrames, type Locate, mapFrames } from "#features/functions/stacks.ts";
+import { Lru } from "../storage/lru.ts";
 
-const MAX_KEPT = 32;
+/** Characters of maps, of which each takes some twenty bytes of what all functions share: as much as one may have. */
+const KEPT = MAX_MAP_COST;
+/** One that has no map takes a place too. */
+const LEAST = 1_000;
 
 /** @returns Name of a module → its map. */
 export type ReadMaps = (call: Call) => Promise<Record<string, string>>;
 
+/** Those that have not been looked at are text. */
+type Opened = Map<string, TraceMap | string>;
+
 export class Maps {
   readonly #read: ReadMaps;
-  /** The least recently used first. */
-  readonly #kept = new Map<string, Promise<Map<string, TraceMap | string>>>();
+  readonly #kept = new Lru<Promise<Opened>>(KEPT);
 
   constructor(read: ReadMaps) {
     this.#read = read;
@@ -21,24 +28,24 @@ export class Maps {
   async map(call: Call, text: string): Promise<string> {
     if (!hasFrames(text)) return text;
     const key = `${call.team}/${call.code}`;
-    const held = this.#kept.get(key) ?? this.#of(call);
-    this.#kept.delete(key);
-    this.#kept.set(key, held);
-    for (const oldest of this.#kept.keys()) if (this.#kept.size > MAX_KEPT) this.#kept.delete(oldest);
-    const maps = await held.catch(() => {
-      this.#kept.delete(key);
-      return new Map<string, TraceMap | string>();
-    });
+    const maps = await (this.#kept.get(key) ?? this.#keep(key, call)).catch(() => new Map());
     return mapFrames(text, locateIn(maps));
   }
 
-  async #of(call: Call): Promise<Map<string, TraceMap | string>> {
-    return new Map(Object.entries(await this.#read(call)));
+  #keep(key: string, call: Call): Promise<Opened> {
+    const reading = this.#read(call).then((maps) => {
+      const weight = Object.values(maps).reduce((sum, text) => sum + text.length, 0);
+      this.#kept.set(key, reading, Math.max(LEAST, weight));
+      return new Map(Object.entries(maps));
+    });
+    this.#kept.set(key, reading, LEAST);
+    reading.catch(() => this.#kept.remove(key));
+    return reading;
   }
 }
 
 const locateIn =
-  (maps: Map<string, TraceMap | string>): Locate =>
+  (maps: Opened): Locate =>
   (module, line, column) => {
     const map = opened(maps, module);
     if (!map) return null;
@@ -54,7 +61,7 @@ const locateIn =
   };
 
 /** Decoded when its module first stands in a stack. */
-function opened(maps: Map<string, TraceMap | string>, module: string): TraceMap | null {
+function opened(maps: Opened, module: string): TraceMap | null {
   const held = maps.get(module);
   if (held === undefined || typeof held !== "string") return held ?? null;
   try {

@@ -132,6 +132,7 @@ installConsole(console, {
   emit,
   state: () => (requests.getStore()?.state ?? current).console,
 });
+native.printError = console.error;
 ${faultsText}
 export const complain = watchFaults({ emit, inspect: shown });
 
@@ -168,7 +169,7 @@ export const shimOf = (code: FunctionCode, lines: Lines): Record<string, string>
 });
 
 const HANDLER = `
-const { Response, Request, Promise, String, Number, Object, parse } = native;
+const { Response, Request, Promise, Number, Object, parse, printError } = native;
 const exported = entry.default ?? globalThis._ENTRIES?.[Object.keys(globalThis._ENTRIES ?? {})[0]]?.default;
 const inner = exported?.default ?? exported;
 const handler = typeof inner === "function" ? inner
@@ -192,6 +193,15 @@ const bare = (response) => {
   response.body.cancel().catch(() => {});
   return new Response(null, response);
 };
+
+// What is to be shown is a customer's, and may throw when it is looked at.
+const tell = (...shown) => {
+  try {
+    printError(...shown);
+  } catch {
+    printError("What the function returned can't be shown.");
+  }
+};
 const fault = (kind) => new Response(null, { status: 500, headers: { "${FAULT_HEADER}": kind } });
 
 export default {
@@ -210,7 +220,7 @@ export default {
     const answer = async () => {
       flushEarly();
       if (!handler) {
-        console.error("The module has no default export that is a function, or an object with fetch().");
+        tell("The module has no default export that is a function, or an object with fetch().");
         return fault("load");
       }
       let response;
@@ -222,12 +232,12 @@ export default {
       }
       if (isMiddleware) response ??= new Response(null, { headers: { "x-middleware-next": "1" } });
       if (!(response instanceof Response)) {
-        console.error("The handler returned %o, not a Response.", response);
+        tell("The handler returned %o, not a Response.", response);
         return fault("no-response");
       }
       const why = response.type === "error" ? "Response.error()" : response.bodyUsed ? "a Response whose body was read, or sent, before" : null;
       if (why === null) return request.method === "HEAD" && response.body !== null ? bare(response) : response;
-      console.error("The handler returned " + why + ", which can't be sent.");
+      tell("The handler returned " + why + ", which can't be sent.");
       return fault("unsendable");
     };
     return requests.run({ hops, context, state }, inflow === null ? answer : async () => settled(await answer(), asked, inflow, later));

@@ -19,8 +19,7 @@ export class Lru<T> {
 
   /** @param bytes What the value weighs; one that weighs more than the limit is not kept. */
   set(key: string, value: T, bytes: number): void {
-    this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
-    this.#entries.delete(key);
+    this.remove(key);
     if (bytes > this.#limit) return;
     this.#entries.set(key, { value, bytes });
     this.#bytes += bytes;
@@ -29,5 +28,10 @@ export class Lru<T> {
       this.#entries.delete(oldest);
       this.#bytes -= entry.bytes;
     }
+  }
+
+  remove(key: string): void {
+    this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
+    this.#entries.delete(key);
   }
 }
