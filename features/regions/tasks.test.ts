@@ -110,6 +110,14 @@ function replay(acts: [Act, number][]) {
 const attemptOf = (entry: machine.Entry | undefined): number | undefined =>
   entry && (entry.state === "over" ? entry.attempt : entry.task.attempt);
 
+test("an attempt that was begun is remembered when the next one is given up before it is begun", () => {
+  const queued = machine.offer(claimed(), buildTask("dpl_1", 2));
+  for (const gone of [machine.giveUpQueued(queued), machine.takeBack(queued, ID, 2).tasks]) {
+    expect(machine.offer(gone, buildTask("dpl_1", 1))).toBe(gone);
+    expect(machine.offer(gone, buildTask("dpl_1", 2))[ID]).toMatchObject({ state: "queued" });
+  }
+});
+
 test("no history ends an attempt twice, begins one twice, or tells of an old one after a newer", () => {
   fc.assert(
     fc.property(history, (acts) => {

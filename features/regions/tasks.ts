@@ -16,10 +16,19 @@ import type { OfTask } from "./rpc.ts";
 /** The end of a task is remembered for so long, so that a late repetition is answered as the first was. */
 export const REMEMBER_MS = HOUR;
 
+interface Over {
+  state: "over";
+  deployment: string;
+  attempt: number;
+  isAccepted: boolean;
+  at: Millis;
+}
+
 export type Entry =
-  | { state: "queued"; task: BuildTask }
+  /** `before`: what is remembered of an attempt that was begun here; it stays when this one is not. */
+  | { state: "queued"; task: BuildTask; before?: Over }
   | { state: "claimed"; task: BuildTask; holder: string; until: Millis }
-  | { state: "over"; deployment: string; attempt: number; isAccepted: boolean; at: Millis };
+  | Over;
 
 /** By the task's id. */
 export type Tasks = Record<string, Entry>;
@@ -51,7 +60,26 @@ const attemptOf = (entry: Entry): number => (entry.state === "over" ? entry.atte
 export function offer(tasks: Tasks, task: BuildTask): Tasks {
   const known = tasks[task.id];
   if (known && attemptOf(known) >= task.attempt) return tasks;
-  return { ...tasks, [task.id]: { state: "queued", task } };
+  const before = known && memoryOf(known);
+  return { ...tasks, [task.id]: { state: "queued", task, ...(before ? { before } : {}) } };
+}
+
+/** What is to be remembered of an attempt in whose place another comes. */
+function memoryOf(entry: Entry): Over | undefined {
+  if (entry.state === "queued") return entry.before;
+  if (entry.state === "over") return entry;
+  const { deployment, attempt } = entry.task;
+  return { state: "over", deployment, attempt, isAccepted: false, at: entry.until };
+}
+
+/** @returns Without tasks that wait and of which this is so. */
+function withoutQueued(tasks: Tasks, isGone: (id: string) => boolean): Tasks {
+  const next: Tasks = {};
+  for (const [id, entry] of Object.entries(tasks)) {
+    if (entry.state !== "queued" || !isGone(id)) next[id] = entry;
+    else if (entry.before) next[id] = entry.before;
+  }
+  return next;
 }
 
 /** How many tasks could be begun beside those that are here. @param id Of one that is not counted. */
@@ -63,8 +91,7 @@ export function takeBack(tasks: Tasks, id: string, attempt: number): { tasks: Ta
   const entry = tasks[id];
   if (!entry || attemptOf(entry) < attempt) return { tasks, isFree: true };
   if (entry.state !== "queued" || entry.task.attempt !== attempt) return { tasks, isFree: false };
-  const { [id]: _, ...rest } = tasks;
-  return { tasks: rest, isFree: true };
+  return { tasks: withoutQueued(tasks, (one) => one === id), isFree: true };
 }
 
 /** The oldest first: ids of deployments sort by creation. */
@@ -154,9 +181,7 @@ export const takeOver = (tasks: Tasks, holder: string, now: Millis): TaskStep =>
  * it every few seconds, and loses no attempt by it.
  */
 export const giveUpQueued = (tasks: Tasks): Tasks =>
-  hasQueued(tasks)
-    ? Object.fromEntries(Object.entries(tasks).filter(([, { state }]) => state !== "queued"))
-    : tasks;
+  hasQueued(tasks) ? withoutQueued(tasks, () => true) : tasks;
 
 /** The region is gone for good, or its agent's credential is. */
 export const giveUpAll = (tasks: Tasks, now: Millis): TaskStep => fail(tasks, () => true, LOST, now);
