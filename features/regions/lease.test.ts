@@ -81,7 +81,7 @@ function replay(acts: [Act, number][]) {
     if (isHeld(before, now) && last !== one.by && one.type === "acquire")
       expect(followed.has(`${last} ${one.by}`)).toBe(false);
     if (one.type === "acquire" && last !== one.by) {
-      followed.delete(`${last} ${one.by}`);
+      for (const other of PROCESSES) followed.delete(`${other} ${one.by}`);
       followed.add(`${one.by} ${last}`);
     }
     lease = next.lease;
@@ -113,6 +113,18 @@ test("after any history, whoever asks gets the lease within its time to live", (
       expect(next).toMatchObject({ ok: true, lease: { epoch: lease.epoch + 1 } });
     }),
   );
+});
+
+test("who was followed does not come back when another installation had the lease between", () => {
+  let lease = noLease;
+  const take = (holder: string, bootId: string, now: number) => {
+    const next = takeLease(lease, { ...request, holder, bootId }, now);
+    if (next.ok) lease = next.lease;
+    return next.ok;
+  };
+  const all = [take("a", "a2", 0), take("a", "a1", 0), take("b", "b1", LEASE_TTL_MS)];
+  expect([...all, take("a", "a1", 2 * LEASE_TTL_MS)]).toEqual([true, true, true, true]);
+  expect(take("a", "a2", 2 * LEASE_TTL_MS)).toBe(false);
 });
 
 test("the same installation takes over at once with a new process, and the old one is fenced", () => {

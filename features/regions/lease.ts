@@ -31,7 +31,7 @@ export interface Lease {
   epoch: number;
   /** What was last held, also once it has lapsed. */
   held: Held | null;
-  /** Boots of the holder that others of its own came after, the last first. */
+  /** Boots that others of their own installation came after, the last first. */
   succeeded: string[];
 }
 
@@ -87,11 +87,14 @@ export function takeLease(
 const mayTakeOver = ({ succeeded }: Lease, held: Held, { holder, bootId }: Report): boolean =>
   held.report.holder === holder && !succeeded.includes(bootId);
 
-/** Who comes back after a lapse is no longer one of them, and whom it comes after is. */
+/**
+ * Who comes back after a lapse is no longer one of them, and whom it comes after is. Another installation's time between
+ * changes nothing: who was frozen may wake up behind it.
+ */
 function succeededBy({ held, succeeded }: Lease, { holder, bootId }: Report): string[] {
-  if (held?.report.holder !== holder) return [];
-  if (held.report.bootId === bootId) return succeeded;
-  return [held.report.bootId, ...succeeded.filter((one) => one !== bootId)].slice(0, KEEP_BOOTS);
+  if (held?.report.bootId === bootId) return succeeded;
+  const others = succeeded.filter((one) => one !== bootId);
+  return held?.report.holder === holder ? [held.report.bootId, ...others].slice(0, KEEP_BOOTS) : others;
 }
 
 /** Whether the agent takes new work, as far as it is concerned. */
