@@ -15,6 +15,9 @@ test.each([
   ["RELEASE", "v1.2.3-beta.4"],
   ["SINCE", "2026-01-31"],
   ["DATA", "/var/lib/data/"],
+  ["LOCALES", "en-US,de-DE,nl"],
+  ["VIEW", "userProfile.mainPage"],
+  ["ORDER", "GitHub GitLab CI"],
   ["NEXT_PUBLIC_KEY", "pk_live_0123456789abcdef"],
 ])("%s=%s is a setting, that any text may show", (name, value) => {
   expect(isOpenVariable(name, value)).toBe(true);
@@ -29,6 +32,7 @@ test.each([
   ["X", "sk_live_0123456789abcdef"],
   ["X", "eyJhbGciOiJIUzI1NiJ9.e30.abc"],
   ["X", "hunter2-value"],
+  ["X", "VIaqatcaY-PAMtMRHYu_fuekzahrEibf"],
   ["X", "0b6f5f1d-8c0e-77aa-9d2e-0b6f5f1d8c0e"],
   ["DB_PASSWORD", "correct-horse"],
   ["API_TOKEN", "production"],

@@ -15,8 +15,10 @@ const TELLING_LENGTH = 16;
 const SENTENCE = /^\p{Lu}[\p{L}’']*(?:[,.!?&-]? [\p{L}\p{N}’'-]{1,15})+[.!?]?$/u;
 const HOST = /^(?:[a-z0-9-]{1,15}\.)+[a-z]{2,15}$/;
 const MAIL = /^[\w.+-]{1,32}@(?:[a-z0-9-]{1,15}\.)+[a-z]{2,15}$/;
+/** `main`, `Main`, `MAIN`, `mainPage`, `GitHub`: a key's letters change their case more often. */
+const WORD = "[A-Za-z]?[a-z]{1,14}(?:[A-Z][a-z]{2,14})?|[A-Z]{1,15}|v?\\d{1,8}";
 /** Words and short numbers: `production`, `eu-central-1`, `/var/data`, `2026-01-31`, `v1.2.3-beta`. */
-const WORDS = /^[-_./:, ]?(?:[A-Za-z]{1,15}|v?\d{1,8})(?:[-_./:, ](?:[A-Za-z]{1,15}|v?\d{1,8}))*\/?$/;
+const WORDS = new RegExp(`^[-_./:, ]?(?:${WORD})(?:[-_./:, ](?:${WORD}))*/?$`);
 
 /** Addresses, hosts and sentences are written into pages on purpose, whatever the variable is called. */
 export function isOpenValue(value: string): boolean {
