@@ -33,7 +33,7 @@ const CLOSE_MS = 4_000;
 const LINES_MS = 250;
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 /** In the environment of its process, which is told by it from those of other platforms. */
-const MARK = "CLOUDIFY_GATE";
+const MARK = "GATE_ADDRESS";
 
 type V4Options = Parameters<typeof convertV4MiniflareOptions>[0];
 
