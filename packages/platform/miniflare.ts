@@ -27,6 +27,8 @@ export interface Platform {
   stop(): Promise<void>;
 }
 
+/** So long the gate waits for those inside. */
+const PATIENCE_MS = 3_000;
 /** More than the gate itself takes; one that hangs is not waited for. */
 const CLOSE_MS = 4_000;
 /** Lines are gathered for a moment, also those of calls that have been answered. */
@@ -90,6 +92,7 @@ export async function startPlatform(
     }
   }
   let pid: number | null = null;
+  let hasWaited = false;
   const address = addressOf(config);
   const processes = () => childrenOf(process.pid, `${MARK}=${address}`);
   const found = () => {
@@ -146,13 +149,16 @@ export async function startPlatform(
       isOpen = true;
     },
     async close() {
+      const startedAt = Date.now();
       isOpen = false;
       await Promise.race([tell(), wait(CLOSE_MS, undefined, { ref: false })]);
+      hasWaited = Date.now() - startedAt >= PATIENCE_MS;
       await wait(LINES_MS);
     },
     async stop() {
       const letGo = hold(address);
-      if (pid !== null && processes().includes(pid)) await ended(pid);
+      // What was not answered when the gate closed is not waited for again, nor what is under way beside it.
+      if (!hasWaited && pid !== null && processes().includes(pid)) await ended(pid);
       const disposed = miniflare.dispose();
       letGo();
       await disposed;
