@@ -55,7 +55,10 @@ export class LocalPlatform {
     const lock = lockHome(asked.home);
     this.#stops.push(async () => lock.release());
     this.#options.onLocked?.();
-    const config: Config = { ...asked, port: await checkPort(asked.host, asked.port) };
+    const { host } = asked;
+    const found = await checkPort(host, asked.port);
+    // It is listened on seconds later: one of the system's own choice may be anybody's by then.
+    const config: Config = { ...asked, port: asked.port === 0 ? await freePort(host) : found };
     const api = `http://localhost:${config.port}`;
     const functions = { main: await freePort(), quarantine: await freePort() };
     const bundler = await freePort();

@@ -8,11 +8,14 @@ import { codeOf } from "./home.ts";
 const FIRST_PORT = 20_000;
 const PORTS = 12_000;
 
-/** On loopback, and outside the range that the system takes ports from: a process that is replaced finds it free again. */
-export async function freePort(): Promise<number> {
+/**
+ * Outside the range that the system takes ports from: whoever listens later finds it free, and so does a process that is
+ * replaced.
+ */
+export async function freePort(host = "127.0.0.1"): Promise<number> {
   for (;;) {
     try {
-      return await checkPort("127.0.0.1", FIRST_PORT + randomInt(PORTS));
+      return await checkPort(host, FIRST_PORT + randomInt(PORTS));
     } catch {
       // Taken; there are many.
     }
