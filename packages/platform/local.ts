@@ -56,9 +56,9 @@ export class LocalPlatform {
     this.#stops.push(async () => lock.release());
     this.#options.onLocked?.();
     const { host } = asked;
-    const found = await checkPort(host, asked.port);
+    await checkPort(host, asked.port);
     // It is listened on seconds later: one of the system's own choice may be anybody's by then.
-    const config: Config = { ...asked, port: asked.port === 0 ? await freePort(host) : found };
+    const config: Config = { ...asked, port: asked.port || (await freePort(host)) };
     const api = `http://localhost:${config.port}`;
     const functions = { main: await freePort(), quarantine: await freePort() };
     const bundler = await freePort();
